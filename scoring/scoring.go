@@ -1,0 +1,2 @@
+// Package scoring holds the nouns and the arithmetic.
+package scoring

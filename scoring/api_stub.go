@@ -2,13 +2,6 @@ package scoring
 
 import "fraudstream/scoring/program"
 
-// Options is what Load takes beside the path.
-type Options struct {
-	Features   []string    // names for a bare model file, in training order
-	Mapping    Mapping     // where the fields of an event are; zero: every feature under its own name
-	Thresholds *Thresholds // over the bundle's; nil: the bundle's
-}
-
 // Mapping tells where in an event the id, the time and the features are (contract cli.md, "event").
 type Mapping struct {
 	ID     Field            `yaml:"id"`
@@ -145,45 +138,3 @@ func (s *Scorer) NewBatch(rows int) *Batch { return &Batch{} }
 
 // Score reads, scores and decides every event of b; len(b.Results) becomes len(b.Events). It does not allocate.
 func (s *Scorer) Score(b *Batch) {}
-
-// Bundle is what is known of the model beside its arithmetic.
-type Bundle struct {
-	Name, Version  string // of the metadata; of a bare file its base name and the first 12 hex digits of its hash
-	SHA256         string // of the model file
-	MetadataSHA256 string // empty for a bare file
-	Features       []Feature
-	Score          *Baseline // of the score; nil: none
-	Rows           int64     // baseline rows
-	Resampled      bool      // baseline.weighting is "resampled"
-	GoldenRows     int       // checked; 0: no golden rows
-	GoldenMaxDiff  float64
-	GoldenBitEqual int
-	Warnings       []string // one line each, to be logged
-}
-
-// Feature is a column as the bundle describes it.
-type Feature struct {
-	Name           string
-	Categorical    bool
-	Baseline       *Baseline // nil: none
-	DriftDisabled  bool
-	DriftTolerance float64 // 0: default
-}
-
-// Baseline is what training looked like. Categorical baselines have Values, numeric ones Edges; a simple companion
-// has neither, only Mean, Std, Min, Max and Missing.
-type Baseline struct {
-	Rows                     int64
-	Edges, Sums              []float64
-	Counts                   []int64
-	Min, Max, Mean, Std      float64
-	HasMoments               bool
-	Missing, Infinite, Other int64
-	Labels                   []string  // of Values, for people
-	Values                   []float64 // what x holds for each listed category
-	Known                    []float64 // what x holds for further trained categories
-	KnownGiven               bool      // the metadata or the encoder names all trained categories
-}
-
-// Load reads a model (bundle folder or bare file) through the whole gate: hashes, schema, names and order, golden rows.
-func Load(path string, o Options) (*Scorer, error) { return nil, nil }

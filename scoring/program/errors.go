@@ -1,5 +1,7 @@
 package program
 
+import "strings"
+
 // UnsupportedError refuses a model that was read but whose meaning is unknown, or that contradicts itself.
 type UnsupportedError struct {
 	Reason    string // a stable word: "unsupported-estimator", "unsupported-value", "tree-structure", …
@@ -9,4 +11,39 @@ type UnsupportedError struct {
 	Advice    string // what to do
 }
 
-func (e *UnsupportedError) Error() string { return e.Class }
+// Error names the class, the attribute and its value, the reason, and what to do.
+func (e *UnsupportedError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Class)
+	if e.Attribute != "" {
+		b.WriteString(": " + e.Attribute)
+		if e.Value != "" {
+			b.WriteString("=" + e.Value)
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	b.WriteString(e.Reason)
+	if e.Advice != "" {
+		b.WriteString(": " + e.Advice)
+	}
+	return b.String()
+}
+
+// FaultCode says why a row cannot be scored.
+type FaultCode uint8
+
+// What a step can find wrong with a row. Zero is a sound row.
+const (
+	UnknownCategory FaultCode = iota + 1 // an encoder with handle_unknown='error' met a category that it does not know
+	Unscorable                           // scikit-learn would raise an error (NaN where none is accepted, infinity, …)
+)
+
+// A Fault is the first thing, in step order, that keeps a row from being scored. Step and Column index
+// [Program.StepNames] and [Program.Columns]; Column is -1 where no single column is at fault.
+type Fault struct {
+	Code   FaultCode
+	Step   int16
+	Column int16
+}

@@ -1,0 +1,152 @@
+package pickle
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+const (
+	// maxDictionary is the largest LZMA window: the one of the highest preset of xz. Both readers would allocate what a
+	// header asks for before they have seen a byte of data.
+	maxDictionary = 64 << 20
+	// headSize is how much of an inflated stream is kept in the first pass over it.
+	headSize = 4 << 20
+)
+
+// A container is a compression that joblib writes, known by its first bytes.
+type container struct {
+	name, magic string
+	open        func(*bytes.Reader) (io.Reader, error)
+}
+
+// containerOf returns the compression of data, or nil if it is not compressed.
+func containerOf(data []byte) *container {
+	for _, c := range []container{
+		{"zlib", "\x78\x01", openZlib},
+		{"zlib", "\x78\x5e", openZlib},
+		{"zlib", "\x78\x9c", openZlib},
+		{"zlib", "\x78\xda", openZlib},
+		{"gzip", "\x1f\x8b", openGzip},
+		{"bz2", "BZh", func(r *bytes.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
+		{"xz", "\xfd7zXZ\x00", openXz},
+		{"lzma", "\x5d\x00", openLzma},
+		{"lz4", "\x04\x22\x4d\x18", func(r *bytes.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }},
+	} {
+		if bytes.HasPrefix(data, []byte(c.magic)) {
+			return &c
+		}
+	}
+	return nil
+}
+
+func openZlib(r *bytes.Reader) (io.Reader, error) { return zlib.NewReader(r) }
+
+// openGzip reads one member only: joblib writes one, and what follows it is trailing data.
+func openGzip(r *bytes.Reader) (io.Reader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return z, nil
+}
+
+// errDictionary says that a header asks for a window that no preset needs.
+var errDictionary = errors.New("asks for a dictionary of more than 64 MiB")
+
+// openXz asks for the smallest window; the library takes that of the block header, which checkXz has seen.
+func openXz(r *bytes.Reader) (io.Reader, error) {
+	return xz.ReaderConfig{DictCap: lzma.MinDictCap, SingleStream: true}.NewReader(r)
+}
+
+// openLzma reads the window from the 13-byte header (properties, uint32 window, uint64 length) and caps it.
+func openLzma(r *bytes.Reader) (io.Reader, error) {
+	header := make([]byte, lzma.HeaderLen)
+	if _, err := r.ReadAt(header, 0); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if binary.LittleEndian.Uint32(header[1:]) > maxDictionary {
+		return nil, errDictionary
+	}
+	return lzma.NewReader(r)
+}
+
+// inflate decompresses data whole, or refuses it. It first runs through the stream, keeping no more than its head, and
+// makes room for the rest only once the length is known to be within bounds: a bomb costs time, never memory.
+func (c *container) inflate(data []byte, limit int64) ([]byte, error) {
+	if c.name == "xz" {
+		if err := checkXz(data, limit); err != nil {
+			return nil, err
+		}
+	}
+	in := bytes.NewReader(data)
+	head, size, err := c.measure(in, limit)
+	if err != nil {
+		return nil, c.explain(err, len(data)-in.Len())
+	}
+	if in.Len() > 0 {
+		return nil, refuse(ReasonTrailingData, len(data)-in.Len(), "%d bytes follow the %s stream", in.Len(), c.name)
+	}
+	if size == int64(len(head)) {
+		return head, nil
+	}
+	out := make([]byte, size)
+	again, err := c.open(bytes.NewReader(data))
+	if err == nil {
+		_, err = io.ReadFull(again, out)
+	}
+	if err != nil {
+		return nil, c.explain(err, -1)
+	}
+	return out, nil
+}
+
+// measure returns the first headSize inflated bytes and the length of all.
+func (c *container) measure(in *bytes.Reader, limit int64) (head []byte, size int64, err error) {
+	z, err := c.open(in)
+	if err != nil {
+		return nil, 0, err
+	}
+	bounded := io.LimitReader(z, limit+1)
+	var kept bytes.Buffer
+	size, err = io.CopyN(&kept, bounded, headSize)
+	if err == nil {
+		var rest int64
+		rest, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, bounded, make([]byte, 64<<10))
+		size += rest
+	} else if errors.Is(err, io.EOF) {
+		err = nil // fewer than headSize bytes in all
+	}
+	if err == nil && size > limit {
+		err = refuse(ReasonInflateBomb, -1, "inflates to more than %d bytes from %d", limit, in.Size())
+	}
+	return kept.Bytes(), size, err
+}
+
+// explain names what is wrong with a compressed stream.
+func (c *container) explain(err error, offset int) error {
+	var syntax *SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return syntax
+	case errors.Is(err, lz4.ErrInvalidFrame), strings.Contains(err.Error(), "unexpected data after stream"),
+		strings.Contains(err.Error(), "continuation file"): // the first stream was sound: its magic has been seen
+		return refuse(ReasonTrailingData, offset, "something else follows the %s stream", c.name)
+	case errors.Is(err, errDictionary):
+		return refuse(ReasonInflateBomb, offset, "the %s header %v", c.name, errDictionary)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(ReasonTruncated, offset, "the %s stream ends too early", c.name)
+	default:
+		return refuse(ReasonCorrupt, offset, "the %s stream is damaged: %v", c.name, err)
+	}
+}

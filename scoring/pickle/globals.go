@@ -1,0 +1,139 @@
+package pickle
+
+import "strings"
+
+// A role says what a name means when the file calls it.
+type role byte
+
+const (
+	roleForbidden role = iota
+	roleName           // a value only: types, numpy and scikit-learn functions; a call is refused
+	roleData           // a call becomes an inert Object
+	roleDType
+	roleScalar
+	roleReconstruct
+	roleWrapper
+	roleFromBuffer
+	roleEncode
+	roleByteArray
+	roleBytes
+	roleReconstructor
+	roleOrderedDict
+	roleDefaultDict
+	roleSet
+	roleUfunc
+)
+
+// resolve looks a name up in the allow-list, or refuses it. Nothing is imported: an allowed name is a pair of words.
+func resolve(module, name string, offset int) (Global, error) {
+	switch module {
+	case "__builtin__":
+		module = "builtins"
+	case "copy_reg":
+		module = "copyreg"
+	}
+	g := Global{Module: module, Name: name, Offset: int64(offset)}
+	if !isDotted(module) || !isIdentifier(name) {
+		return g, refuse(ReasonForbiddenGlobal, offset, "%q is no plain name of a class", clip(module+"."+name))
+	}
+	g.role = roleOf(module, name)
+	if g.role != roleForbidden {
+		return g, nil
+	}
+	if !isForeign(module) {
+		return g, refuse(ReasonForbiddenGlobal, offset, "%s is not among the names that a fitted model is made of", clip(g.String()))
+	}
+	return g, refuse(ReasonCustomCode, offset, "%s is code of the author's own, which is not in the file and would not be run: "+
+		"build the pipeline of scikit-learn's own classes, or export it to ONNX and load that", clip(g.String()))
+}
+
+// roleOf returns the role of a well-formed name.
+func roleOf(module, name string) role {
+	// numpy 2 renamed numpy.core.
+	if rest, renamed := strings.CutPrefix(module, "numpy._core"); renamed {
+		module = "numpy.core" + rest
+	}
+	if r := exactly[module+"."+name]; r != roleForbidden {
+		return r
+	}
+	pkg, _, _ := strings.Cut(module, ".")
+	switch pkg {
+	case "sklearn", "imblearn", "xgboost", "lightgbm", "catboost", "_loss":
+		return modelRole(name)
+	case "numpy":
+		return numpyRole(module, name)
+	case "scipy":
+		return scipyRole(module, name)
+	}
+	return roleForbidden
+}
+
+// isForeign says whether a module belongs neither to Python nor to the packages that models are made of. Python's own
+// modules with a leading underscore are its C halves; __main__ is the author's script.
+func isForeign(module string) bool {
+	pkg, _, _ := strings.Cut(module, ".")
+	if pkg == "__main__" || pkg == "__mp_main__" {
+		return true
+	}
+	return !standardLibrary[pkg] && !knownPackages[pkg] && !strings.HasPrefix(pkg, "_")
+}
+
+// modelRole is the role of a name in a package of estimators: classes are data, functions are names.
+func modelRole(name string) role {
+	if isClassName(name) || strings.HasPrefix(name, "__pyx_unpickle_") {
+		return roleData
+	}
+	return roleName
+}
+
+// numpyRole covers what the table does not: generators and masked arrays, which searches carry along.
+func numpyRole(module, name string) role {
+	switch {
+	case strings.HasPrefix(module, "numpy.random") && (isClassName(name) || strings.HasSuffix(name, "_ctor")),
+		strings.HasPrefix(module, "numpy.ma") && (isClassName(name) || name == "_mareconstruct"):
+		return roleData
+	case module == "numpy" && arrayTypes[name],
+		(module == "numpy" || module == "numpy.core._multiarray_umath") && elementwise[name]:
+		return roleName
+	}
+	return roleForbidden
+}
+
+// scipyRole covers distributions, sparse matrices and splines.
+func scipyRole(module, name string) role {
+	switch {
+	case strings.HasPrefix(module, "scipy.stats.") && (strings.HasSuffix(name, "_gen") || name == "rv_frozen" || name == "rv_continuous_frozen" || name == "rv_discrete_frozen"),
+		strings.HasPrefix(module, "scipy.sparse.") && (strings.HasSuffix(name, "_matrix") || strings.HasSuffix(name, "_array")),
+		strings.HasPrefix(module, "scipy.interpolate.") && isClassName(name):
+		return roleData
+	}
+	return roleForbidden
+}
+
+// isClassName tells classes from functions by their spelling: CapWords, perhaps after underscores.
+func isClassName(name string) bool {
+	bare := strings.TrimLeft(name, "_")
+	return bare != "" && bare[0] >= 'A' && bare[0] <= 'Z'
+}
+
+// isDotted says whether a module is made of identifiers and single dots.
+func isDotted(module string) bool {
+	for part := range strings.SplitSeq(module, ".") {
+		if !isIdentifier(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// isIdentifier accepts ASCII only: look-alike letters have no business in the name of a known class.
+func isIdentifier(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,46 @@
+package pickle
+
+// Limits bounds what decoding may use; the zero value of a field means its default.
+type Limits struct {
+	File     int64 // bytes of the file as it is stored; default 1 GiB
+	Inflated int64 // bytes after decompression; default 2 GiB, and never more than 200 times the file
+	Objects  int   // opcodes carried out, each of which makes at most one value; default 8 Mi
+	Memo     int   // memo entries; default 4 Mi
+	Depth    int   // containers nested one in another; default 256
+	Expanded int   // values met when shared references are walked as if each were a copy; default 16 Mi
+}
+
+const (
+	// maxRatio is the largest ratio of inflated to stored bytes. Fitted models stay under 30; a bomb exceeds 200.
+	maxRatio = 200
+	// maxNesting is how deep a pickle may sit in the object array of another.
+	maxNesting = 2
+	// maxDims is the largest number of dimensions of an array (numpy 1 had the same limit).
+	maxDims = 32
+	// maxIntBytes bounds arbitrary-precision integers; random generators need 16 bytes.
+	maxIntBytes = 1024
+	// maxMemoGap bounds how far a memo index may lie beyond the entries made so far; picklers count them up by one.
+	maxMemoGap = 1024
+)
+
+// withDefaults fills the fields that are zero.
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.File, 1<<30)
+	setDefault(&l.Inflated, 2<<30)
+	setDefault(&l.Objects, 8<<20)
+	setDefault(&l.Memo, 4<<20)
+	setDefault(&l.Depth, 256)
+	setDefault(&l.Expanded, 16<<20)
+	return l
+}
+
+func setDefault[T int | int64](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// inflated returns how many bytes a compressed file of n bytes may become.
+func (l Limits) inflated(n int) int64 {
+	return min(l.Inflated, maxRatio*int64(n))
+}

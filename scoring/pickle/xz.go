@@ -1,0 +1,106 @@
+package pickle
+
+import "encoding/binary"
+
+const (
+	xzHeaderLen    = 12   // of the stream: magic, flags, checksum
+	xzLZMA2        = 0x21 // the one filter that joblib writes
+	xzMaxDictByte  = 28   // states a window of 64 MiB, as maxDictionary does
+	xzTruncatedMsg = "the xz stream ends too early"
+)
+
+// checkXz walks the headers of an xz stream without decompressing it. Every LZMA2 chunk states how long it is and
+// will be, so windows and inflated length are known to be within bounds before the library makes room for them.
+func checkXz(data []byte, limit int64) error {
+	w := xzWalk{data: data, pos: xzHeaderLen}
+	if len(data) < xzHeaderLen {
+		return refuse(ReasonTruncated, len(data), xzTruncatedMsg)
+	}
+	checkLen := map[byte]int{0: 0, 1: 4, 4: 8, 10: 32}[data[7]&15]
+	for {
+		start := w.pos
+		size, err := w.blockHeader()
+		if err != nil || size == 0 { // a size of 0 marks the index: no more blocks
+			return err
+		}
+		if err := w.chunks(); err != nil {
+			return err
+		}
+		if w.inflated > limit {
+			return refuse(ReasonInflateBomb, w.pos, "inflates to more than %d bytes from %d", limit, len(data))
+		}
+		w.pos += (4-(w.pos-start)%4)%4 + checkLen
+	}
+}
+
+type xzWalk struct {
+	data     []byte
+	pos      int
+	inflated int64
+}
+
+func (w *xzWalk) take(n int) ([]byte, error) {
+	if n > len(w.data)-w.pos {
+		return nil, refuse(ReasonTruncated, len(w.data), xzTruncatedMsg)
+	}
+	w.pos += n
+	return w.data[w.pos-n : w.pos], nil
+}
+
+// blockHeader reads size, flags, optional sizes and the one filter; 0 means that the index begins here.
+func (w *xzWalk) blockHeader() (size int, err error) {
+	start := w.pos
+	head, err := w.take(1)
+	if err != nil || head[0] == 0 {
+		return 0, err
+	}
+	size = 4 * (int(head[0]) + 1)
+	body, err := w.take(size - 1)
+	if err != nil {
+		return 0, err
+	}
+	flags, at := body[0], 1
+	for _, optional := range []byte{0x40, 0x80} {
+		if flags&optional != 0 {
+			_, n := binary.Uvarint(body[at:])
+			at += max(n, 0)
+		}
+	}
+	if flags&0x3f != 0 || at+3 > len(body) || body[at] != xzLZMA2 || body[at+1] != 1 {
+		return 0, refuse(ReasonUnsupportedFormat, start, "an xz block with another filter than LZMA2")
+	}
+	if body[at+2] > xzMaxDictByte {
+		return 0, refuse(ReasonInflateBomb, start, "the xz header %v", errDictionary)
+	}
+	return size, nil
+}
+
+// chunks walks over the LZMA2 chunks of a block, to the end marker.
+func (w *xzWalk) chunks() error {
+	for {
+		control, err := w.take(1)
+		if err != nil || control[0] == 0 {
+			return err
+		}
+		sizes, err := w.take(2)
+		if err != nil {
+			return err
+		}
+		size := int64(binary.BigEndian.Uint16(sizes)) + 1
+		stored := int(size)
+		if control[0] >= 0x80 { // compressed: five more bits of the inflated size, the stored size, perhaps properties
+			size += int64(control[0]&0x1f) << 16
+			if sizes, err = w.take(2); err != nil {
+				return err
+			}
+			stored = int(binary.BigEndian.Uint16(sizes)) + 1
+			if control[0] >= 0xc0 {
+				stored++
+			}
+		}
+		w.inflated += size
+		if _, err := w.take(stored); err != nil {
+			return err
+		}
+	}
+}

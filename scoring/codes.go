@@ -1,13 +1,68 @@
 package scoring
 
-// Code is a stable error code (contract cli.md).
+import "strconv"
+
+// Code is a stable error code (contract cli.md): a dead-letter header, a field of an HTTP answer, a metric label.
 type Code string
 
+// The codes. Empty and BadJSON to TooLarge are about the value as a whole; see [EventError] for the order in which
+// they are found.
+const (
+	Empty           Code = "empty"            // no bytes, or a tombstone
+	BadJSON         Code = "bad_json"         // no JSON, text after it, or a byte order mark before it
+	BadUTF8         Code = "bad_utf8"         // also an escaped half of a surrogate pair
+	DuplicateKey    Code = "duplicate_key"    // compared after unescaping
+	TooDeep         Code = "too_deep"         // nested over 32
+	TooLarge        Code = "too_large"        // over 1 MiB, or an object of over 1,024 keys
+	MissingField    Code = "missing_field"    // absent or null where the pipeline needs a value
+	WrongType       Code = "wrong_type"       // a value of another type or form
+	NonFinite       Code = "non_finite"       // a number that no finite float64 is near
+	UnknownCategory Code = "unknown_category" // the encoder is fitted to refuse what it has not seen
+	Unscorable      Code = "unscorable"       // scikit-learn would raise, or the score is not finite
+	OutputTooLarge  Code = "output_too_large" // the decision does not fit a record
+	UnknownSchema   Code = "unknown_schema"   // framed bytes of a schema that is not JSON
+)
+
 // EventError says why an event cannot be scored. Field is a feature, id or time path; Message holds no payload.
+//
+// Where several things are wrong, it is the first: the size of the value, then its grammar (UTF-8, JSON, depth, keys;
+// by byte), then a top level that is no object, then an infinite number that no path reads, then id, time and features
+// in training order, then the steps of the pipeline.
 type EventError struct {
 	Code    Code
 	Field   string
 	Message string
+	Byte    int // 1-based place in the value of what breaks its grammar; 0: none
 }
 
-func (e *EventError) Error() string { return string(e.Code) }
+func (e *EventError) Error() string {
+	s := string(e.Code)
+	if e.Field != "" {
+		s += ": " + e.Field
+	}
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	if e.Byte > 0 {
+		s += " (byte " + strconv.Itoa(e.Byte) + ")"
+	}
+	return s
+}
+
+// grammarMessage is the message of a fault of the value as a whole.
+func grammarMessage(c Code) string {
+	switch c {
+	case Empty:
+		return "the value is empty"
+	case BadUTF8:
+		return "the text is not valid UTF-8"
+	case DuplicateKey:
+		return "an object has the same key twice"
+	case TooDeep:
+		return "objects and arrays are nested over 32 deep"
+	case TooLarge:
+		return "the value is over 1 MiB, or an object has over 1024 keys"
+	default:
+		return "the value is not strict JSON"
+	}
+}

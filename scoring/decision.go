@@ -1,6 +1,15 @@
 package scoring
 
-// Decision is what the service says of one event.
+import (
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"fraudstream/scoring/program"
+)
+
+// Decision is what the service says of one event. It holds views of the event's bytes.
 type Decision struct {
 	Origin        Origin
 	TransactionID []byte // JSON token; nil: the decision id stands in
@@ -14,8 +23,178 @@ type Decision struct {
 	scorer *Scorer
 }
 
-// AppendJSON appends the decision in the form of contract cli.md.
-func (d *Decision) AppendJSON(dst []byte) []byte { return dst }
+// AppendJSON appends the decision in the form of contract cli.md, one line without a line feed. The same event,
+// model and thresholds give the same bytes.
+func (d *Decision) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"decision_id":`...)
+	id := len(dst)
+	dst = d.appendJSONID(dst)
+	end := len(dst)
+	dst = append(dst, `,"transaction_id":`...)
+	if d.TransactionID != nil {
+		dst = append(dst, d.TransactionID...)
+	} else {
+		dst = append(dst, dst[id:end]...)
+	}
+	dst = append(dst, `,"score":`...)
+	dst = appendFloat(dst, d.Score)
+	dst = append(dst, d.scorer.outcome(d)...)
+	dst = append(dst, d.scorer.model...)
+	if d.HasTime {
+		dst = append(dst, `,"event_time":"`...)
+		dst = append(appendTime(dst, d.EventTime), '"')
+	} else {
+		dst = append(dst, `,"event_time":null`...)
+	}
+	return append(d.appendSource(dst), '}')
+}
+
+// appendSource appends the place of the event in its topic or file; a request has none.
+func (d *Decision) appendSource(dst []byte) []byte {
+	switch o := &d.Origin; {
+	case o.Topic != "":
+		dst = append(dst, `,"source":{"topic":`...)
+		dst = appendString(dst, o.Topic)
+		dst = append(dst, `,"partition":`...)
+		dst = strconv.AppendInt(dst, int64(o.Partition), 10)
+		dst = append(dst, `,"offset":`...)
+		dst = strconv.AppendInt(dst, o.Offset, 10)
+		dst = append(dst, '}')
+	case o.Row != 0:
+		dst = append(dst, `,"source":{"row":`...)
+		dst = strconv.AppendInt(dst, o.Row, 10)
+		dst = append(dst, '}')
+	}
+	return dst
+}
 
 // AppendID appends the decision id: topic/partition/offset, row/N or http/REQUEST_ID/N.
-func (d *Decision) AppendID(dst []byte) []byte { return dst }
+func (d *Decision) AppendID(dst []byte) []byte { return d.Origin.AppendID(dst) }
+
+// AppendID appends the id that a decision on this event has.
+func (o *Origin) AppendID(dst []byte) []byte {
+	switch {
+	case o.Topic != "":
+		dst = append(append(dst, o.Topic...), '/')
+		dst = strconv.AppendInt(dst, int64(o.Partition), 10)
+		return strconv.AppendInt(append(dst, '/'), o.Offset, 10)
+	case o.Request != "":
+		dst = append(append(dst, "http/"...), o.Request...)
+		return strconv.AppendInt(append(dst, '/'), int64(o.Index), 10)
+	default:
+		return strconv.AppendInt(append(dst, "row/"...), o.Row, 10)
+	}
+}
+
+// appendJSONID appends the id as a JSON string. Topics need no escapes, request ids may.
+func (d *Decision) appendJSONID(dst []byte) []byte {
+	dst = append(dst, '"')
+	from := len(dst)
+	dst = d.AppendID(dst)
+	if !isPlain(dst[from:]) {
+		return appendString(dst[:from-1], string(dst[from:]))
+	}
+	return append(dst, '"')
+}
+
+func isPlain(s []byte) bool {
+	for _, c := range s {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// outcomes are the JSON of everything that a decision takes from class, verdict and thresholds alone.
+func outcomes(p *program.Program, thresholds []byte) [][]byte {
+	var all [][]byte
+	for class := range len(p.Classes) + 1 {
+		for _, verdict := range []Verdict{Approve, Review, Block} {
+			for _, fraud := range []string{"false", "true"} {
+				b := []byte(`,"predicted":`)
+				if class < len(p.Classes) {
+					b = appendConstant(b, p.Classes[class])
+				} else {
+					b = append(b, "null"...) // a regressor has no classes
+				}
+				b = append(b, `,"is_fraud":`+fraud+`,"decision":"`+verdict.String()+`"`...)
+				all = append(all, append(b, thresholds...))
+			}
+		}
+	}
+	return all
+}
+
+// outcome is the JSON from predicted to thresholds.
+func (s *Scorer) outcome(d *Decision) []byte {
+	class := d.Class
+	if class < 0 || class >= len(s.Program.Classes) {
+		class = len(s.Program.Classes)
+	}
+	return s.outcomes[(class*3+int(d.Verdict))*2+oneIf(d.IsFraud)]
+}
+
+func appendConstant(dst []byte, c program.Constant) []byte {
+	switch c.Type {
+	case program.Number:
+		return appendFloat(dst, c.Num)
+	case program.Bool:
+		return strconv.AppendBool(dst, c.Num != 0)
+	case program.String:
+		return appendString(dst, c.Text)
+	default:
+		return append(dst, "null"...)
+	}
+}
+
+// appendThresholds appends the thresholds in force and where they are from; nothing where there are none.
+func appendThresholds(dst []byte, t Thresholds, from string) []byte {
+	if !t.Set() {
+		return dst
+	}
+	dst = append(dst, `,"thresholds":{`...)
+	if t.Review != nil {
+		dst = append(appendFloat(append(dst, `"review":`...), *t.Review), ',')
+	}
+	if t.Block != nil {
+		dst = append(appendFloat(append(dst, `"block":`...), *t.Block), ',')
+	}
+	return append(appendString(append(dst, `"from":`...), from), '}')
+}
+
+func appendModel(dst []byte, b *Bundle) []byte {
+	dst = appendString(append(dst, `,"model":{"name":`...), b.Name)
+	dst = appendString(append(dst, `,"version":`...), b.Version)
+	return append(appendString(append(dst, `,"sha256":`...), b.SHA256), '}')
+}
+
+// appendFloat appends the shortest JSON number that reads back bit for bit.
+func appendFloat(dst []byte, f float64) []byte {
+	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
+		return strconv.AppendFloat(dst, f, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// appendTime appends RFC 3339 in UTC with as many fractional digits as the time has.
+func appendTime(dst []byte, nanos int64) []byte {
+	return time.Unix(0, nanos).UTC().AppendFormat(dst, time.RFC3339Nano)
+}
+
+// appendString appends s as a JSON string; what is no UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < ' ':
+			const digits = "0123456789abcdef"
+			dst = append(dst, '\\', 'u', '0', '0', digits[r>>4], digits[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}

@@ -1,6 +1,15 @@
 package scoring
 
-// Mapping tells where in an event the id, the time and the features are (contract cli.md, "event").
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Mapping tells where in an event the id, the time and the features are (contract cli.md, "event"). A feature
+// without an entry in Fields is the field of its own name, whatever characters that has.
 type Mapping struct {
 	ID     Field            `yaml:"id"`
 	Time   TimeField        `yaml:"time"`
@@ -8,25 +17,196 @@ type Mapping struct {
 	Fields map[string]Field `yaml:"fields"`
 }
 
-// Field is where and how one value is read.
+// Field is where and how one value is read. Of Mapping.ID only Path counts.
 type Field struct {
 	Path    string          `yaml:"path"`
-	Type    string          `yaml:"type"`    // json, decimal, integer_text, bool_text, debezium_decimal
-	Scale   int             `yaml:"scale"`   // divides by 10^scale
-	Default any             `yaml:"default"` // string, number or bool for an absent or null field
-	Absent  string          `yaml:"absent"`  // null (default) or reject
-	Map     map[string]bool `yaml:"map"`     // of bool_text
+	Type    string          `yaml:"type"`    // json (default), decimal, integer_text, bool_text, debezium_decimal
+	Scale   int             `yaml:"scale"`   // divides a text or debezium_decimal by 10^scale
+	Default any             `yaml:"default"` // string, number or bool for an absent or null field: what the feature takes, not the text of an event
+	Absent  string          `yaml:"absent"`  // null (default): an absent field is a null one; reject: it is missing_field
+	Map     map[string]bool `yaml:"map"`     // of bool_text; empty: true and false
 }
 
 // TimeField is where the event time is.
 type TimeField struct {
 	Path   string `yaml:"path"`
-	Type   string `yaml:"type"` // rfc3339, epoch_s, epoch_ms, epoch_us, layout
+	Type   string `yaml:"type"` // rfc3339 (default), layout; of a number, with or without a fraction: epoch_s, epoch_ms, epoch_us
 	Layout string `yaml:"layout"`
 }
 
-// Where selects the events that are scored.
+// Where selects the events that are scored: those whose value at Path equals one of In, in type and value. A nil
+// stands for null and for an absent field.
 type Where struct {
 	Path string `yaml:"path"`
 	In   []any  `yaml:"in"`
+}
+
+// The paths of id and time that hold where the mapping names none.
+const (
+	defaultID   = "transaction_id"
+	defaultTime = "event_time"
+)
+
+// maxScale bounds a scale: beyond, every number is zero or infinite.
+const maxScale = 400
+
+// compileField compiles everything of an entry but its path.
+func compileField(col column, field Field) (feature, error) {
+	f := feature{column: col, scale: field.Scale}
+	gives := texts | numbers | booleans
+	switch field.Type {
+	case "", "json":
+	case "decimal":
+		f.reading, gives = asDecimal, numbers
+	case "integer_text":
+		f.reading, gives = asIntegerText, numbers
+	case "debezium_decimal":
+		f.reading, gives = asDebeziumDecimal, numbers
+	case "bool_text":
+		f.reading, gives = asBoolText, booleans
+	default:
+		return f, fmt.Errorf("type: %q is none of json, decimal, integer_text, bool_text, debezium_decimal", field.Type)
+	}
+	if col.takes&gives == 0 {
+		return f, fmt.Errorf("type: %s gives %s, and the pipeline takes %s", field.Type, gives, col.takes)
+	}
+	if field.Scale != 0 && gives != numbers {
+		return f, errors.New("scale: only decimal, integer_text and debezium_decimal have one; set type")
+	}
+	if field.Scale < -maxScale || field.Scale > maxScale {
+		return f, fmt.Errorf("scale: %d is beyond %d", field.Scale, maxScale)
+	}
+	if len(field.Map) > 0 && f.reading != asBoolText {
+		return f, errors.New("map: only bool_text has one; set type")
+	}
+	if f.reading == asBoolText {
+		f.words = boolWords(field.Map)
+	}
+	switch field.Absent {
+	case "", "null":
+	case "reject":
+		f.absentRejected = true
+	default:
+		return f, fmt.Errorf("absent: %q is neither null nor reject", field.Absent)
+	}
+	if field.Default != nil {
+		value, code := col.constant(field.Default)
+		if code != "" {
+			return f, fmt.Errorf("default: %v is %s; the pipeline takes %s", field.Default, code, col.takes)
+		}
+		f.hasDefault, f.standIn = true, value
+	}
+	return f, nil
+}
+
+func boolWords(words map[string]bool) (table keyTable) {
+	if len(words) == 0 {
+		words = map[string]bool{"true": true, "false": false}
+	}
+	for word, truth := range words {
+		value := int32(1)
+		if truth {
+			value = 2
+		}
+		table.insert(word, value)
+	}
+	return table
+}
+
+// compileClock compiles everything of the time but its path.
+func compileClock(t TimeField) (clock, error) {
+	c := clock{path: t.Path}
+	if c.path == "" {
+		c.path = defaultTime
+	}
+	switch t.Type {
+	case "", "rfc3339":
+	case "epoch_s":
+		c.digits = 9
+	case "epoch_ms":
+		c.digits = 6
+	case "epoch_us":
+		c.digits = 3
+	case "layout":
+		c.layout = t.Layout
+		if now := time.Unix(1e9, 0).UTC(); t.Layout == "" || now.Format(t.Layout) == t.Layout {
+			return c, fmt.Errorf("event.time.layout: %q writes no time; use Go's reference time, such as 2006-01-02 15:04:05", t.Layout)
+		}
+	default:
+		return c, fmt.Errorf("event.time.type: %q is none of rfc3339, epoch_s, epoch_ms, epoch_us, layout", t.Type)
+	}
+	if t.Layout != "" && t.Type != "layout" {
+		return c, errors.New("event.time.layout: set type to layout")
+	}
+	return c, nil
+}
+
+// A filter is a compiled Where.
+type filter struct {
+	slot    int32
+	names   keyTable
+	numbers []float64
+	bools   [2]bool
+	null    bool
+}
+
+func compileFilter(w Where) (*filter, error) {
+	f := new(filter)
+	if len(w.In) == 0 {
+		return nil, errors.New("event.where.in: no values")
+	}
+	for _, v := range w.In {
+		switch v := v.(type) {
+		case nil:
+			f.null = true
+		case string:
+			if f.names.lookup([]byte(v), hashKey([]byte(v))) == 0 {
+				f.names.insert(v, 1)
+			}
+		case bool:
+			f.bools[oneIf(v)] = true
+		default:
+			n, ok := asFloat(v)
+			if !ok {
+				return nil, fmt.Errorf("event.where.in: %v is no string, number or boolean", v)
+			}
+			f.numbers = append(f.numbers, n)
+		}
+	}
+	return f, nil
+}
+
+func (f *filter) admits(s *scanner, t *token) bool {
+	switch t.kind {
+	case absent, null:
+		return f.null
+	case text:
+		body := s.body(t)
+		return f.names.lookup(body, hashKey(body)) != 0
+	case number:
+		return slices.Contains(f.numbers, t.number)
+	case truth:
+		return f.bools[1]
+	case falsity:
+		return f.bools[0]
+	default:
+		return false
+	}
+}
+
+func oneIf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// unknownField says which entry of the mapping names no feature, and which one may be meant.
+func unknownField(name string, features []featureSpec) error {
+	for _, f := range features {
+		if strings.EqualFold(f.Name, name) {
+			return fmt.Errorf("event.fields.%s: no such feature; did you mean %s?", name, f.Name)
+		}
+	}
+	return fmt.Errorf("event.fields.%s: the model has no such feature", name)
 }

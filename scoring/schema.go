@@ -1,6 +1,13 @@
 package scoring
 
-import "fraudstream/scoring/program"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"fraudstream/scoring/program"
+)
 
 // featureSpec is what the bundle says of one feature, in training order.
 type featureSpec struct {
@@ -12,10 +19,168 @@ type featureSpec struct {
 }
 
 // Schema tells where the values of an event are and what they must be. It is immutable.
-type Schema struct{}
+type Schema struct {
+	paths    *paths
+	features []feature
+	id       int32 // slot
+	idPath   string
+	time     clock
+	where    *filter // nil: every event is scored
+}
 
 // newSchema compiles a mapping. The domains of the program's columns are complete by then. Its errors name the key of
 // the mapping at fault.
 func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, error) {
-	return &Schema{}, nil
+	if len(features) != len(p.Columns) {
+		return nil, fmt.Errorf("the model has %d columns, and %d features are described", len(p.Columns), len(features))
+	}
+	s := new(Schema)
+	var list [][]step
+	for i, spec := range features {
+		field := m.Fields[spec.Name]
+		f, err := compileField(newColumn(&p.Columns[i], spec), field)
+		if err != nil {
+			return nil, fmt.Errorf("event.fields.%s.%w", spec.Name, err)
+		}
+		steps := []step{{spec.Name, -1}}
+		if field.Path != "" {
+			if steps, err = parsePath(field.Path); err != nil {
+				return nil, fmt.Errorf("event.fields.%s.%w", spec.Name, err)
+			}
+		}
+		s.features = append(s.features, f)
+		list = append(list, steps)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
+		if !slices.ContainsFunc(features, func(f featureSpec) bool { return f.Name == name }) {
+			return nil, unknownField(name, features)
+		}
+	}
+	list, err := s.compileEnvelope(list, m)
+	if err != nil {
+		return nil, err
+	}
+	var slots []int32
+	s.paths, slots = newPaths(list)
+	for i := range s.features {
+		s.features[i].slot = slots[i]
+	}
+	rest := slots[len(s.features):]
+	s.id, s.time.slot = rest[0], rest[1]
+	if s.where != nil {
+		s.where.slot = rest[2]
+	}
+	return s, nil
+}
+
+// compileEnvelope compiles what stands around the features and appends its paths: id, time, where.
+func (s *Schema) compileEnvelope(list [][]step, m Mapping) ([][]step, error) {
+	s.idPath = m.ID.Path
+	if s.idPath == "" {
+		s.idPath = defaultID
+	}
+	if m.ID.Type != "" || m.ID.Scale != 0 || m.ID.Default != nil || m.ID.Absent != "" || len(m.ID.Map) > 0 {
+		return nil, errors.New("event.id: only path can be set; an id keeps its JSON type and digits")
+	}
+	steps, err := parsePath(s.idPath)
+	if err != nil {
+		return nil, fmt.Errorf("event.id.%w", err)
+	}
+	list = append(list, steps)
+
+	if s.time, err = compileClock(m.Time); err != nil {
+		return nil, err
+	}
+	if steps, err = parsePath(s.time.path); err != nil {
+		return nil, fmt.Errorf("event.time.%w", err)
+	}
+	list = append(list, steps)
+
+	if m.Where == nil {
+		return list, nil
+	}
+	if s.where, err = compileFilter(*m.Where); err != nil {
+		return nil, err
+	}
+	if steps, err = parsePath(m.Where.Path); err != nil {
+		return nil, fmt.Errorf("event.where.%w", err)
+	}
+	return append(list, steps), nil
+}
+
+// read reads one event into x, in training order, and everything of r that does not depend on the pipeline. It
+// reports whether the pipeline can be asked.
+func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
+	*r = Result{Feature: -1, Time: e.Timestamp * 1_000_000}
+	r.Decision.Origin = e.Origin
+	r.Decision.EventTime, r.Decision.HasTime = r.Time, e.Timestamp != 0
+	if !sc.scan(e.Value) {
+		r.refuse(sc.code, "", grammarMessage(sc.code))
+		r.Err.Byte = sc.at + 1
+		return false
+	}
+	if sc.top != object {
+		r.refuse(WrongType, "", "an event is a JSON object")
+		return false
+	}
+	if s.where != nil && !s.where.admits(sc, &sc.tokens[s.where.slot]) {
+		r.Outcome = Skipped
+		return false
+	}
+	if sc.infinite >= 0 {
+		r.refuse(NonFinite, "", "a number is beyond float64")
+		r.Err.Byte = sc.infinite + 1
+	}
+	s.readID(sc, e, r)
+	s.readTime(sc, r)
+	r.X = x
+	for i := range s.features {
+		f := &s.features[i]
+		t := &sc.tokens[f.slot]
+		value, code := f.read(sc, t)
+		x[i] = value
+		if code != "" && r.Outcome != Refused {
+			r.refuse(code, f.name, f.message(code, t.kind))
+			r.Feature = i
+		}
+	}
+	return r.Outcome != Refused
+}
+
+// refuse keeps the first error.
+func (r *Result) refuse(code Code, field, message string) {
+	if r.Outcome != Refused {
+		r.Outcome, r.Err = Refused, EventError{Code: code, Field: field, Message: message}
+	}
+}
+
+func (s *Schema) readID(sc *scanner, e *Event, r *Result) {
+	switch t := &sc.tokens[s.id]; {
+	case t.kind == absent || t.kind == null:
+	case t.kind == text:
+		r.Decision.TransactionID = e.Value[t.start:t.end]
+	case t.kind != number:
+		r.refuse(WrongType, s.idPath, "an id is a string or a number")
+	case isInf(t.number):
+		r.refuse(NonFinite, s.idPath, "a number is beyond float64")
+	default:
+		r.Decision.TransactionID = e.Value[t.start:t.end]
+	}
+}
+
+func (s *Schema) readTime(sc *scanner, r *Result) {
+	t := &sc.tokens[s.time.slot]
+	if t.kind == absent || t.kind == null {
+		return
+	}
+	if t.kind == number && isInf(t.number) {
+		r.refuse(NonFinite, s.time.path, "a number is beyond float64")
+		return
+	}
+	at, ok := s.time.read(sc, t)
+	if !ok {
+		r.refuse(WrongType, s.time.path, s.time.message())
+		return
+	}
+	r.Time, r.Decision.EventTime, r.Decision.HasTime = at, at, true
 }

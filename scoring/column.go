@@ -1,0 +1,219 @@
+package scoring
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"fraudstream/scoring/program"
+)
+
+// types is a set of JSON types.
+type types uint8
+
+const (
+	numbers types = 1 << iota
+	booleans
+	texts
+)
+
+func (t types) String() string {
+	var names []string
+	for _, n := range []struct {
+		t    types
+		name string
+	}{{numbers, "a number"}, {booleans, "true or false"}, {texts, "text"}} {
+		if t&n.t != 0 {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// A column is what a feature takes and how the pipeline holds it.
+type column struct {
+	name            string
+	takes           types
+	zeroOne         bool // numeric bool: of the numbers only 0 and 1
+	single          bool // rounded to float32
+	dictionary      *dictionary
+	missing         float64
+	missingRejected bool
+	needs           string // for messages
+}
+
+// newColumn derives the types of values (contract bundle.md) from the constants that the program compares.
+func newColumn(c *program.Column, f featureSpec) column {
+	col := column{
+		name: f.Name, takes: numbers, single: f.DType == "float32",
+		missing: program.Missing, missingRejected: f.MissingRejected,
+	}
+	switch domain := c.Domain.Type(); {
+	case domain == program.String:
+		col.dictionary = newDictionary(c.Domain)
+		col.takes = col.dictionary.types()
+		if f.NoneIsMissing {
+			col.missing = program.None
+		}
+	case f.Categorical && domain == program.Bool:
+		col.takes = booleans
+	case f.DType == "bool" || f.DType == "boolean" || domain == program.Bool:
+		col.takes, col.zeroOne = numbers|booleans, true
+	case f.Categorical && c.Domain.Len() == 0 && slices.Contains([]string{"object", "str", "string", "category"}, f.DType):
+		// No step reads the column, so every text is as good as another.
+		col.takes, col.dictionary = numbers|booleans|texts, newDictionary(c.Domain)
+	}
+	col.needs = "the pipeline takes " + col.takes.String()
+	if col.zeroOne {
+		col.needs = "the pipeline takes true, false, 0, 1"
+	}
+	return col
+}
+
+// number, boolean and text return what the pipeline holds for a value, and WrongType where the column takes none such.
+func (c *column) number(f float64) (float64, Code) {
+	if c.takes&numbers == 0 || c.zeroOne && f != 0 && f != 1 {
+		return math.Inf(1), WrongType
+	}
+	if c.dictionary != nil {
+		return c.dictionary.number(f), ""
+	}
+	if c.single {
+		f = float64(float32(f))
+	}
+	return f, ""
+}
+
+func (c *column) boolean(b bool) (float64, Code) {
+	if c.takes&booleans == 0 {
+		return math.Inf(1), WrongType
+	}
+	if c.dictionary != nil {
+		return c.dictionary.boolean(b), ""
+	}
+	if b {
+		return 1, ""
+	}
+	return 0, ""
+}
+
+func (c *column) text(s []byte) (float64, Code) {
+	if c.takes&texts == 0 {
+		return math.Inf(1), WrongType
+	}
+	return c.dictionary.text(s), ""
+}
+
+// constant is number, boolean or text of a value from a configuration or from golden.json; nil is missing.
+func (c *column) constant(v any) (float64, Code) {
+	switch v := v.(type) {
+	case nil:
+		if c.missingRejected {
+			return c.missing, MissingField
+		}
+		return c.missing, ""
+	case bool:
+		return c.boolean(v)
+	case string:
+		return c.text([]byte(v))
+	default:
+		f, ok := asFloat(v)
+		if !ok {
+			return math.Inf(1), WrongType
+		}
+		if math.IsInf(f, 0) || math.IsNaN(f) {
+			return math.Inf(1), NonFinite
+		}
+		return c.number(f)
+	}
+}
+
+// asFloat converts the numbers that YAML and JSON decoders give.
+func asFloat(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case float32:
+		return float64(v), true
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	default:
+		return 0, false
+	}
+}
+
+// A dictionary gives the codes of a coded column, keyed by JSON type and text.
+type dictionary struct {
+	names   keyTable  // of texts; the index in codes
+	codes   []float64 // codes[0] is Unseen
+	values  []float64 // the numbers among the constants, ascending
+	numbers []float64 // their codes
+	bools   [2]float64
+	flags   types
+}
+
+func newDictionary(d *program.Domain) *dictionary {
+	dict := &dictionary{codes: []float64{program.Unseen}, bools: [2]float64{program.Unseen, program.Unseen}}
+	constants := slices.Clone(d.Constants())
+	slices.SortStableFunc(constants, func(a, b program.Constant) int {
+		switch {
+		case a.Num < b.Num:
+			return -1
+		case a.Num > b.Num:
+			return 1
+		}
+		return 0
+	})
+	for _, c := range constants {
+		code, _ := d.Value(c)
+		switch c.Type {
+		case program.String:
+			dict.names.insert(c.Text, int32(len(dict.codes)))
+			dict.codes = append(dict.codes, code)
+			dict.flags |= texts
+		case program.Number:
+			dict.values, dict.numbers = append(dict.values, c.Num), append(dict.numbers, code)
+			dict.flags |= numbers
+		case program.Bool:
+			dict.bools[int(c.Num)] = code
+			dict.flags |= booleans
+		}
+	}
+	return dict
+}
+
+func (d *dictionary) types() types { return d.flags }
+
+func (d *dictionary) text(s []byte) float64 { return d.codes[d.names.lookup(s, hashKey(s))] }
+
+func (d *dictionary) number(f float64) float64 {
+	if i, found := slices.BinarySearch(d.values, f); found {
+		return d.numbers[i]
+	}
+	return program.Unseen
+}
+
+func (d *dictionary) boolean(b bool) float64 {
+	if b {
+		return d.bools[1]
+	}
+	return d.bools[0]
+}
+
+// message says what the column needs instead.
+func (c *column) message(code Code, found kind) string {
+	switch {
+	case code == NonFinite:
+		return "a number is beyond float64"
+	case code == MissingField && found == absent:
+		return "the field is absent"
+	case code == MissingField:
+		return "the field is null"
+	default:
+		return c.needs
+	}
+}

@@ -1,0 +1,209 @@
+package scoring
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+)
+
+// keySeed makes the collisions of keys unpredictable, so that no event can be made to be slow.
+var keySeed = maphash.MakeSeed()
+
+func hashKey(name []byte) uint64 { return maphash.Bytes(keySeed, name) }
+
+// A keyTable maps names to numbers: open addressing with linear probing, filled once and then only read.
+type keyTable struct {
+	slots []keySlot // a power of two, at most half of them used
+	used  int
+}
+
+type keySlot struct {
+	hash  uint64
+	name  []byte
+	value int32
+	used  bool
+}
+
+// lookup returns the number of name, whose hash is hash, or 0.
+func (t *keyTable) lookup(name []byte, hash uint64) int32 {
+	if t.used == 0 {
+		return 0
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		slot := &t.slots[i]
+		if !slot.used {
+			return 0
+		}
+		if slot.hash == hash && bytes.Equal(slot.name, name) {
+			return slot.value
+		}
+	}
+}
+
+// insert adds a name that the table does not hold yet.
+func (t *keyTable) insert(name string, value int32) {
+	if 2*(t.used+1) > len(t.slots) {
+		old := t.slots
+		t.slots = make([]keySlot, max(8, 2*len(old)))
+		for _, slot := range old {
+			if slot.used {
+				t.place(slot)
+			}
+		}
+	}
+	t.used++
+	t.place(keySlot{hash: hashKey([]byte(name)), name: []byte(name), value: value, used: true})
+}
+
+func (t *keyTable) place(slot keySlot) {
+	mask := uint64(len(t.slots) - 1)
+	i := slot.hash & mask
+	for t.slots[i].used {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = slot
+}
+
+// A keySet holds the keys of the objects that a scan is inside of, to find duplicates. Keys leave in the reverse
+// order in which they came, so linear probing needs no tombstones.
+type keySet struct {
+	table []uint32 // index in keys, plus one; a power of two, at most half of them used
+	keys  []openKey
+}
+
+type openKey struct {
+	name   []byte
+	hash   uint64
+	object uint32
+	slot   uint32 // in table
+}
+
+func newKeySet() keySet {
+	return keySet{table: make([]uint32, 256), keys: make([]openKey, 0, 128)}
+}
+
+// add reports whether name was not yet among the keys of object.
+func (s *keySet) add(name []byte, hash uint64, object uint32) bool {
+	hash += uint64(object) * 0x9e3779b97f4a7c15 // objects in arrays repeat the same names
+	if 2*(len(s.keys)+1) > len(s.table) {
+		s.grow()
+	}
+	mask := uint32(len(s.table) - 1)
+	i := uint32(hash) & mask
+	for ; s.table[i] != 0; i = (i + 1) & mask {
+		k := &s.keys[s.table[i]-1]
+		if k.hash == hash && k.object == object && bytes.Equal(k.name, name) {
+			return false
+		}
+	}
+	s.keys = append(s.keys, openKey{name: name, hash: hash, object: object, slot: i})
+	s.table[i] = uint32(len(s.keys))
+	return true
+}
+
+// close forgets the keys of object, the innermost.
+func (s *keySet) close(object uint32) {
+	n := len(s.keys)
+	for ; n > 0 && s.keys[n-1].object == object; n-- {
+		s.table[s.keys[n-1].slot] = 0
+	}
+	s.keys = s.keys[:n]
+}
+
+func (s *keySet) reset() {
+	for i := range s.keys {
+		s.table[s.keys[i].slot] = 0
+	}
+	s.keys = s.keys[:0]
+}
+
+// grow doubles the table, which stays: it is bounded by the limits of depth and of keys.
+func (s *keySet) grow() {
+	s.table = make([]uint32, 2*len(s.table))
+	mask := uint32(len(s.table) - 1)
+	for n := range s.keys {
+		k := &s.keys[n]
+		i := uint32(k.hash) & mask
+		for s.table[i] != 0 {
+			i = (i + 1) & mask
+		}
+		k.slot = i
+		s.table[i] = uint32(n + 1)
+	}
+}
+
+// A shape is the keys of a value in the order in which they stood. Events of one stream mostly have the same, so the
+// scan compares each key with the one in its place before: no hashing, and as long as all agree, no key can be there
+// twice.
+type shape struct {
+	keys   []shapeKey
+	names  []byte // of all keys, each with its closing quote
+	next   int    // the key expected next
+	broken bool   // this value has another shape
+	whole  bool   // the rest cannot be learnt
+}
+
+// A shapeKey is one key in its place: head and mask compare up to 8 bytes at once.
+type shapeKey struct {
+	head, mask    uint64
+	hash          uint64
+	start, end    uint32 // in names, closing quote included
+	object        uint32
+	depth         int32
+	parent, child int32 // nodes of the paths
+}
+
+// maxShape bounds what is remembered of a value.
+const maxShape = 2048
+
+func (s *shape) begin() { s.next, s.broken, s.whole = 0, false, false }
+
+// match compares the key at p, after its opening quote, with the one expected there. It returns the key's node and
+// the offset after the closing quote, or -1 where it is another.
+func (s *shape) match(data []byte, p int, object uint32, parent int32) (child int32, end int) {
+	if s.broken || s.next >= len(s.keys) {
+		return 0, -1
+	}
+	k := &s.keys[s.next]
+	if binary.LittleEndian.Uint64(data[p:])&k.mask != k.head || k.object != object || k.parent != parent {
+		return 0, -1
+	}
+	end = p + int(k.end-k.start)
+	if k.end-k.start > 8 && (end > len(data) || !bytes.Equal(data[p+8:end], s.names[k.start+8:k.end])) {
+		return 0, -1
+	}
+	s.next++
+	return k.child, end
+}
+
+// name is the key's text.
+func (s *shape) name(k *shapeKey) []byte { return s.names[k.start : k.end-1] }
+
+// leave ends the comparison and forgets the keys from here on. It returns the number of those that agreed.
+func (s *shape) leave() int {
+	s.broken = true
+	s.keys = s.keys[:s.next]
+	if s.next > 0 {
+		s.names = s.names[:s.keys[s.next-1].end]
+	} else {
+		s.names = s.names[:0]
+	}
+	return s.next
+}
+
+// learn appends a key to the shape. A key with escapes ends what can be compared byte by byte.
+func (s *shape) learn(name []byte, escaped bool, k shapeKey) {
+	s.whole = s.whole || escaped || len(s.keys) >= maxShape || len(s.names) > 1<<16
+	if s.whole {
+		return
+	}
+	k.start = uint32(len(s.names))
+	s.names = append(append(s.names, name...), '"')
+	k.end = uint32(len(s.names))
+	var eight [8]byte
+	n := copy(eight[:], s.names[k.start:])
+	k.head = binary.LittleEndian.Uint64(eight[:])
+	k.mask = ^uint64(0) >> (64 - 8*n)
+	s.keys = append(s.keys, k)
+}

@@ -1,0 +1,427 @@
+package scoring
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// The limits of an event's value.
+const (
+	maxBytes = 1 << 20
+	maxDepth = 32
+	maxKeys  = 1024
+)
+
+// kind is what a scan found at a path.
+type kind uint8
+
+const (
+	absent kind = iota
+	null
+	falsity
+	truth
+	number
+	text
+	object
+	array
+	blocked // the path leads through a value that is no object or array
+)
+
+// A token is the value at a path. number is infinite where no finite float64 is near; start and end are offsets in
+// the value, quotes included.
+type token struct {
+	kind       kind
+	escaped    bool // the text has escapes
+	start, end uint32
+	number     float64
+}
+
+// A scanner checks JSON values strictly (RFC 8259 without byte order mark, RFC 7493 for duplicate keys and text that
+// is no Unicode) in one pass, and keeps what it meets at the paths that somebody asked for. It knows nothing of what
+// the values are for.
+type scanner struct {
+	paths   *paths
+	data    []byte  // the value and sixteen zeros, so that reading ahead needs no length check
+	size    int     // of the value
+	tokens  []token // by slot of the paths
+	objects uint32  // begun so far; numbers the objects
+	shape   shape   // of the value before
+	seen    keySet  // keys of the open objects, where the shape did not hold
+	open    [maxDepth + 1]uint32
+	arena   []byte // unescaped keys
+
+	code     Code // of the first fault; empty: none
+	at       int  // its offset
+	top      kind // of the whole value
+	infinite int  // offset of the first number elsewhere that no finite float64 is near; -1: none
+}
+
+func newScanner(p *paths) *scanner {
+	return &scanner{paths: p, tokens: make([]token, p.slots), seen: newKeySet()}
+}
+
+// scan reads value, a whole JSON text, into tokens. It returns false, with code and at set, at the first byte that
+// breaks the grammar or a limit.
+func (s *scanner) scan(value []byte) bool {
+	s.code, s.at, s.infinite, s.objects = "", 0, -1, 0
+	s.size = len(value)
+	if s.size > maxBytes {
+		s.fail(TooLarge, maxBytes)
+		return false
+	}
+	if s.size == 0 {
+		s.fail(Empty, 0)
+		return false
+	}
+	var zeros [16]byte
+	s.data = append(append(s.data[:0], value...), zeros[:]...)
+	clear(s.tokens)
+	s.arena = s.arena[:0]
+	s.seen.reset()
+	s.shape.begin()
+	p := skipSpace(s.data, 0)
+	s.top = topKind(s.data[p])
+	if p = s.value(p, rootNode, 0); p < 0 {
+		return false
+	}
+	if p = skipSpace(s.data, p); p != s.size {
+		s.unexpected(p)
+		return false
+	}
+	return true
+}
+
+// topKind is object or array by its bracket; what else the value may be matters to nobody.
+func topKind(c byte) kind {
+	switch c {
+	case '{':
+		return object
+	case '[':
+		return array
+	default:
+		return absent
+	}
+}
+
+// fail records the fault at offset p and returns the offset that stands for one.
+func (s *scanner) fail(code Code, p int) int {
+	s.code, s.at = code, p
+	return -1
+}
+
+// unexpected is the fault of a byte that cannot stand where it does.
+func (s *scanner) unexpected(p int) int {
+	if p < s.size && s.data[p] >= utf8.RuneSelf {
+		if r, n := utf8.DecodeRune(s.data[p:s.size]); r == utf8.RuneError && n == 1 {
+			return s.fail(BadUTF8, p)
+		}
+	}
+	return s.fail(BadJSON, p)
+}
+
+// skipSpace returns the offset of the first byte from p on that is no white space.
+func skipSpace(data []byte, p int) int {
+	for data[p] <= ' ' && (data[p] == ' ' || data[p] == '\n' || data[p] == '\r' || data[p] == '\t') {
+		p++
+	}
+	return p
+}
+
+// value reads the value at p, which stands at node of the paths, and returns the offset after it, or -1.
+func (s *scanner) value(p int, node int32, depth int) int {
+	var t token
+	start := p
+	switch c := s.data[p]; c {
+	case '"':
+		if p, t.escaped = s.text(p); p < 0 {
+			return -1
+		}
+		t.kind = text
+	case '{':
+		if p = s.object(p, node, depth+1); p < 0 {
+			return -1
+		}
+		t.kind = object
+	case '[':
+		if p = s.array(p, node, depth+1); p < 0 {
+			return -1
+		}
+		t.kind = array
+	case 't':
+		p, t.kind = s.literal(p, "true"), truth
+	case 'f':
+		p, t.kind = s.literal(p, "false"), falsity
+	case 'n':
+		p, t.kind = s.literal(p, "null"), null
+	default:
+		d, end, ok := readNumber(s.data, p)
+		if !ok {
+			return s.unexpected(end)
+		}
+		p, t.kind = end, number
+		if s.paths.nodes[node].slot >= 0 {
+			t.number = parseFloat(d, s.data[start:end])
+		} else if s.infinite < 0 && isInfinite(d, s.data[start:end]) {
+			s.infinite = start
+		}
+	}
+	if p < 0 {
+		return -1
+	}
+	n := &s.paths.nodes[node]
+	if n.slot >= 0 {
+		t.start, t.end = uint32(start), uint32(p)
+		s.tokens[n.slot] = t
+	}
+	if n.inner {
+		s.block(n, t.kind)
+	}
+	return p
+}
+
+// block marks the paths that lead through a value which cannot hold them.
+func (s *scanner) block(n *node, k kind) {
+	if k == null || k == object && n.keys.used > 0 || k == array && len(n.items) > 0 {
+		return
+	}
+	for slot := n.below; slot < n.beyond; slot++ {
+		s.tokens[slot].kind = blocked
+	}
+}
+
+func (s *scanner) literal(p int, word string) int {
+	for i := range len(word) {
+		if s.data[p+i] != word[i] {
+			return s.unexpected(p + i)
+		}
+	}
+	return p + len(word)
+}
+
+// object reads the object at p.
+func (s *scanner) object(p int, node int32, depth int) int {
+	if depth > maxDepth {
+		return s.fail(TooDeep, p)
+	}
+	self := s.objects
+	s.objects++
+	s.open[depth] = self
+	p = skipSpace(s.data, p+1)
+	if s.data[p] == '}' {
+		return p + 1
+	}
+	for count := 1; ; count++ {
+		if s.data[p] != '"' {
+			return s.unexpected(p)
+		}
+		if count > maxKeys {
+			return s.fail(TooLarge, p)
+		}
+		child, end := s.shape.match(s.data, p+1, self, node)
+		if end < 0 {
+			if child, end = s.key(p, self, node, depth); end < 0 {
+				return -1
+			}
+		}
+		p = skipSpace(s.data, end)
+		if s.data[p] != ':' {
+			return s.unexpected(p)
+		}
+		if p = s.value(skipSpace(s.data, p+1), child, depth); p < 0 {
+			return -1
+		}
+		p = skipSpace(s.data, p)
+		switch s.data[p] {
+		case ',':
+			p = skipSpace(s.data, p+1)
+		case '}':
+			s.seen.close(self)
+			return p + 1
+		default:
+			return s.unexpected(p)
+		}
+	}
+}
+
+// array reads the array at p.
+func (s *scanner) array(p int, node int32, depth int) int {
+	if depth > maxDepth {
+		return s.fail(TooDeep, p)
+	}
+	p = skipSpace(s.data, p+1)
+	if s.data[p] == ']' {
+		return p + 1
+	}
+	for i := 0; ; i++ {
+		if p = s.value(p, s.paths.item(node, i), depth); p < 0 {
+			return -1
+		}
+		p = skipSpace(s.data, p)
+		switch s.data[p] {
+		case ',':
+			p = skipSpace(s.data, p+1)
+		case ']':
+			return p + 1
+		default:
+			return s.unexpected(p)
+		}
+	}
+}
+
+// key reads the key at p the long way: hashes it, compares it with the other keys of its object and looks its path
+// up. From here on the shape of this value is learnt anew.
+func (s *scanner) key(p int, self uint32, node int32, depth int) (child int32, end int) {
+	if !s.shape.broken {
+		s.breakShape(depth)
+	}
+	end, escaped := s.text(p)
+	if end < 0 {
+		return 0, -1
+	}
+	name := s.data[p+1 : end-1]
+	if escaped {
+		from := len(s.arena)
+		s.arena = appendUnescaped(s.arena, name)
+		name = s.arena[from:]
+	}
+	hash := hashKey(name)
+	if !s.seen.add(name, hash, self) {
+		return 0, s.fail(DuplicateKey, p)
+	}
+	child = s.paths.nodes[node].keys.lookup(name, hash)
+	s.shape.learn(name, escaped, shapeKey{hash: hash, object: self, parent: node, child: child, depth: int32(depth)})
+	return child, end
+}
+
+// breakShape is called where this value begins to differ from the shape of the one before. The keys so far of the
+// objects still open were not looked at one by one; now they must be.
+func (s *scanner) breakShape(depth int) {
+	for i := range s.shape.leave() {
+		k := &s.shape.keys[i]
+		if int(k.depth) <= depth && s.open[k.depth] == k.object {
+			s.seen.add(s.shape.name(k), k.hash, k.object)
+		}
+	}
+}
+
+// text reads the string at p and returns the offset after its closing quote, or -1.
+func (s *scanner) text(p int) (end int, escaped bool) {
+	p++
+	for {
+		eight := binary.LittleEndian.Uint64(s.data[p:])
+		special := notPlain(eight)
+		if special == 0 {
+			p += 8
+			continue
+		}
+		p += bits.TrailingZeros64(special) >> 3
+		switch c := s.data[p]; {
+		case c == '"':
+			return p + 1, escaped
+		case c == '\\':
+			escaped = true
+			p = s.escape(p)
+		case c < ' ':
+			p = s.fail(BadJSON, p)
+		default:
+			r, n := utf8.DecodeRune(s.data[p:s.size])
+			if r == utf8.RuneError && n == 1 {
+				p = s.fail(BadUTF8, p)
+			} else {
+				p += n
+			}
+		}
+		if p < 0 {
+			return -1, false
+		}
+	}
+}
+
+// notPlain has the highest bit set of the first byte that is a quote, a backslash, a control character or no ASCII,
+// if there is one; of later bytes it says nothing.
+func notPlain(eight uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote := eight ^ '"'*ones
+	slash := eight ^ '\\'*ones
+	return (eight | (eight - ' '*ones) | (quote - ones) | (slash - ones)) & highs
+}
+
+// escape checks the escape at p and returns the offset after it, or -1. Half of a surrogate pair stands for no
+// character, so no UTF-8 can hold it.
+func (s *scanner) escape(p int) int {
+	switch c := s.data[p+1]; c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return p + 2
+	case 'u':
+		r, fault := hexRune(s.data, p)
+		if fault > 0 {
+			return s.unexpected(fault)
+		}
+		if r < 0xd800 || r > 0xdfff {
+			return p + 6
+		}
+		if r < 0xdc00 && s.data[p+6] == '\\' && s.data[p+7] == 'u' {
+			low, fault := hexRune(s.data, p+6)
+			if fault > 0 {
+				return s.unexpected(fault)
+			}
+			if low >= 0xdc00 && low <= 0xdfff {
+				return p + 12
+			}
+		}
+		return s.fail(BadUTF8, p)
+	default:
+		return s.unexpected(p + 1)
+	}
+}
+
+// hexRune reads the \uXXXX at p; fault is the offset of a byte that is no hexadecimal digit, or 0.
+func hexRune(data []byte, p int) (r rune, fault int) {
+	for i := p + 2; i < p+6; i++ {
+		digit := bytes.IndexByte([]byte("0123456789abcdef"), data[i]|0x20)
+		if digit < 0 || data[i] < '0' {
+			return 0, i
+		}
+		r = r<<4 | rune(digit)
+	}
+	return r, 0
+}
+
+// appendUnescaped appends the characters that body, the inside of a valid JSON string, stands for.
+func appendUnescaped(dst, body []byte) []byte {
+	for {
+		slash := bytes.IndexByte(body, '\\')
+		if slash < 0 {
+			return append(dst, body...)
+		}
+		dst = append(dst, body[:slash]...)
+		body = body[slash:]
+		n := 2
+		switch body[1] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r, _ := hexRune(body, 0)
+			n = 6
+			if r >= 0xd800 && r <= 0xdfff {
+				low, _ := hexRune(body, 6)
+				r = (r-0xd800)<<10 + low - 0xdc00 + 0x10000
+				n = 12
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = append(dst, body[1])
+		}
+		body = body[n:]
+	}
+}

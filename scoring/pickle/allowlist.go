@@ -53,6 +53,7 @@ var exactly = map[string]role{
 	"pandas.core.arrays.string_arrow.ArrowStringArray": roleData,
 	"pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": roleData,
 	"pyarrow.lib._restore_array":                       roleData,
+	"pyarrow.lib.chunked_array":                        roleData,
 	"pyarrow.lib.py_buffer":                            roleData,
 	"pyarrow.lib.type_for_alias":                       roleData,
 

@@ -218,3 +218,15 @@ func (b *Builder) seal(i int) error {
 	}
 	return nil
 }
+
+// Names returns the names of the columns that the registers are; nil unless every one is a named column.
+func (b *Builder) Names(m []Reg) []string {
+	names := make([]string, len(m))
+	for i, r := range m {
+		if int(r) >= len(b.program.Columns) || b.program.Columns[r].Name == "" {
+			return nil
+		}
+		names[i] = b.program.Columns[r].Name
+	}
+	return names
+}

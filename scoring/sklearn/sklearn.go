@@ -1,8 +1,32 @@
 // Package sklearn gives meaning to a decoded scikit-learn file: allow-listed classes become a program.
+//
+// [Compile] walks the graph of inert values that package pickle has read, from the outermost estimator inwards,
+// and emits the steps of a [program.Program]. A transformer maps a matrix (a list of registers) to a matrix; a
+// classifier leaves registers for its probabilities, its decision values and its predicted class. Pipelines and
+// column transformers emit next to nothing: they only pass register lists about.
+//
+// There is one file per family of estimators; [transformerOf] and [classifierOf] list every class that is
+// understood. Files of scikit-learn 0.24 to 1.9 have been met. Only attributes that prediction needs are read, so
+// an attribute that comes or goes between versions does no harm; where the meaning of one changed, the
+// _sklearn_version that every estimator carries decides. A version newer than these loads as well if every
+// attribute it needs is understood, for the golden rows of a bundle are the better judge; Program.Versions tells.
+//
+// # What is refused
+//
+// A class that is not on the list, an attribute value whose meaning is unknown and that would change a prediction,
+// and parts that do not belong together (shapes, indices, numbers that are not finite). The error names class,
+// attribute and value. Estimators within estimators are opened to a depth of 64, and never while they are open.
+//
+// # Parity
+//
+// Every operation is done in the order in which scikit-learn does it, in float64, with products rounded before
+// they are added (no fused multiply-add), so that results agree to within the order of a dot product's sum and
+// the last digits of exp: 1e-12 at most.
 package sklearn
 
 import (
-	"errors"
+	"fmt"
+	"strings"
 
 	"fraudstream/scoring/pickle"
 	"fraudstream/scoring/program"
@@ -11,7 +35,155 @@ import (
 // UnsupportedError refuses a model by class, attribute and value.
 type UnsupportedError = program.UnsupportedError
 
-// Compile turns a decoded model into a program.
+// maxDepth is how deep estimators may be nested.
+const maxDepth = 64
+
+// matrix is the registers of the columns of what scikit-learn calls X.
+type matrix = []program.Reg
+
+// classifier is where a compiled classifier leaves its outputs.
+type classifier struct {
+	classes     []program.Constant
+	probability matrix // one register per class; nil where the model has no predict_proba
+	decision    matrix // one register per class, or one for two classes; nil where it has no decision_function
+	predicted   program.Reg
+}
+
+// compiler holds what is common to the walk over one model.
+type compiler struct {
+	b    *program.Builder
+	path []string // names of the steps from the outside to here, for messages
+	open []*pickle.Object
+}
+
+// Compile turns a decoded model into a program. Errors are of type *program.UnsupportedError.
 func Compile(v pickle.Value, spec program.Spec) (*program.Program, error) {
-	return nil, errors.New("not yet")
+	root, err := estimatorOf(v, spec.Key)
+	if err != nil {
+		return nil, err
+	}
+	c := new(compiler)
+	names, err := c.columnNames(root, spec.Features)
+	if err != nil {
+		return nil, err
+	}
+	if c.b, err = program.NewBuilder(names, spec.NoneIsMissing); err != nil {
+		return nil, err
+	}
+	model, err := c.classify(root, c.b.Columns())
+	if err != nil {
+		return nil, err
+	}
+	return c.finish(root, model, spec)
+}
+
+// transform compiles a transformer that reads in; its result is the transformed matrix.
+func (c *compiler) transform(v pickle.Value, in matrix) (matrix, error) {
+	a, err := c.enter(v)
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	compile := transformerOf(a.class)
+	if compile == nil {
+		return nil, unsupportedClass(a, "a transformer")
+	}
+	out := compile(c, a, in)
+	return out, a.err
+}
+
+// classify compiles a classifier that reads in.
+func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
+	a, err := c.enter(v)
+	if err != nil {
+		return classifier{}, err
+	}
+	defer c.leave()
+	compile := classifierOf(a.class)
+	if compile == nil {
+		return classifier{}, unsupportedClass(a, "a classifier")
+	}
+	model := compile(c, a, in)
+	return model, a.err
+}
+
+// enter opens an estimator. One that is open already holds itself.
+func (c *compiler) enter(v pickle.Value) (*attributes, error) {
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		return nil, &UnsupportedError{
+			Reason: "not-a-classifier", Class: c.place(), Value: show(v),
+			Advice: "a fitted estimator is expected here",
+		}
+	}
+	a := attributesOf(o)
+	for _, outer := range c.open {
+		if outer == o {
+			return nil, &UnsupportedError{Reason: "cycle", Class: a.class, Advice: "the estimator holds itself"}
+		}
+	}
+	if len(c.open) >= maxDepth {
+		return nil, &UnsupportedError{
+			Reason: "depth", Class: a.class,
+			Advice: fmt.Sprintf("estimators are nested more than %d deep", maxDepth),
+		}
+	}
+	c.open = append(c.open, o)
+	if c.b != nil {
+		text, _ := a.optional("_sklearn_version").(string)
+		c.b.Version(text)
+	}
+	return a, nil
+}
+
+func (c *compiler) leave() { c.open = c.open[:len(c.open)-1] }
+
+// within runs compile for a part of the model that has a name.
+func (c *compiler) within(name string, compile func()) {
+	c.path = append(c.path, name)
+	compile()
+	c.path = c.path[:len(c.path)-1]
+}
+
+func (c *compiler) place() string { return strings.Join(c.path, ".") }
+
+// stepName is what messages call the steps of an estimator: its path and its class.
+func (c *compiler) stepName(a *attributes) string {
+	if len(c.path) == 0 {
+		return a.object.Class.Name
+	}
+	return c.place() + " (" + a.object.Class.Name + ")"
+}
+
+// reads checks that an estimator was fitted on as many columns as it now gets.
+func (a *attributes) reads(in matrix) {
+	if v := a.optional("n_features_in_"); v != nil {
+		if n, ok := integer(v); !ok || n != int64(len(in)) {
+			a.mismatch("n_features_in_", show(v), fmt.Sprintf("the estimator is given %d columns", len(in)))
+		}
+	}
+}
+
+// unsupportedClass refuses an estimator by its class.
+func unsupportedClass(a *attributes, role string) error {
+	e := &UnsupportedError{Reason: "unsupported-estimator", Class: a.class}
+	library, _, _ := strings.Cut(a.object.Class.Module, ".")
+	switch {
+	case library != "sklearn" && library != "imblearn" && library != "xgboost" && library != "lightgbm" && library != "numpy":
+		e.Reason = "custom-code"
+		e.Advice = "code of one's own cannot be loaded; export the pipeline to ONNX"
+	case role == "a classifier" && isOtherKind(a):
+		e.Reason = "not-a-classifier"
+		e.Advice = "the model must end in a fitted classifier"
+	default:
+		e.Advice = "it is not supported as " + role + "; use a supported class or export the pipeline to ONNX"
+	}
+	return e
+}
+
+// isOtherKind tells a transformer, a regressor and a clustering, which no version of this package will take where a
+// classifier is asked for.
+func isOtherKind(a *attributes) bool {
+	return transformerOf(a.class) != nil || strings.HasSuffix(a.class, "Regressor") || strings.HasSuffix(a.class, "Regression") ||
+		strings.HasPrefix(a.class, "sklearn.cluster.")
 }

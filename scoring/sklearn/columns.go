@@ -1,0 +1,324 @@
+package sklearn
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// columnTransformer gives every transformer its columns and puts the results side by side, in the order of
+// transformers_. The remainder is the last of them.
+func (c *compiler) columnTransformer(a *attributes, in matrix) matrix {
+	c.countColumns(a, in)
+	parts := a.parts("transformers_", 3)
+	weights := a.weights("transformer_weights")
+	var out matrix
+	for _, p := range parts {
+		if a.err != nil {
+			return nil
+		}
+		columns := c.columnIndexes(a, p, in)
+		if a.err != nil || len(columns) == 0 || p.estimator == "drop" {
+			continue
+		}
+		selected := make(matrix, len(columns))
+		for i, column := range columns {
+			selected[i] = in[column]
+		}
+		if !isPassthrough(p.estimator) {
+			c.within(p.name, func() { selected, a.err = c.transform(p.estimator, selected) })
+		}
+		out = append(out, c.weighted(a, p.name, weights, selected)...)
+	}
+	return out
+}
+
+// countColumns checks the number of columns. scikit-learn 0.24 kept it under another name.
+func (c *compiler) countColumns(a *attributes, in matrix) {
+	a.reads(in)
+	if n, ok := integer(a.optional("_n_features")); ok && n != int64(len(in)) {
+		a.mismatch("_n_features", strconv.FormatInt(n, 10), fmt.Sprintf("the estimator is given %d columns", len(in)))
+	}
+}
+
+// columnIndexes resolves the columns of one transformer. Since 1.0 the fitted object holds the resolved indices
+// as well; where it has both they must agree.
+func (c *compiler) columnIndexes(a *attributes, p part, in matrix) []int {
+	var resolved []int
+	known := false
+	if all, ok := a.optional("_transformer_to_input_indices").(*pickle.Dict); ok {
+		var v pickle.Value
+		if v, known = all.Get(p.name); known {
+			resolved = a.indexes(p.name, v, nil, len(in))
+		}
+	}
+	if o, ok := p.columns.(*pickle.Object); ok && className(o.Class) == "sklearn.compose._column_transformer.make_column_selector" {
+		if !known {
+			a.refuse("unsupported-value", "transformers_", p.name, "the columns of a selector are not resolved in this file; name the columns")
+		}
+		return resolved
+	}
+	columns := a.indexes(p.name, p.columns, c.namesOf(a, in), len(in))
+	if a.err == nil && known && !slices.Equal(columns, resolved) {
+		a.mismatch("_transformer_to_input_indices", fmt.Sprint(resolved), fmt.Sprintf("transformers_ gives %q the columns %v", p.name, columns))
+	}
+	return columns
+}
+
+// namesOf returns the column names that a column transformer was fitted on.
+func (c *compiler) namesOf(a *attributes, in matrix) []string {
+	for _, attribute := range []string{"feature_names_in_", "_feature_names_in"} {
+		if names, ok := texts(a.optional(attribute)); ok {
+			if len(names) != len(in) {
+				a.mismatch(attribute, fmt.Sprintf("%d names", len(names)), fmt.Sprintf("the estimator is given %d columns", len(in)))
+			}
+			return names
+		}
+	}
+	return c.b.Names(in)
+}
+
+// indexes resolves a column specification of n columns: a name, an index, a list or array of either, a list of
+// booleans, or a slice.
+func (a *attributes) indexes(name string, v pickle.Value, names []string, n int) []int {
+	if o, ok := v.(*pickle.Object); ok && className(o.Class) == "builtins.slice" {
+		return a.sliceIndexes(name, o, names, n)
+	}
+	items, ok := listItems(unwrapIndex(v))
+	if !ok {
+		items = []pickle.Value{v}
+	}
+	if len(items) > 0 {
+		if _, mask := plain(items[0]).(bool); mask {
+			return a.maskIndexes(name, items, n)
+		}
+	}
+	out := make([]int, 0, len(items))
+	for _, item := range items {
+		i := a.columnIndex(name, item, names, n)
+		if a.err != nil {
+			return nil
+		}
+		out = append(out, i)
+	}
+	return out
+}
+
+// columnIndex resolves one name or index; a negative one counts from the end, as in Python.
+func (a *attributes) columnIndex(name string, v pickle.Value, names []string, n int) int {
+	switch column := plain(v).(type) {
+	case string:
+		if i := slices.Index(names, column); i >= 0 {
+			return i
+		}
+	case int64:
+		if column >= -int64(n) && column < 0 {
+			return int(column) + n
+		}
+		if column >= 0 && column < int64(n) {
+			return int(column)
+		}
+	}
+	a.refuse("feature-index", "transformers_", show(v), fmt.Sprintf("transformer %q reads a column that is none of the %d", name, n))
+	return 0
+}
+
+func (a *attributes) maskIndexes(name string, mask []pickle.Value, n int) []int {
+	var out []int
+	for i, m := range mask {
+		chosen, ok := plain(m).(bool)
+		if !ok || len(mask) != n {
+			a.refuse("feature-index", "transformers_", fmt.Sprintf("a mask of %d", len(mask)), fmt.Sprintf("transformer %q needs one boolean for each of %d columns", name, n))
+			return nil
+		}
+		if chosen {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// sliceIndexes resolves a slice. Between names both ends belong to it.
+func (a *attributes) sliceIndexes(name string, o *pickle.Object, names []string, n int) []int {
+	if len(o.Args) != 3 {
+		a.mismatch("transformers_", name, "a slice has three parts")
+		return nil
+	}
+	start, stop := 0, n
+	step, ok := o.Args[2].(int64)
+	if o.Args[2] != nil && (!ok || step <= 0) {
+		a.unknown("transformers_", o.Args[2])
+		return nil
+	}
+	if v := o.Args[0]; v != nil {
+		start = a.bound(name, v, names, n)
+	}
+	if v := o.Args[1]; v != nil {
+		stop = a.bound(name, v, names, n)
+		if _, named := plain(v).(string); named {
+			stop++
+		}
+	}
+	var out []int
+	for i := start; i < stop && a.err == nil; i += int(max(step, 1)) {
+		out = append(out, i)
+	}
+	return out
+}
+
+// bound is one end of a slice; an index beyond the columns is cut, as in Python.
+func (a *attributes) bound(name string, v pickle.Value, names []string, n int) int {
+	if i, ok := integer(v); ok {
+		if i < 0 {
+			i += int64(n)
+		}
+		return int(min(max(i, 0), int64(n)))
+	}
+	return a.columnIndex(name, v, names, n)
+}
+
+// unwrapIndex finds the list inside a pandas Index, a pandas string array or a _RemainderColsList.
+func unwrapIndex(v pickle.Value) pickle.Value {
+	for range 8 {
+		o, ok := v.(*pickle.Object)
+		if !ok {
+			return v
+		}
+		inner, ok := innerList(o)
+		if !ok {
+			return v
+		}
+		v = inner
+	}
+	return v
+}
+
+// innerList looks where such an object keeps its items: in its state, under "data", or in its arguments.
+func innerList(o *pickle.Object) (pickle.Value, bool) {
+	if v, ok := o.Attr("data"); ok {
+		return v, true
+	}
+	for _, arg := range append(slices.Clone(o.Args), o.State) {
+		switch v := arg.(type) {
+		case *pickle.Dict:
+			if data, ok := v.Get("data"); ok {
+				return data, true
+			}
+		case *pickle.Array, *pickle.List:
+			return v, true
+		case *pickle.Tuple:
+			for _, item := range v.Items {
+				switch item.(type) {
+				case *pickle.Array, *pickle.List:
+					return item, true
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+// featureUnion gives every transformer all columns and puts the results side by side.
+func (c *compiler) featureUnion(a *attributes, in matrix) matrix {
+	parts := a.parts("transformer_list", 2)
+	weights := a.weights("transformer_weights")
+	var out matrix
+	for _, p := range parts {
+		if a.err != nil {
+			return nil
+		}
+		if p.estimator == "drop" {
+			continue
+		}
+		result := in
+		if !isPassthrough(p.estimator) {
+			c.within(p.name, func() { result, a.err = c.transform(p.estimator, in) })
+		}
+		out = append(out, c.weighted(a, p.name, weights, result)...)
+	}
+	return out
+}
+
+// weights reads a dict from the names of transformers to factors.
+func (a *attributes) weights(name string) map[string]float64 {
+	v := a.optional(name)
+	if v == nil {
+		return nil
+	}
+	d, ok := v.(*pickle.Dict)
+	if !ok {
+		a.unknown(name, v)
+		return nil
+	}
+	weights := make(map[string]float64, len(d.Keys))
+	for i, k := range d.Keys {
+		key, isText := k.(string)
+		w, isNumber := float(d.Values[i])
+		if !isText || !isNumber || w-w != 0 {
+			a.unknown(name, d.Values[i])
+			return nil
+		}
+		weights[key] = w
+	}
+	return weights
+}
+
+// weighted multiplies the result of one transformer by its factor, if it has one.
+func (c *compiler) weighted(a *attributes, name string, weights map[string]float64, in matrix) matrix {
+	w, ok := weights[name]
+	if !ok || a.err != nil {
+		return in
+	}
+	s := &rescale{in: in, scale: make([]float64, len(in)), offset: make([]float64, len(in))}
+	for i := range s.scale {
+		s.scale[i] = w
+	}
+	s.out = c.computed(in)
+	c.b.Compute(in)
+	c.within(name, func() { c.b.Add(c.stepName(a), s) })
+	return s.out
+}
+
+// functionTransformer compiles the identity and the numpy functions that work value by value.
+func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
+	a.reads(in)
+	if d, ok := a.optional("kw_args").(*pickle.Dict); a.optional("kw_args") != nil && (!ok || len(d.Keys) > 0) {
+		a.unknown("kw_args", a.optional("kw_args"))
+	}
+	f := a.optional("func")
+	apply := elementwise(f)
+	if f != nil && apply == nil {
+		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things before the pipeline or export it to ONNX")
+	}
+	validate := a.flag("validate", false)
+	if a.err != nil {
+		return nil
+	}
+	if validate {
+		c.b.CheckFinite(c.stepName(a), in, false)
+	}
+	if apply == nil {
+		return in
+	}
+	s := &mapEach{in: in, out: c.computed(in), apply: apply}
+	c.b.Compute(in)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+type mapEach struct {
+	in, out matrix
+	apply   func(float64) float64
+}
+
+func (s *mapEach) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			row[s.out[j]] = s.apply(row[r])
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package sklearn
+
+import (
+	"fmt"
+	"slices"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// simpleImputer compiles the replacement of missing values by statistics_, and the indicator columns behind them.
+//
+// On an object array it moves categories about, None among them; on numbers it computes with float64, where
+// None was turned into NaN on the way in. The type of statistics_ tells which of the two it was fitted on.
+func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
+	a.reads(in)
+	array := a.array("statistics_")
+	statistics := a.constants("statistics_")
+	if a.err == nil && len(statistics) != len(in) {
+		a.mismatch("statistics_", fmt.Sprintf("%d values", len(statistics)), fmt.Sprintf("the estimator is given %d columns", len(in)))
+	}
+	absent := a.missingValues()
+	indicated := a.indicator(len(in), absent)
+	keepEmpty := a.flag("keep_empty_features", false) || a.text("strategy", "mean") == "constant" && a.version() < parseVersion("1.9")
+	if a.err != nil {
+		return nil
+	}
+	objects := array.Type.Kind == 'O' || array.Type.Kind == 'U'
+	if t, ok := a.optional("_fit_dtype").(*pickle.DType); ok {
+		objects = t.Kind == 'O' || t.Kind == 'U'
+	}
+	name := c.stepName(a)
+	s := &impute{refuseNaN: absent.Type != program.NaN}
+	if !objects {
+		if absent.Type != program.NaN && absent.Type != program.Number {
+			a.unknown("missing_values", a.optional("missing_values"))
+			return nil
+		}
+		c.b.CheckFinite(name, in, absent.Type == program.NaN)
+	}
+	for i, r := range in {
+		kept := keepEmpty || statistics[i].Type != program.NaN
+		if !kept && !slices.Contains(indicated, i) {
+			continue
+		}
+		m := c.replacement(r, absent, statistics[i], objects)
+		if kept {
+			m.out = c.b.Filled(r)
+		}
+		if slices.Contains(indicated, i) {
+			m.flag = c.b.New(r)
+		}
+		s.each = append(s.each, m)
+	}
+	c.b.Add(name, s)
+	return s.matrix(in, indicated)
+}
+
+// replacement binds what is missing in register r and what takes its place.
+func (c *compiler) replacement(r program.Reg, absent, fill program.Constant, objects bool) replacement {
+	m := replacement{in: r, out: -1, flag: -1, nan: absent.Type == program.NaN, column: c.b.Origin(r)}
+	if objects {
+		m.absent, m.fill = c.b.Cell(r, absent), c.b.Cell(r, fill)
+		return m
+	}
+	m.absent, m.fill = numberCell(absent), numberCell(fill)
+	return m
+}
+
+func numberCell(c program.Constant) *program.Cell {
+	if c.Type == program.NaN {
+		return &program.Cell{Value: program.Missing}
+	}
+	return &program.Cell{Value: c.Num}
+}
+
+// missingValues reads what counts as missing; NaN is the default.
+func (a *attributes) missingValues() program.Constant {
+	v, ok := a.object.Attr("missing_values")
+	if !ok {
+		return program.Constant{Type: program.NaN}
+	}
+	c, ok := constant(v)
+	if !ok || c.Type == program.Bool {
+		a.unknown("missing_values", v)
+	}
+	return c
+}
+
+// indicator reads the columns whose missing values become columns of their own, in order.
+func (a *attributes) indicator(n int, absent program.Constant) []int {
+	if !a.flag("add_indicator", false) || a.err != nil {
+		return nil
+	}
+	o, ok := a.required("indicator_").(*pickle.Object)
+	if !ok {
+		a.mismatch("indicator_", show(a.optional("indicator_")), "a fitted MissingIndicator is expected")
+		return nil
+	}
+	inner := attributesOf(o)
+	if inner.class != "sklearn.impute._base.MissingIndicator" || inner.missingValues() != absent {
+		a.unknown("indicator_", o)
+		return nil
+	}
+	features := inner.numbers("features_", count(shapeOf(inner.optional("features_"))))
+	if a.err = inner.err; a.err != nil {
+		return nil
+	}
+	out := make([]int, len(features))
+	for i, f := range features {
+		if f != float64(int(f)) || f < 0 || int(f) >= n {
+			a.refuse("feature-index", "indicator_.features_", fmt.Sprint(f), fmt.Sprintf("the estimator is given %d columns", n))
+			return nil
+		}
+		out[i] = int(f)
+	}
+	return out
+}
+
+func shapeOf(v pickle.Value) []int {
+	if array, ok := v.(*pickle.Array); ok {
+		return array.Shape
+	}
+	return nil
+}
+
+type impute struct {
+	each      []replacement
+	refuseNaN bool // NaN is not what is missing here, and scikit-learn does not take it
+}
+
+type replacement struct {
+	in, out, flag program.Reg // out is -1 for a column that is left out, flag for one without indicator
+	absent, fill  *program.Cell
+	nan           bool  // NaN is what is missing
+	column        int16 // for messages
+}
+
+// matrix is the order of the result: the columns that are kept, then the indicators.
+func (s *impute) matrix(in matrix, indicated []int) matrix {
+	var out matrix
+	for _, m := range s.each {
+		if m.out >= 0 {
+			out = append(out, m.out)
+		}
+	}
+	for _, i := range indicated {
+		for _, m := range s.each {
+			if m.in == in[i] && m.flag >= 0 {
+				out = append(out, m.flag)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (s *impute) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j := range s.each {
+			m := &s.each[j]
+			v := row[m.in]
+			isNaN := v != v
+			missing := v == m.absent.Value || m.nan && isNaN
+			if isNaN && s.refuseNaN {
+				f.Fail(i, program.Unscorable, m.column)
+			}
+			flag := 0.0
+			if missing {
+				v, flag = m.fill.Value, 1
+			}
+			if m.out >= 0 {
+				row[m.out] = v
+			}
+			if m.flag >= 0 {
+				row[m.flag] = flag
+			}
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/program"
+)
+
+// logisticRegression compiles X·coef_ᵀ + intercept_ and the link that multi_class, the solver and the version ask for.
+func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.classes()
+	rows := len(model.classes)
+	if rows == 2 {
+		rows = 1
+	}
+	s := &affine{in: in, coef: a.matrix("coef_", rows, len(in)), intercept: a.vector("intercept_", rows)}
+	overRest := a.oneVersusRest(len(model.classes))
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	s.out = c.b.Block(rows)
+	c.b.CheckFinite(name, in, false)
+	c.b.Add(name, s)
+	model.decision = s.out
+	model.probability = c.b.Block(len(model.classes))
+	model.predicted = c.b.New(-1)
+	switch {
+	case rows == 1:
+		// The softmax of (-d, d), which a binary multinomial model uses, is the sigmoid of 2d.
+		factor := 2.0
+		if overRest {
+			factor = 1
+		}
+		c.b.Add(name, &sigmoid{s.out[0], model.probability, factor})
+		c.b.Add(name, &sign{raw: s.out[0], out: model.predicted})
+		return model
+	case overRest:
+		c.b.Add(name, &oneVersusRest{s.out, model.probability})
+	default:
+		c.b.Add(name, &softmax{s.out, model.probability})
+	}
+	c.b.Add(name, &argmax{s.out, model.predicted})
+	return model
+}
+
+// oneVersusRest tells which of the two probability models a LogisticRegression is. multi_class went away in 1.8;
+// newton-cholesky learned the multinomial loss in 1.6.
+func (a *attributes) oneVersusRest(classes int) bool {
+	if !a.has("multi_class") {
+		return classes <= 2
+	}
+	switch kind := a.text("multi_class", "auto"); kind {
+	case "ovr", "warn":
+		return true
+	case "multinomial":
+		return false
+	case "auto", "deprecated":
+		solver := a.text("solver", "lbfgs")
+		return classes <= 2 || solver == "liblinear" || solver == "newton-cholesky" && a.version() < parseVersion("1.6")
+	default:
+		a.unknown("multi_class", kind)
+		return false
+	}
+}
+
+// classes reads the class labels: at least two, none twice.
+func (a *attributes) classes() []program.Constant {
+	classes := a.constants("classes_")
+	if a.err != nil {
+		return nil
+	}
+	if len(classes) < 2 {
+		a.mismatch("classes_", fmt.Sprintf("%d classes", len(classes)), "a classifier has at least two")
+	}
+	seen := make(map[program.Constant]bool, len(classes))
+	for _, c := range classes {
+		if seen[c] || c.Type == program.NaN || c.Type == program.NoneType {
+			a.mismatch("classes_", c.String(), "every class needs a label of its own")
+		}
+		seen[c] = true
+	}
+	return classes
+}
+
+// affine computes out_k = Σ x_j·coef_kj + intercept_k.
+type affine struct {
+	in, out         matrix
+	coef, intercept []float64 // coef in row order, one row per output
+}
+
+// Run keeps four sums so that the additions of one row do not wait for each other.
+func (s *affine) Run(f *program.Frame) {
+	n := len(s.in)
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for k, r := range s.out {
+			w := s.coef[k*n : (k+1)*n]
+			var s0, s1, s2, s3 float64
+			j := 0
+			for ; j+4 <= n; j += 4 {
+				s0 += float64(row[s.in[j]] * w[j])
+				s1 += float64(row[s.in[j+1]] * w[j+1])
+				s2 += float64(row[s.in[j+2]] * w[j+2])
+				s3 += float64(row[s.in[j+3]] * w[j+3])
+			}
+			for ; j < n; j++ {
+				s0 += float64(row[s.in[j]] * w[j])
+			}
+			row[r] = (s0 + s1) + (s2 + s3) + s.intercept[k]
+		}
+	}
+}

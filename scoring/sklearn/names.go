@@ -1,0 +1,85 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/pickle"
+)
+
+// columnNames returns one name per column of the model: the caller's, which must be those that the model was
+// fitted on; else the model's own; else empty ones.
+func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, error) {
+	own, n, err := c.input(root)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case n < 0 && wanted == nil:
+		return nil, &UnsupportedError{Reason: "schema-mismatch", Attribute: "n_features_in_", Advice: "the model does not say which columns it reads; name the features"}
+	case wanted == nil && own != nil:
+		return own, nil
+	case wanted == nil:
+		return make([]string, n), nil
+	case n >= 0 && n != len(wanted):
+		return nil, &UnsupportedError{
+			Reason: "schema-mismatch", Attribute: "n_features_in_", Value: fmt.Sprint(n),
+			Advice: fmt.Sprintf("the model was fitted on %d columns and %d features are named", n, len(wanted)),
+		}
+	}
+	for i, name := range own {
+		if wanted[i] != name {
+			return nil, &UnsupportedError{
+				Reason: "schema-mismatch", Attribute: "feature_names_in_", Value: fmt.Sprintf("%q", name),
+				Advice: fmt.Sprintf("feature %d is named %q; names and order must be those of training", i+1, wanted[i]),
+			}
+		}
+	}
+	return wanted, nil
+}
+
+// input finds the names (nil: none) and the number (-1: unknown) of the columns that an estimator was fitted on.
+func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
+	a, err := c.enter(v)
+	if err != nil {
+		return nil, -1, err
+	}
+	defer c.leave()
+	for _, attribute := range []string{"feature_names_in_", "_feature_names_in"} {
+		if v := a.optional(attribute); v != nil {
+			names, ok := texts(v)
+			if !ok {
+				a.mismatch(attribute, show(v), "a list of names is expected")
+				return nil, -1, a.err
+			}
+			return names, len(names), nil
+		}
+	}
+	for _, attribute := range []string{"n_features_in_", "_n_features", "n_features_"} {
+		if n, ok := integer(a.optional(attribute)); ok && n >= 0 && n <= 1<<30 {
+			return nil, int(n), nil
+		}
+	}
+	if items, ok := listItems(a.optional("categories_")); ok {
+		return nil, len(items), nil
+	}
+	if inner, ok := firstPart(a); ok {
+		return c.input(inner)
+	}
+	return nil, -1, nil
+}
+
+// firstPart is the part of a pipeline or a union that reads the columns first.
+func firstPart(a *attributes) (pickle.Value, bool) {
+	for _, attribute := range []string{"steps", "transformer_list"} {
+		items, _ := listItems(a.optional(attribute))
+		for _, item := range items {
+			if part, ok := item.(*pickle.Tuple); ok && len(part.Items) >= 2 && !isPassthrough(part.Items[1]) {
+				return part.Items[1], true
+			}
+		}
+	}
+	return nil, false
+}
+
+// isPassthrough tells a step that does nothing: None or the word.
+func isPassthrough(v pickle.Value) bool { return v == nil || v == "passthrough" }

@@ -1,0 +1,96 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// finish chooses the output and the positive class, and closes the program.
+func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec) (*program.Program, error) {
+	a := attributesOf(root.(*pickle.Object))
+	positive := a.positiveClass(model.classes, spec.Positive)
+	output := spec.Output
+	if output == "" {
+		output = firstOutput(model)
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	score := c.score(a, model, output, positive)
+	if a.err != nil {
+		return nil, a.err
+	}
+	p, err := c.b.Finish(program.Outputs{Score: score, Predicted: model.predicted})
+	if err != nil {
+		return nil, err
+	}
+	p.Classes, p.Positive, p.Output = model.classes, positive, output
+	return p, nil
+}
+
+func firstOutput(model classifier) string {
+	switch {
+	case model.probability != nil:
+		return "predict_proba"
+	case model.decision != nil:
+		return "decision_function"
+	}
+	return "predict"
+}
+
+// score is the register of the output that was asked for.
+func (c *compiler) score(a *attributes, model classifier, output string, positive int) program.Reg {
+	switch output {
+	case "predict_proba":
+		if model.probability == nil {
+			a.refuse("no-probability", output, "", "the model has no probabilities; ask for decision_function or calibrate it")
+			return 0
+		}
+		return model.probability[positive]
+	case "decision_function":
+		if model.decision == nil {
+			a.refuse("unsupported-value", "output", output, "the model has no decision_function; ask for predict_proba")
+			return 0
+		}
+		if len(model.decision) == 1 {
+			return model.decision[0]
+		}
+		return model.decision[positive]
+	case "predict":
+		return c.predictedLabel(a, model)
+	}
+	a.refuse("unsupported-value", "output", fmt.Sprintf("%q", output), "predict_proba, decision_function and predict are known for this class")
+	return 0
+}
+
+// predictedLabel makes the label itself the score, where labels are numbers.
+func (c *compiler) predictedLabel(a *attributes, model classifier) program.Reg {
+	s := &label{predicted: model.predicted, out: c.b.New(-1)}
+	for _, class := range model.classes {
+		if class.Type != program.Number && class.Type != program.Bool {
+			a.refuse("unsupported-value", "classes_", class.String(), "the output predict is a score only where class labels are numbers")
+			return 0
+		}
+		s.labels = append(s.labels, class.Num)
+	}
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// positiveClass finds the positive class; without a wish it is the last. Like Python, true and 1 are equal.
+func (a *attributes) positiveClass(classes []program.Constant, wish *program.Constant) int {
+	if wish == nil {
+		return len(classes) - 1
+	}
+	for i, c := range classes {
+		if c == *wish || isNumber(c) && isNumber(*wish) && c.Num == wish.Num {
+			return i
+		}
+	}
+	a.refuse("schema-mismatch", "classes_", fmt.Sprint(classes), fmt.Sprintf("the positive class %v is none of them", *wish))
+	return 0
+}
+
+func isNumber(c program.Constant) bool { return c.Type == program.Number || c.Type == program.Bool }

@@ -1,0 +1,86 @@
+package sklearn
+
+import (
+	"strings"
+
+	"fraudstream/scoring/pickle"
+)
+
+// part is a named estimator of a pipeline, a union or a column transformer.
+type part struct {
+	name      string
+	estimator pickle.Value
+	columns   pickle.Value // of a column transformer
+}
+
+// parts reads a list of (name, estimator) or (name, estimator, columns) tuples.
+func (a *attributes) parts(attribute string, size int) []part {
+	items := a.list(attribute)
+	parts := make([]part, 0, len(items))
+	for _, item := range items {
+		t, ok := item.(*pickle.Tuple)
+		if !ok || len(t.Items) != size {
+			a.mismatch(attribute, show(item), "a list of named estimators is expected")
+			return nil
+		}
+		name, ok := t.Items[0].(string)
+		if !ok {
+			a.mismatch(attribute, show(t.Items[0]), "the name of an estimator is a string")
+			return nil
+		}
+		p := part{name: name, estimator: t.Items[1]}
+		if size > 2 {
+			p.columns = t.Items[2]
+		}
+		parts = append(parts, p)
+	}
+	if len(parts) == 0 {
+		a.mismatch(attribute, "", "there is no estimator in it")
+	}
+	return parts
+}
+
+// pipelineTransform takes the matrix through every step.
+func (c *compiler) pipelineTransform(a *attributes, in matrix) matrix {
+	return c.through(a, a.parts("steps", 2), in)
+}
+
+// pipelineClassify takes the matrix through every step but the last, which classifies.
+func (c *compiler) pipelineClassify(a *attributes, in matrix) (model classifier) {
+	steps := a.parts("steps", 2)
+	if a.err != nil {
+		return
+	}
+	last := steps[len(steps)-1]
+	in = c.through(a, steps[:len(steps)-1], in)
+	if a.err != nil {
+		return
+	}
+	c.within(last.name, func() {
+		model, a.err = c.classify(last.estimator, in)
+	})
+	return model
+}
+
+// through compiles the transformers of a pipeline. A sampler of imbalanced-learn acts in fit only.
+func (c *compiler) through(a *attributes, steps []part, in matrix) matrix {
+	for _, s := range steps {
+		if a.err != nil {
+			return nil
+		}
+		if isPassthrough(s.estimator) || isSampler(s.estimator) {
+			continue
+		}
+		c.within(s.name, func() {
+			in, a.err = c.transform(s.estimator, in)
+		})
+	}
+	return in
+}
+
+func isSampler(v pickle.Value) bool {
+	o, ok := v.(*pickle.Object)
+	return ok && (strings.HasPrefix(o.Class.Module, "imblearn.over_sampling.") ||
+		strings.HasPrefix(o.Class.Module, "imblearn.under_sampling.") ||
+		strings.HasPrefix(o.Class.Module, "imblearn.combine."))
+}

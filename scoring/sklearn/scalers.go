@@ -1,0 +1,123 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/program"
+)
+
+// standardScaler compiles (x - mean_) / scale_. Either may be switched off.
+func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
+	a.reads(in)
+	s := &standardize{in: in, mean: make([]float64, len(in)), scale: make([]float64, len(in))}
+	for i := range s.scale {
+		s.scale[i] = 1
+	}
+	if a.flag("with_mean", true) {
+		s.mean = a.vector("mean_", len(in))
+	}
+	if a.flag("with_std", true) {
+		s.scale = a.vector("scale_", len(in))
+		a.nonZero("scale_", s.scale)
+	}
+	if a.err != nil {
+		return nil
+	}
+	s.out = c.computed(in)
+	c.b.CheckFinite(c.stepName(a), in, true)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// computed returns new registers for numbers computed one by one from in.
+func (c *compiler) computed(in matrix) matrix {
+	out := make(matrix, len(in))
+	for i, r := range in {
+		out[i] = c.b.New(r)
+	}
+	return out
+}
+
+// nonZero refuses a zero divisor: fit never leaves one.
+func (a *attributes) nonZero(name string, values []float64) {
+	for i, v := range values {
+		if v == 0 {
+			a.refuse("non-finite", name, fmt.Sprintf("[%d]=0", i), "the division by it has no finite result")
+			return
+		}
+	}
+}
+
+type standardize struct {
+	in, out     matrix
+	mean, scale []float64
+}
+
+func (s *standardize) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			row[s.out[j]] = (row[r] - s.mean[j]) / s.scale[j]
+		}
+	}
+}
+
+// minMaxScaler compiles x * scale_ + min_, cut to feature_range where clip is set.
+func (c *compiler) minMaxScaler(a *attributes, in matrix) matrix {
+	a.reads(in)
+	s := &rescale{in: in, scale: a.vector("scale_", len(in)), offset: a.vector("min_", len(in))}
+	if s.clip = a.flag("clip", false); s.clip {
+		limits := a.list("feature_range")
+		if a.err == nil && len(limits) == 2 {
+			s.low, s.high = a.limit(limits[0]), a.limit(limits[1])
+		} else {
+			a.unknown("feature_range", a.optional("feature_range"))
+		}
+	}
+	if a.err != nil {
+		return nil
+	}
+	s.out = c.computed(in)
+	c.b.CheckFinite(c.stepName(a), in, true)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+func (a *attributes) limit(v any) float64 {
+	x, ok := float(v)
+	if !ok || x-x != 0 {
+		a.unknown("feature_range", v)
+	}
+	return x
+}
+
+type rescale struct {
+	in, out       matrix
+	scale, offset []float64
+	clip          bool
+	low, high     float64
+}
+
+func (s *rescale) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			v := float64(row[r]*s.scale[j]) + s.offset[j]
+			if s.clip {
+				v = clip(v, s.low, s.high)
+			}
+			row[s.out[j]] = v
+		}
+	}
+}
+
+// clip is numpy.clip: NaN stays NaN.
+func clip(v, low, high float64) float64 {
+	if v < low {
+		return low
+	}
+	if v > high {
+		return high
+	}
+	return v
+}

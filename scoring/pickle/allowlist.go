@@ -59,6 +59,10 @@ var exactly = map[string]role{
 
 	// Written like functions, classes all the same.
 	"sklearn.compose._column_transformer.make_column_selector": roleData,
+	"sklearn.metrics._dist_metrics.newObj":                     roleData,
+	"sklearn.neighbors._ball_tree.newObj":                      roleData,
+	"sklearn.neighbors._dist_metrics.newObj":                   roleData,
+	"sklearn.neighbors._kd_tree.newObj":                        roleData,
 	"numpy.random.bit_generator.__pyx_unpickle_SeedSequence":   roleData,
 }
 

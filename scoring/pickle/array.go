@@ -1,5 +1,7 @@
 package pickle
 
+import "slices"
+
 // A maker is what announced an array before its BUILD.
 type maker byte
 
@@ -81,7 +83,7 @@ func (m *machine) fillArray(a *Array, dtype, shape Value, fortran bool, data Val
 		if a.Type.Kind != 'O' || len(d.Items) != count {
 			return m.refuse(ReasonArrayShape, "an array of shape %v over %d objects", a.Shape, len(d.Items))
 		}
-		a.Objects = d.Items
+		a.Objects = slices.Clip(d.Items)
 	default:
 		return m.refuse(ReasonCorrupt, "an array without data")
 	}

@@ -27,29 +27,46 @@ const (
 type container struct {
 	name, magic string
 	open        func(*bytes.Reader) (io.Reader, error)
+	ratio       int64                     // the largest of inflated to stored bytes
+	check       func([]byte, int64) error // bounds what the headers state, before open; nil where they state nothing
 }
 
 // containerOf returns the compression of data, or nil if it is not compressed.
 func containerOf(data []byte) *container {
 	for _, c := range []container{
-		{"zlib", "\x78\x01", openZlib},
-		{"zlib", "\x78\x5e", openZlib},
-		{"zlib", "\x78\x9c", openZlib},
-		{"zlib", "\x78\xda", openZlib},
-		{"gzip", "\x1f\x8b", openGzip},
-		{"bz2", "BZh", func(r *bytes.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
-		{"xz", "\xfd7zXZ\x00", openXz},
-		{"lzma", "\x5d\x00", openLzma},
-		{"lz4", "\x04\x22\x4d\x18", func(r *bytes.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }},
+		{name: "zlib", magic: "\x78\x01", open: openZlib, ratio: maxRatio},
+		{name: "zlib", magic: "\x78\x5e", open: openZlib, ratio: maxRatio},
+		{name: "zlib", magic: "\x78\x9c", open: openZlib, ratio: maxRatio},
+		{name: "zlib", magic: "\x78\xda", open: openZlib, ratio: maxRatio},
+		{name: "gzip", magic: "\x1f\x8b", open: openGzip, ratio: maxRatio},
+		{name: "bz2", magic: "BZh", open: openBzip2, ratio: maxRatio},
+		{name: "xz", magic: "\xfd7zXZ\x00", open: openXz, ratio: maxRatio, check: checkXz},
+		{name: "lz4", magic: "\x04\x22\x4d\x18", open: openLz4, ratio: maxRatio, check: checkLz4},
 	} {
 		if bytes.HasPrefix(data, []byte(c.magic)) {
 			return &c
 		}
 	}
+	if isLzma(data) {
+		return &container{name: "lzma", open: openLzma, ratio: maxRatioLzma}
+	}
 	return nil
 }
 
+// isLzma knows the default properties, followed by the low byte of a round window (joblib looks no further) or by a
+// length that is left open.
+func isLzma(data []byte) bool {
+	if len(data) < 2 || data[0] != 0x5d {
+		return false
+	}
+	return data[1] == 0 || len(data) >= lzma.HeaderLen && string(data[5:13]) == "\xff\xff\xff\xff\xff\xff\xff\xff"
+}
+
 func openZlib(r *bytes.Reader) (io.Reader, error) { return zlib.NewReader(r) }
+
+func openBzip2(r *bytes.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+
+func openLz4(r *bytes.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
 
 // openGzip reads one member only: joblib writes one, and what follows it is trailing data.
 func openGzip(r *bytes.Reader) (io.Reader, error) {
@@ -84,8 +101,8 @@ func openLzma(r *bytes.Reader) (io.Reader, error) {
 // inflate decompresses data whole, or refuses it. It first runs through the stream, keeping no more than its head, and
 // makes room for the rest only once the length is known to be within bounds: a bomb costs time, never memory.
 func (c *container) inflate(data []byte, limit int64) ([]byte, error) {
-	if c.name == "xz" {
-		if err := checkXz(data, limit); err != nil {
+	if c.check != nil {
+		if err := c.check(data, limit); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -145,6 +146,9 @@ func (m *machine) put(i uint64) error {
 	}
 	if i > uint64(len(m.memo))+maxMemoGap {
 		return m.refuse(ReasonMemoBomb, "memo index %d after %d entries", i, len(m.memo))
+	}
+	if len(m.memo) == cap(m.memo) {
+		m.memo = slices.Grow(m.memo, len(m.memo)+64)
 	}
 	for uint64(len(m.memo)) <= i {
 		if m.spent.memo++; m.spent.memo > m.limits.Memo {

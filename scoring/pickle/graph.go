@@ -1,46 +1,45 @@
 package pickle
 
-// A graphWalk looks once at every value that can be reached from the root. Memoised values are shared, so the values
-// form a graph, not a tree; what walks it as a tree later meets each value once per path.
+// A graphWalk looks once at every container that can be reached from the root. Memoised values are shared, so the
+// values form a graph, not a tree; what walks it as a tree later meets each value once per path.
 type graphWalk struct {
 	limits Limits
-	seen   map[Value]measure
+	seen   map[Value]extent
 	path   []step
 }
 
-// measure is what is known of a container: open while the walk is inside it.
-type measure struct {
-	open     bool
-	depth    int // of the deepest chain of containers below, itself included
-	expanded int // values met when it is walked as a tree, saturating at the limit
+// extent is what is known of a container.
+type extent struct {
+	open     bool // the walk is inside it
+	depth    int  // of the deepest chain of containers below, itself included
+	expanded int  // values met when it is walked as a tree
 }
 
-// step is a container on the path from the root, with what is left to visit in it.
+// step is a container on the path from the root.
 type step struct {
-	value    Value
-	children []Value
-	measure
+	value Value
+	next  int // the child to visit next
+	extent
 }
 
 // checkGraph refuses values that hold themselves, that are nested too deeply, that stand for too many values, and
 // arrays that never had a state. It is a loop with a path of its own, since nesting is what it is there to bound.
 func checkGraph(root Value, l Limits) error {
-	w := graphWalk{limits: l, seen: map[Value]measure{}}
+	w := graphWalk{limits: l, seen: map[Value]extent{}}
 	if err := w.enter(root); err != nil {
 		return err
 	}
 	for len(w.path) > 0 {
 		top := &w.path[len(w.path)-1]
-		if len(top.children) > 0 {
-			child := top.children[0]
-			top.children = top.children[1:]
-			if err := w.enter(child); err != nil {
+		if next, ok := child(top.value, top.next); ok {
+			top.next++
+			if err := w.enter(next); err != nil {
 				return err
 			}
 			continue
 		}
 		w.path = w.path[:len(w.path)-1]
-		done := measure{depth: top.depth + 1, expanded: top.expanded + 1}
+		done := extent{depth: top.depth + 1, expanded: top.expanded + 1}
 		w.seen[top.value] = done
 		if err := w.absorb(done); err != nil {
 			return err
@@ -51,12 +50,22 @@ func checkGraph(root Value, l Limits) error {
 
 // enter visits a value: a container goes onto the path unless it has been walked.
 func (w *graphWalk) enter(v Value) error {
-	children, container, err := contents(v)
-	if err != nil {
-		return err
-	}
-	if !container {
-		return w.absorb(measure{expanded: 1})
+	switch v := v.(type) {
+	case *List, *Tuple, *Set, *Dict, *Object:
+	case *Array:
+		if v.Type == nil {
+			return refuse(ReasonCorrupt, int(v.Offset), "an array without a state")
+		}
+		if v.Type.Kind != 'O' {
+			return w.absorb(extent{expanded: 1})
+		}
+	case *DType:
+		if !v.built {
+			return refuse(ReasonCorrupt, w.offset(), "a dtype without a state")
+		}
+		return w.absorb(extent{expanded: 1})
+	default:
+		return w.absorb(extent{expanded: 1})
 	}
 	if known, ok := w.seen[v]; ok {
 		if known.open {
@@ -67,13 +76,13 @@ func (w *graphWalk) enter(v Value) error {
 	if len(w.path) == w.limits.Depth {
 		return w.tooDeep()
 	}
-	w.seen[v] = measure{open: true}
-	w.path = append(w.path, step{value: v, children: children})
+	w.seen[v] = extent{open: true}
+	w.path = append(w.path, step{value: v})
 	return nil
 }
 
 // absorb adds a finished value to the container that holds it.
-func (w *graphWalk) absorb(done measure) error {
+func (w *graphWalk) absorb(done extent) error {
 	if len(w.path) == 0 {
 		return nil
 	}
@@ -106,32 +115,43 @@ func (w *graphWalk) offset() int {
 	return -1
 }
 
-// contents returns what a container holds, and whether it is one. Dict keys count: a tuple can be one.
-func contents(v Value) (children []Value, container bool, err error) {
+// child returns the i-th value that a container holds. Keys count: a tuple can be one.
+func child(v Value, i int) (Value, bool) {
 	switch v := v.(type) {
 	case *List:
-		return v.Items, true, nil
+		return item(v.Items, i)
 	case *Tuple:
-		return v.Items, true, nil
+		return item(v.Items, i)
 	case *Set:
-		return v.Items, true, nil
-	case *Dict:
-		return append(append([]Value(nil), v.Keys...), v.Values...), true, nil
-	case *Object:
-		children = append(append(append(children, v.Args...), v.Items...), v.State)
-		if v.Pairs != nil {
-			children = append(children, v.Pairs)
-		}
-		return children, true, nil
+		return item(v.Items, i)
 	case *Array:
-		if v.Type == nil {
-			return nil, false, refuse(ReasonCorrupt, int(v.Offset), "an array without a state")
+		return item(v.Objects, i)
+	case *Dict:
+		if i < len(v.Keys) {
+			return v.Keys[i], true
 		}
-		return v.Objects, true, nil
-	case *DType:
-		if !v.built {
-			return nil, false, refuse(ReasonCorrupt, -1, "a dtype without a state")
+		return item(v.Values, i-len(v.Keys))
+	case *Object:
+		switch i {
+		case 0:
+			return v.State, true
+		case 1:
+			if v.Pairs != nil {
+				return v.Pairs, true
+			}
+			return nil, true
 		}
+		if i -= 2; i < len(v.Args) {
+			return v.Args[i], true
+		}
+		return item(v.Items, i-len(v.Args))
 	}
-	return nil, false, nil
+	return nil, false
+}
+
+func item(items []Value, i int) (Value, bool) {
+	if i >= len(items) {
+		return nil, false
+	}
+	return items[i], true
 }

@@ -1,6 +1,9 @@
 package pickle
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxAlignment is the alignment that joblib pads array data to.
 const maxAlignment = 16
@@ -90,6 +93,6 @@ func (m *machine) readObjects(a *Array) error {
 			return m.refuse(ReasonArrayShape, "an object array of another shape than announced")
 		}
 	}
-	a.Objects = array.Objects
+	a.Objects = slices.Clip(array.Objects)
 	return nil
 }

@@ -13,6 +13,8 @@ type Limits struct {
 const (
 	// maxRatio is the largest ratio of inflated to stored bytes. Fitted models stay under 30; a bomb exceeds 200.
 	maxRatio = 200
+	// maxRatioLzma is stricter: the format states no lengths, and its decoder is the slowest on repetitive data.
+	maxRatioLzma = 100
 	// maxNesting is how deep a pickle may sit in the object array of another.
 	maxNesting = 2
 	// maxDims is the largest number of dimensions of an array (numpy 1 had the same limit).
@@ -41,6 +43,6 @@ func setDefault[T int | int64](field *T, value T) {
 }
 
 // inflated returns how many bytes a compressed file of n bytes may become.
-func (l Limits) inflated(n int) int64 {
-	return min(l.Inflated, maxRatio*int64(n))
+func (l Limits) inflated(n int, ratio int64) int64 {
+	return min(l.Inflated, ratio*int64(n))
 }

@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -104,8 +105,10 @@ func (m *machine) escapedText() error {
 	var out strings.Builder
 	for i := 0; i < len(line); i++ {
 		digits := 0
-		if line[i] == '\\' && i+1 < len(line) {
-			digits = map[byte]int{'u': 4, 'U': 8}[line[i+1]]
+		if rest := line[i:]; bytes.HasPrefix(rest, []byte(`\u`)) {
+			digits = 4
+		} else if bytes.HasPrefix(rest, []byte(`\U`)) {
+			digits = 8
 		}
 		if digits == 0 {
 			out.WriteRune(rune(line[i]))

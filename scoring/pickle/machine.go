@@ -3,6 +3,7 @@ package pickle
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // A machine carries out the opcodes of one pickle. It is a loop over a stack, not a recursion: nesting in the file
@@ -173,7 +174,13 @@ func (m *machine) readLine() ([]byte, error) {
 	return line, nil
 }
 
-func (m *machine) push(v Value) { m.stack = append(m.stack, v) }
+// push doubles the stack when it is full: append would grow a large one by a quarter, and copy it more often.
+func (m *machine) push(v Value) {
+	if len(m.stack) == cap(m.stack) {
+		m.stack = slices.Grow(m.stack, len(m.stack)+64)
+	}
+	m.stack = append(m.stack, v)
+}
 
 // floor is the height below which the current mark does not let opcodes reach.
 func (m *machine) floor() int {

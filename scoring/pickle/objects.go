@@ -1,6 +1,9 @@
 package pickle
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // global pushes the name on the next two lines, if it is allowed.
 func (m *machine) global() error {
@@ -201,7 +204,7 @@ func (m *machine) reconstructed(args []Value) (Value, error) {
 		o.Pairs = value
 		return o, nil
 	case *List:
-		o.Items = value.Items
+		o.Items = slices.Clip(value.Items)
 		return o, nil
 	}
 	return nil, m.refuse(ReasonUnsupportedValue, "%s built on a %s", class, base.Name)
@@ -241,7 +244,7 @@ func (m *machine) newSet(args []Value) (Value, error) {
 		return &Set{}, nil
 	}
 	if items, ok := args[0].(*List); ok && len(args) == 1 {
-		return &Set{Items: items.Items}, nil
+		return &Set{Items: slices.Clip(items.Items)}, nil
 	}
 	return nil, m.refuse(ReasonCorrupt, "a set of what is no list")
 }

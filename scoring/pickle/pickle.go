@@ -11,7 +11,7 @@ func Decode(data []byte, l Limits) (Value, error) {
 		return nil, refuse(ReasonUnsupportedFormat, 0, "written by joblib before 0.10: dump it again with a newer joblib")
 	}
 	if c := containerOf(data); c != nil {
-		inflated, err := c.inflate(data, l.inflated(len(data)))
+		inflated, err := c.inflate(data, l.inflated(len(data), c.ratio))
 		if err != nil {
 			return nil, err
 		}

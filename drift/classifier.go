@@ -1,0 +1,92 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+)
+
+// quality is the index of a quality cell.
+type quality int
+
+const (
+	ok quality = iota
+	missing
+	outside
+	unseen
+	qualities
+)
+
+// noCell is the value cell of what is missing or infinite.
+const noCell = -1
+
+// place is the value cell and the quality cell of a value.
+type place struct {
+	cell    int // noCell if it has none
+	quality quality
+}
+
+// classifier is the plain definition of the cells, from which the tables of Observe are filled.
+type classifier struct {
+	*Feature
+	listed map[float64]place // categories, and the numbers that mean missing
+}
+
+func newClassifier(f *Feature) (*classifier, error) {
+	c := &classifier{Feature: f, listed: make(map[float64]place)}
+	for _, x := range f.Known {
+		c.listed[x] = place{len(f.Values), ok}
+	}
+	for i, x := range f.Values {
+		if p, twice := c.listed[x]; math.IsNaN(x) || math.IsInf(x, 0) || twice && p.cell < len(f.Values) {
+			return nil, fmt.Errorf("drift: baseline of feature %s: category %v is not finite or stands twice", f.Name, x)
+		}
+		c.listed[x] = place{i, ok}
+	}
+	for _, x := range f.Absent {
+		if p, twice := c.listed[x]; twice && p.cell < len(f.Values) {
+			return nil, fmt.Errorf("drift: baseline of feature %s: %v is a category and means missing", f.Name, x)
+		}
+		c.listed[x] = place{noCell, missing}
+	}
+	return c, nil
+}
+
+func (c *classifier) classify(x float64) place {
+	if p, listed := c.listed[x]; listed {
+		return p
+	}
+	switch {
+	case math.IsNaN(x):
+		return place{noCell, missing}
+	case math.IsInf(x, 0):
+		return place{noCell, outside}
+	case c.Categorical:
+		return place{len(c.Values), unseen}
+	case c.HasMoments && (x < c.Min || x > c.Max):
+		return place{sort.SearchFloat64s(c.Edges, x), outside}
+	default:
+		return place{sort.SearchFloat64s(c.Edges, x), ok}
+	}
+}
+
+// cuts returns, ascending and each once, the last keys of the segments in which classify is constant.
+func (c *classifier) cuts() []uint64 {
+	negative, positive := key(math.Inf(-1)), key(math.Inf(1))
+	all := []uint64{before(negative), negative, before(positive), positive}
+	for _, e := range c.Edges {
+		all = append(all, key(e))
+	}
+	if c.HasMoments && !math.IsNaN(c.Min) {
+		all = append(all, before(key(c.Min)))
+	}
+	if c.HasMoments && !math.IsNaN(c.Max) {
+		all = append(all, key(c.Max))
+	}
+	for x := range c.listed {
+		all = append(all, before(key(x)), key(x))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

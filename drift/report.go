@@ -1,0 +1,165 @@
+package drift
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// cutAlpha is the level of the PSI cut in a report: one feature in a thousand exceeds it without drift.
+const cutAlpha = 0.001
+
+// Report is what the monitor has seen so far. Its JSON is the drift report.
+type Report struct {
+	Events   int64           `json:"events"` // rows observed and flushed
+	Features []FeatureReport `json:"features"`
+	Score    *FeatureReport  `json:"score"` // nil: no score baseline
+}
+
+// FeatureReport has the figures of one feature, over all events since the start unless it says recent.
+type FeatureReport struct {
+	Name string `json:"name"`
+	N    int64  `json:"n"` // values observed, missing ones included
+	Distances
+	PSICut    Figure  `json:"psi_cut"`    // what psi exceeds once in a thousand times without drift
+	Mean      Figure  `json:"mean"`       // numeric: of the finite values
+	MeanRatio Figure  `json:"mean_ratio"` // over the baseline's
+	StdRatio  Figure  `json:"std_ratio"`
+	Missing   Figure  `json:"missing"` // share
+	Off       bool    `json:"off,omitempty"`
+	Quality   Quality `json:"quality"`
+	Recent    Recent  `json:"recent"`
+	Moved     []Cell  `json:"moved"` // the three cells with the largest |live - baseline|, largest first
+
+	// Counts of the value cells, for metrics; Baseline is nil if there is none to compare with.
+	Cells    []int64 `json:"-"`
+	Baseline []int64 `json:"-"`
+}
+
+// Quality counts [ok, missing, outside, unseen].
+type Quality struct {
+	Counts   [4]int64 `json:"counts"`
+	Baseline [4]int64 `json:"baseline"`
+}
+
+// Recent holds the distances of the recent events: those of closed ticks, halved every 64 ticks.
+type Recent struct {
+	N Figure `json:"n"` // decayed count of the values compared
+	Distances
+}
+
+// Cell names a value cell and its shares.
+type Cell struct {
+	Name     string  `json:"cell"`
+	Baseline float64 `json:"baseline"`
+	Live     float64 `json:"live"`
+}
+
+// CellLabel is the label of value or quality cell i in metrics: two digits, in the order of the cells.
+func CellLabel(i int) string { return fmt.Sprintf("%02d", i) }
+
+// Report adds up the shards and compares them with the baseline. It may be called while they count.
+func (m *Monitor) Report() *Report {
+	total, recent := m.sums()
+	r := &Report{Events: int64(total.rows), Features: make([]FeatureReport, m.inputs)}
+	for i := range m.columns {
+		c := &m.columns[i]
+		f := c.report(&total, &recent)
+		if i < m.inputs {
+			r.Features[i] = f
+		} else {
+			r.Score = &f
+		}
+	}
+	return r
+}
+
+func (c *column) report(total, recent *totals) FeatureReport {
+	live, quality := c.fold(total)
+	lately, _ := c.fold(recent)
+	base := c.histogram()
+	r := FeatureReport{
+		Name: c.Name, Off: c.Off,
+		Distances: c.compare(base, live),
+		Recent:    Recent{Figure(lately.total()), c.compare(base, lately)},
+		PSICut:    Figure(math.NaN()),
+		Quality:   Quality{Counts: quality, Baseline: c.qualityBaseline()},
+		Cells:     make([]int64, len(live.Counts)),
+		Baseline:  c.baseline(),
+		Moved:     c.moved(base, live),
+	}
+	for i, n := range live.Counts {
+		r.Cells[i] = int64(n)
+	}
+	for _, n := range quality {
+		r.N += n
+	}
+	r.Missing = Figure(float64(quality[missing]) / float64(r.N))
+	if len(base.Counts) > 1 && live.total() > 0 {
+		r.PSICut = Figure(PSICut(len(base.Counts), live.total(), base.total(), cutAlpha, 0))
+	}
+	r.Mean, r.MeanRatio, r.StdRatio = c.ratios(total)
+	return r
+}
+
+// fold adds up the tallies of a column by value cell and by quality cell.
+func (c *column) fold(t *totals) (h Histogram, quality [qualities]int64) {
+	h.Counts, h.Sums = make([]float64, c.cells()), make([]float64, c.cells())
+	for i, p := range c.places {
+		a := &t.tallies[c.first+i]
+		quality[p.quality] += int64(a.n)
+		if p.cell != noCell {
+			h.Counts[p.cell] += a.n
+			h.Sums[p.cell] += a.sum
+		}
+	}
+	return h, quality
+}
+
+// histogram is the baseline's; empty if there is none to compare with.
+func (c *column) histogram() (h Histogram) {
+	for _, n := range c.baseline() {
+		h.Counts = append(h.Counts, float64(n))
+	}
+	h.Sums = c.Sums
+	return h
+}
+
+func (c *column) compare(base, live Histogram) Distances {
+	std := math.NaN()
+	if c.HasMoments {
+		std = c.Std
+	}
+	return Compare(base, live, !c.Categorical, std)
+}
+
+func (c *column) ratios(t *totals) (mean, meanRatio, stdRatio Figure) {
+	none := Figure(math.NaN())
+	if c.Categorical {
+		return none, none, none
+	}
+	m, s := moments(c, t)
+	if !c.HasMoments {
+		return Figure(m), none, none
+	}
+	return Figure(m), Figure(m / c.Mean), Figure(s / c.Std)
+}
+
+// moved returns the three cells that have gained or lost most.
+func (c *column) moved(base, live Histogram) []Cell {
+	cells := []Cell{}
+	if base.total() == 0 || live.total() == 0 {
+		return cells
+	}
+	p, q := base.shares(0), live.shares(0)
+	for i := range p {
+		if p[i] != q[i] {
+			cells = append(cells, Cell{c.cellName(i), p[i], q[i]})
+		}
+	}
+	slices.SortStableFunc(cells, func(a, b Cell) int {
+		return cmp.Compare(math.Abs(b.Live-b.Baseline), math.Abs(a.Live-a.Baseline))
+	})
+	return cells[:min(3, len(cells))]
+}

@@ -1,5 +1,11 @@
 package scoring
 
+import (
+	"math"
+
+	"fraudstream/scoring/program"
+)
+
 // Bundle is what is known of the model beside its arithmetic.
 type Bundle struct {
 	Name, Version  string // of the metadata; of a bare file its base name and the first 12 hex digits of its hash
@@ -12,7 +18,10 @@ type Bundle struct {
 	GoldenRows     int       // checked; 0: no golden rows
 	GoldenMaxDiff  float64
 	GoldenBitEqual int
-	Warnings       []string // one line each, to be logged
+	Thresholds     Thresholds        // the bundle's own, even where the configuration has others
+	Calibration    *Calibration      // of the score; nil: none
+	Unknown        map[string]string // keys of the metadata that mean nothing here (owner, approval, …), as JSON
+	Warnings       []string          // one line each, to be logged
 }
 
 // Feature is a column as the bundle describes it.
@@ -25,7 +34,7 @@ type Feature struct {
 }
 
 // Baseline is what training looked like. Categorical baselines have Values, numeric ones Edges; a simple companion
-// has neither, only Mean, Std, Min, Max and Missing.
+// has neither, only Mean, Std, Min, Max and Missing. Min and Max are infinite where nothing tells them.
 type Baseline struct {
 	Rows                     int64
 	Edges, Sums              []float64
@@ -37,5 +46,49 @@ type Baseline struct {
 	Values                   []float64 // what x holds for each listed category
 	Known                    []float64 // what x holds for further trained categories
 	KnownGiven               bool      // the metadata or the encoder names all trained categories
+	Seasonal                 *Seasonal // nil: the mix does not follow the clock
 }
 
+// Seasonal splits the cells of a baseline by the hour of the week in UTC; hour 0 begins on Monday at 00:00.
+type Seasonal struct {
+	Values  [][]int64 // 168 rows of value cells: Counts, and Other behind them for a categorical baseline
+	Quality [][]int64 // 168 rows of ok, missing, outside, unseen
+}
+
+// Calibration maps a score to a probability, piecewise linear through the points (X[i], Y[i]).
+type Calibration struct {
+	X []float64 `json:"x"` // strictly ascending
+	Y []float64 `json:"y"` // within 0 and 1
+}
+
+// baseline turns checked counts into the numbers that x carries. rows are those of the metadata, nil where nothing
+// tells. The column is nil for the score; categories that the model never compares get codes of their own in its
+// domain. at is the JSON path for errors.
+func (c *counts) baseline(at string, column *program.Column, dtype string, rows *int64) (*Baseline, error) {
+	b := &Baseline{
+		Edges: c.Edges, Sums: c.Sums, Counts: c.Counts,
+		Min: math.Inf(-1), Max: math.Inf(1), Mean: orZero(c.Mean), Std: orZero(c.Std),
+		HasMoments: c.Mean != nil && c.Std != nil,
+		Missing:    orZero(c.Missing), Infinite: orZero(c.Infinite), Other: orZero(c.Other),
+		Labels: c.Values,
+	}
+	b.Rows = c.total()
+	if c.Rows != nil {
+		b.Rows = *c.Rows
+	} else if rows != nil {
+		b.Rows = *rows
+	}
+	if c.Min != nil {
+		b.Min = *c.Min
+	}
+	if c.Max != nil {
+		b.Max = *c.Max
+	}
+	if s := c.Seasonal; s != nil {
+		b.Seasonal = &Seasonal{Values: s.Values, Quality: s.Quality}
+	}
+	if column == nil || c.Values == nil {
+		return b, nil
+	}
+	return b, c.code(b, at, column.Domain, dtype)
+}

@@ -1,0 +1,114 @@
+package scoring
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A companion is the free-form metadata that people write beside a plain joblib.dump: a few versions, the names of
+// the features, some statistics, some metrics. It has no authority, so it is read for what it has: an entry of an
+// unexpected form is left alone, and only what is no JSON, or contradicts itself in a baseline, is an error.
+type companion struct {
+	name, version string
+	scikitLearn   string
+	rows          *int64
+	features      []featureEntry
+	unknown       map[string]jsontext.Value
+}
+
+// parseCompanion reads a companion strictly as JSON and leniently as to what it says. file is its name, for errors.
+func parseCompanion(data []byte, file string) (*companion, error) {
+	c := new(companion)
+	if err := json.Unmarshal(data, &c.unknown); err != nil {
+		return nil, jsonError(metadataInvalid, file, err)
+	}
+	c.name = c.text("name", "model_name")
+	c.version = c.text("version", "model_version")
+	c.scikitLearn = c.text("sklearn_version", "scikit_learn_version", "scikit-learn")
+	c.rows = c.count("rows", "training_rows", "n_samples")
+	c.readFeatures(c.first("features", "feature_names"))
+	for i := range c.features {
+		f := &c.features[i]
+		if f.Baseline == nil {
+			continue
+		}
+		if err := f.Baseline.check(fmt.Sprintf("%s: features[%d]", file, i), f.Kind, c.rows); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// first takes the first of several names out of what is unknown.
+func (c *companion) first(names ...string) jsontext.Value {
+	for _, name := range names {
+		if v, ok := c.unknown[name]; ok {
+			return v
+		}
+	}
+	return nil
+}
+
+func (c *companion) text(names ...string) string {
+	var s string
+	if v := c.first(names...); v.Kind() == '"' && json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	return ""
+}
+
+func (c *companion) count(names ...string) *int64 {
+	if n, err := strconv.ParseInt(string(c.first(names...)), 10, 64); err == nil && n >= 0 && n <= maxRows {
+		return &n
+	}
+	return nil
+}
+
+// readFeatures takes a list of names, a list of objects with a name, or an object from names to statistics.
+func (c *companion) readFeatures(raw jsontext.Value) {
+	var names []string
+	if json.Unmarshal(raw, &names) == nil {
+		for _, name := range names {
+			c.features = append(c.features, featureEntry{Name: name})
+		}
+		return
+	}
+	var list []jsontext.Value
+	if json.Unmarshal(raw, &list) != nil {
+		return
+	}
+	for _, entry := range list {
+		f, ok := readFeature(entry)
+		if !ok {
+			c.features = nil
+			return
+		}
+		c.features = append(c.features, f)
+	}
+}
+
+// readFeature takes an entry as a bundle has it, or one whose statistics stand beside its name.
+func readFeature(entry jsontext.Value) (featureEntry, bool) {
+	var f featureEntry
+	if json.Unmarshal(entry, &f) != nil || f.Name == "" || f.check("") != nil {
+		f = featureEntry{}
+		var named struct {
+			Name string `json:"name"`
+		}
+		if json.Unmarshal(entry, &named) != nil || named.Name == "" {
+			return f, false
+		}
+		f.Name = named.Name
+		return f, true
+	}
+	if f.Baseline == nil {
+		var flat counts
+		if json.Unmarshal(entry, &flat) == nil && (flat.Mean != nil || flat.Min != nil || flat.Max != nil) {
+			f.Baseline = &flat
+		}
+	}
+	return f, true
+}

@@ -1,0 +1,206 @@
+package scoring
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A source is a model as it lies on disk. Files are read through folder, which no name and no symbolic link leaves.
+type source struct {
+	folder    *os.Root
+	bundle    []byte // metadata.json of a bundle; nil for a bare file
+	file      string // of a bare model, in folder
+	companion []byte // free-form metadata beside a bare model; nil without
+	note      string // the companion's file name
+	warnings  []string
+}
+
+const metadataFile = "metadata.json"
+
+// open finds out what a path is: a bundle folder, a folder with one model file, or a bare model file.
+func open(path string) (*source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	dir, base := path, ""
+	if !info.IsDir() {
+		dir, base = filepath.Split(path)
+		if dir == "" {
+			dir = "."
+		}
+	}
+	folder, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	s := &source{folder: folder, file: base}
+	find := s.besideFile
+	if info.IsDir() {
+		find = s.inFolder
+	}
+	if err := find(); err != nil {
+		folder.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *source) close() { s.folder.Close() }
+
+// inFolder tells a bundle from a folder that holds one bare model.
+func (s *source) inFolder() error {
+	data, err := s.read(metadataFile, maxMetadata)
+	switch {
+	case err == nil && isBundle(data):
+		s.bundle = data
+		return nil
+	case err == nil:
+		s.companion, s.note = data, metadataFile
+	case !errors.Is(err, fs.ErrNotExist):
+		return unreadable(metadataFile, err)
+	}
+	if _, err := s.folder.Stat("MLmodel"); err == nil {
+		return refuse(unsupportedFormat, "", "an MLflow model folder is not read yet; give the path of the model.pkl in it")
+	}
+	return s.onlyModel()
+}
+
+// onlyModel takes the one model file of a folder.
+func (s *source) onlyModel() error {
+	entries, err := fs.ReadDir(s.folder.FS(), ".")
+	if err != nil {
+		return unreadable(".", err)
+	}
+	var models []string
+	for _, e := range entries {
+		if _, known := extensions[filepath.Ext(e.Name())]; known && !e.IsDir() && !strings.HasSuffix(e.Name(), ".json") {
+			models = append(models, e.Name())
+		}
+	}
+	switch len(models) {
+	case 0:
+		return refuse(fileUnreadable, "", "the folder holds no %s and no model file", metadataFile)
+	case 1:
+		s.file = models[0]
+		return nil
+	default:
+		return refuse("ambiguous-model", "", "the folder holds no %s but the model files %s; give the path of one of them",
+			metadataFile, strings.Join(models, ", "))
+	}
+}
+
+// besideFile looks for the companion of a bare model: NAME.metadata.json, NAME_metadata.json or metadata.json.
+func (s *source) besideFile() error {
+	stem := strings.TrimSuffix(s.file, filepath.Ext(s.file))
+	for _, name := range []string{stem + ".metadata.json", stem + "_metadata.json", metadataFile} {
+		data, err := s.read(name, maxMetadata)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return unreadable(name, err)
+		}
+		if isBundle(data) {
+			s.warnings = append(s.warnings, fmt.Sprintf(
+				"%s beside the model describes a bundle; it is not used for a bare file: give the folder to have it checked", name))
+			continue
+		}
+		s.companion, s.note = data, name
+		return nil
+	}
+	return nil
+}
+
+// isBundle tells metadata.json of this format from a free-form companion: it names a schema, or says in the way of
+// a bundle which file the model is. What is no JSON at all is taken for a damaged bundle.
+func isBundle(data []byte) bool {
+	var head struct {
+		Schema jsontext.Value `json:"schema"`
+		Model  jsontext.Value `json:"model"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return true
+	}
+	return head.Schema != nil || head.Model.Kind() == '{'
+}
+
+// read returns a regular file of at most limit bytes.
+func (s *source) read(name string, limit int64) ([]byte, error) {
+	f, err := s.folder.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), limit)
+	}
+	// The size is that of this moment, so the reader is held to the limit as well.
+	buffer := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if n, err := buffer.ReadFrom(io.LimitReader(f, limit+1)); err != nil || n > limit {
+		return nil, errors.Join(err, fmt.Errorf("%s has changed while it was read", name))
+	}
+	return buffer.Bytes(), nil
+}
+
+func unreadable(name string, err error) *BundleError {
+	return refuse(fileUnreadable, "", "%s: %v", name, err)
+}
+
+func hashOf(data []byte) string {
+	digest := sha256.Sum256(data)
+	return hex.EncodeToString(digest[:])
+}
+
+// extensions are the formats that a file name promises; it is asked only where the content does not tell.
+var extensions = map[string]string{
+	".joblib": "joblib", ".pkl": "pickle", ".pickle": "pickle",
+	".skops": "skops", ".onnx": "onnx", ".pmml": "pmml",
+	".json": "xgboost-json", ".ubj": "xgboost-ubj", ".txt": "lightgbm-text",
+}
+
+// magics begin pickles of protocol 2 and later, and whatever joblib packs them into.
+var magics = [][]byte{
+	{0x80}, {0x78}, {0x1f, 0x8b}, []byte("BZ"), {0xfd, '7', 'z', 'X', 'Z'}, {0x5d, 0, 0}, {0x04, 0x22, 0x4d, 0x18}, []byte("ZF"),
+}
+
+// isPickle tells a pickle or joblib file by its first bytes; one of protocol 0 or 1 begins like any text.
+func isPickle(data []byte) bool {
+	return slices.ContainsFunc(magics, func(m []byte) bool { return bytes.HasPrefix(data, m) })
+}
+
+// checkFormat refuses a model that is no pickle and promises to be none. declared is model.format; it may be empty.
+func checkFormat(data []byte, name, declared string) error {
+	pickled := declared == "joblib" || declared == "pickle"
+	switch format := cmp.Or(declared, extensions[strings.ToLower(filepath.Ext(name))]); {
+	case pickled:
+		return nil
+	case isPickle(data) && declared != "":
+		return refuse(metadataInvalid, "model.format", "is %s, but %s is a pickle or joblib file", declared, name)
+	case isPickle(data), format == "", format == "joblib", format == "pickle":
+		return nil
+	default:
+		return refuse(unsupportedFormat, "", "%s: models in the format %s are not read yet; "+
+			"save the fitted pipeline with joblib.dump", name, format)
+	}
+}

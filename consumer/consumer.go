@@ -1,11 +1,64 @@
 // Package consumer is the only room that knows Kafka on the stream: fetch, score, publish, then commit.
+//
+// [Consumer.Run] joins the group and is given partitions, generation after generation. Each partition is one pipeline
+// of three goroutines, joined by channels and closed from the front:
+//
+//	fetcher ──(two fetched runs)──▶ loop ──▶ publisher ──▶ offset that may be committed
+//
+// The fetcher reads batches, checks their CRC and leaves out transaction markers and aborted transactions. The loop
+// scores the events in order, chunk by chunk, and encodes a decision or a dead letter for each. The publisher sends
+// both with acks=all, one request in flight, and only when the broker has all of them does the partition's offset
+// move. Every 200 ms, and when the generation ends, the offsets of all partitions are committed together.
+//
+// Nothing is shared between partitions but the scorer, which is immutable, and the metrics, which are added to once a
+// batch. Memory is bounded by the few runs that a pipeline owns: when all of them are under way the fetcher waits.
+//
+// # Why not kafka.Reader and kafka.Writer
+//
+// The Reader of kafka-go keeps one queue for all partitions across rebalances, so a stale commit can move another
+// member's offset back; it delivers aborted records and transaction markers as messages, does not check the CRC, and
+// hangs without a word on a missing topic. The Writer has no idempotence. What is sound in the library is its
+// ConsumerGroup, whose generations own their goroutines, and its Transport, which keeps connections and finds leaders;
+// the consumer stands on these two. See [recordbatch] for the bytes between them.
+//
+// # Why each event is decided at least once
+//
+// The committed offset never passes an event whose decision, or dead letter, the broker has not acknowledged. A
+// process that dies loses nothing: the next owner of the partition starts at the committed offset. What had been
+// published past it is published again, under the same decision id and with the same bytes, so that a reader can drop
+// it. Within one process the producer is idempotent: a batch that is sent again after a lost answer carries the same
+// sequence number, and the broker keeps one copy.
+//
+// # Why a fault never ends the stream
+//
+// An event that cannot be scored becomes a dead letter, and its neighbours are scored. A fault of the cluster (no
+// leader, too few replicas, a cut network, access withdrawn) is retried in place with backoff for as long as it lasts:
+// the partition stands still, a metric says why, one line is logged every ten seconds, nothing is committed. Only what
+// a restart cannot mend ends Run, and only at the start: a [SetupError] names what is missing or denied.
+//
+// A batch that is corrupt is fetched again, since the fault may lie on the wire. If it stays corrupt the partition is
+// paused until somebody decides: skipping events is not the program's choice.
+//
+// # Why the end of a generation is drained
+//
+// When the group rebalances, or Run's context is cancelled, the fetchers stop, the runs under way are scored and
+// published, and the offsets are committed while the generation still holds. That takes less than half of the
+// rebalance timeout, because heartbeats have stopped by then. A rebalance therefore repeats nothing.
 package consumer
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"log/slog"
+	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+
+	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
 
@@ -17,12 +70,17 @@ type Options struct {
 	Output         string
 	DeadLetter     string
 	Start          Start
-	ExitAtEnd      bool          // stop at the end offsets seen at the start
-	ClientID       string        // default fraudstream
-	CommitInterval time.Duration // default 200 ms
+	ExitAtEnd      bool              // stop at the end offsets seen at the start
+	ClientID       string            // default fraudstream
+	CommitInterval time.Duration     // default 200 ms
+	Compression    recordbatch.Codec // of what is written: None or LZ4
 	Log            *slog.Logger
 	Metrics        *Metrics
 	Observer       func(partition int32) PartitionObserver // nil: no monitor
+
+	TLS  *tls.Config    // nil: plain text
+	SASL sasl.Mechanism // nil: no authentication
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Start is where a group without offsets begins: the zero value is the earliest record.
@@ -30,26 +88,6 @@ type Start struct {
 	Latest bool
 	Time   time.Time
 }
-
-// Observation is what one partition's loop has seen of one event.
-type Observation struct {
-	Offset  int64
-	Time    int64        // event time, Unix nanoseconds
-	X       []float64    // a view, valid until ObserveBatch returns
-	Score   float64      // NaN if refused
-	Code    scoring.Code // empty if decided
-	Feature int          // at fault; -1
-}
-
-// A PartitionObserver is told, batch by batch, of what one partition's loop has scored; that loop alone calls it.
-type PartitionObserver interface {
-	ObserveBatch(events []Observation, next int64)
-	CloseTick(now time.Time) (snapshot []byte, alerts [][]byte)
-	Restore(snapshot []byte) (next int64, err error)
-}
-
-// Metrics are the Prometheus metrics of the stream; cmd registers them.
-type Metrics struct{}
 
 // SetupError is a fault that a restart cannot mend: a missing topic, denied access, a wrong password (exit 78).
 type SetupError struct {
@@ -61,16 +99,95 @@ type SetupError struct {
 func (e *SetupError) Error() string { return e.Resource + ": " + e.Detail + "; " + e.Advice }
 
 // Consumer runs the stream of one process.
-type Consumer struct{}
+type Consumer struct {
+	o         Options
+	scorer    atomic.Pointer[scoring.Scorer] // taken by each loop once a batch
+	transport *kafka.Transport
+	client    *kafka.Client
+	timing    timing
+	quiet     quiet
+	ends      map[int32]int64 // with ExitAtEnd: where each partition stops
+	joined    atomic.Bool
+	draining  atomic.Bool
+	lastReset atomic.Int64
+}
+
+// timing holds the periods that tests shorten.
+type timing struct {
+	heartbeat, session, rebalance time.Duration
+	joinBackoff, watch            time.Duration
+	drain                         time.Duration // of a generation that ends: half of session and rebalance timeout
+	leave                         time.Duration // from the cancelled context to the end of Run
+	fetchWait                     time.Duration // that a broker may hold a fetch when there is nothing
+	request                       time.Duration // deadline of any round trip, beyond what it may wait by itself
+	missing                       time.Duration // that a topic may be unknown at the start, since creation takes time
+}
 
 // New returns a consumer that scores with s.
-func New(o Options, s *scoring.Scorer) *Consumer { return &Consumer{} }
+func New(o Options, s *scoring.Scorer) *Consumer {
+	if o.ClientID == "" {
+		o.ClientID = "fraudstream"
+	}
+	if o.CommitInterval <= 0 {
+		o.CommitInterval = 200 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
+	}
+	c := &Consumer{o: o, quiet: quiet{log: o.Log, every: 10 * time.Second}, timing: timing{
+		heartbeat: time.Second, session: 10 * time.Second, rebalance: 10 * time.Second,
+		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
+		drain: 5 * time.Second, leave: 9 * time.Second,
+		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
+	}}
+	c.transport = &kafka.Transport{
+		Dial: o.Dial, ClientID: o.ClientID, TLS: o.TLS, SASL: o.SASL, DialTimeout: 4 * time.Second,
+		MetadataTTL: time.Second, MetadataTopics: []string{o.Input, o.Output, o.DeadLetter},
+	}
+	c.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: c.transport}
+	c.scorer.Store(s)
+	return c
+}
 
-// Run consumes until ctx is cancelled (then it drains, commits and leaves within 10 s) or, with ExitAtEnd, until the end.
-func (c *Consumer) Run(ctx context.Context) error { return nil }
+// errAtEnd ends a run with ExitAtEnd.
+var errAtEnd = errors.New("every partition is committed up to its end")
 
-// Ready tells whether the group was joined once and the consumer is not draining.
-func (c *Consumer) Ready() bool { return false }
+// Run consumes until ctx is cancelled (then it drains, commits and leaves within 10 s) or, with ExitAtEnd, until the
+// end. It returns nil in both cases, and a *SetupError where the start cannot succeed.
+func (c *Consumer) Run(ctx context.Context) error {
+	defer c.transport.CloseIdleConnections()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { c.draining.Store(true) })()
+	if err := c.Check(ctx); err != nil {
+		return unlessDone(ctx, err)
+	}
+	if c.o.ExitAtEnd {
+		if err := c.seeEnds(ctx); err != nil {
+			return unlessDone(ctx, err)
+		}
+		go c.awaitEnds(ctx, cancel)
+	}
+	return unlessDone(ctx, c.consume(ctx))
+}
 
-// Healthy tells whether the loop has turned within 30 s; it does not depend on the broker.
-func (c *Consumer) Healthy() bool { return true }
+// unlessDone hides the error that a cancelled context has caused.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// roundTrip is one request with a deadline; without one a mute broker would block for ever.
+func (c *Consumer) roundTrip(ctx context.Context, wait time.Duration, req kafka.Request) (kafka.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+c.timing.request)
+	defer cancel()
+	return c.transport.RoundTrip(ctx, c.client.Addr, req)
+}

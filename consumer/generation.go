@@ -1,0 +1,190 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// consume joins the group and serves generation after generation until ctx ends.
+func (c *Consumer) consume(ctx context.Context) error {
+	group, err := c.join()
+	if err != nil {
+		return err
+	}
+	defer c.leave(group)
+	for {
+		generation, err := group.Next(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			if denied := c.setupError(err); denied != nil && !c.joined.Load() {
+				return denied
+			}
+			c.notJoined(err)
+			continue // the group waits by itself before it tries again
+		}
+		c.joined.Store(true)
+		c.o.Metrics.rebalances.Inc()
+		generation.Start(func(ended context.Context) { c.serve(ended, generation) })
+	}
+}
+
+func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
+	return kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID: c.o.Group, Brokers: c.o.Brokers, Topics: []string{c.o.Input},
+		Dialer: &kafka.Dialer{
+			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: c.o.Dial, TLS: c.o.TLS, SASLMechanism: c.o.SASL,
+		},
+		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
+		HeartbeatInterval: c.timing.heartbeat, SessionTimeout: c.timing.session, RebalanceTimeout: c.timing.rebalance,
+		JoinGroupBackoff: c.timing.joinBackoff, Timeout: c.timing.request,
+		WatchPartitionChanges: true, PartitionWatchInterval: c.timing.watch,
+		StartOffset: kafka.FirstOffset,
+	})
+}
+
+// leave ends the generation, which drains it, and leaves the group. A broker that does not answer must not hold up
+// the end of the process: after a while the session's end tells the group.
+func (c *Consumer) leave(group *kafka.ConsumerGroup) {
+	left := make(chan struct{})
+	go func() {
+		_ = group.Close()
+		close(left)
+	}()
+	select {
+	case <-left:
+	case <-time.After(c.timing.leave):
+		c.o.Log.Warn("the group could not be left in time, its session will end", slog.String("group", c.o.Group))
+	}
+}
+
+func (c *Consumer) notJoined(err error) {
+	label, stale := classify(err)
+	if stale {
+		c.resetPool()
+	}
+	c.o.Metrics.retries.WithLabelValues("join_group", label).Inc()
+	if !errors.Is(err, kafka.RebalanceInProgress) {
+		c.quiet.warn("join_group"+label, "cannot join the group, retrying", slog.String("group", c.o.Group), slog.Any("error", err))
+	}
+}
+
+// serve works on one generation: a pipeline per partition, and the commits. It returns, which ends the generation,
+// only after all of them have drained and the last commit is made.
+func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
+	hard, cancel := afterwards(ctx, c.timing.drain)
+	defer cancel()
+	partitions, err := c.assign(ctx, generation)
+	if err != nil {
+		return
+	}
+	var pipelines sync.WaitGroup
+	for _, p := range partitions {
+		c.o.Metrics.add(p.state)
+		pipelines.Go(func() { p.run(ctx, hard) })
+	}
+	c.commitUntil(ctx, generation, partitions)
+	pipelines.Wait()
+	c.commit(generation, partitions)
+	for _, p := range partitions {
+		c.o.Metrics.remove(p.state)
+	}
+}
+
+// afterwards returns a context that ends the given time after ctx has.
+func afterwards(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	hard, cancel := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(d, cancel)
+		context.AfterFunc(hard, func() { timer.Stop() })
+	})
+	return hard, func() { stop(); cancel() }
+}
+
+// assign makes the partitions of a generation. One without a committed offset starts by policy, and that offset is
+// committed before anything is read, so that a later start does not decide anew.
+func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]*partition, error) {
+	var partitions []*partition
+	for _, a := range generation.Assignments[c.o.Input] {
+		offset := a.Offset
+		if offset < 0 {
+			var err error
+			if offset, err = c.firstOffset(ctx, int32(a.ID)); err != nil {
+				return nil, err
+			}
+		}
+		p := c.newPartition(int32(a.ID), offset)
+		p.state.committed = a.Offset
+		partitions = append(partitions, p)
+	}
+	c.o.Log.Info("generation", slog.Int("id", int(generation.ID)), slog.Int("partitions", len(partitions)))
+	c.commit(generation, partitions)
+	return partitions, nil
+}
+
+func (c *Consumer) firstOffset(ctx context.Context, partition int32) (int64, error) {
+	tries := c.retrying("list_offsets", c.o.Input+"/"+itoa(partition), nil)
+	for {
+		offset, err := c.startOffset(ctx, partition)
+		if err == nil {
+			return offset, nil
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation, partitions []*partition) {
+	tick := time.NewTicker(c.o.CommitInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.commit(generation, partitions)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// commit sends the offsets that have moved since the last time. One that fails is sent again with the next; in a
+// generation that has ended the coordinator refuses it, and the next owner starts where the last commit was.
+func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition) {
+	moved := map[int]int64{}
+	for _, p := range partitions {
+		if next := p.state.next.Load(); next != p.state.committed {
+			moved[int(p.id)] = next
+		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	if err := generation.CommitOffsets(map[string]map[int]int64{c.o.Input: moved}); err != nil {
+		label, _ := classify(err)
+		c.o.Metrics.commits.WithLabelValues("error").Inc()
+		c.quiet.warn("commit"+label, "commit failed", slog.String("group", c.o.Group), slog.Any("error", err))
+		return
+	}
+	c.o.Metrics.commits.WithLabelValues("ok").Inc()
+	for _, p := range partitions {
+		if next, ok := moved[int(p.id)]; ok {
+			p.state.committed = next
+		}
+	}
+}
+
+// endOf is where a partition stops: -1 unless ExitAtEnd is set. A partition that was added since the start is not
+// read at all then.
+func (c *Consumer) endOf(partition int32) int64 {
+	if !c.o.ExitAtEnd {
+		return -1
+	}
+	return c.ends[partition]
+}

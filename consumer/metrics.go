@@ -1,0 +1,167 @@
+package consumer
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"fraudstream/scoring"
+)
+
+// Metrics are the Prometheus metrics of the stream. What is counted is added once a run of batches, when the broker
+// has acknowledged it, so the counters agree with the topics; what describes a partition is read from its pipeline at
+// the scrape and is gone when the partition has moved to another member.
+type Metrics struct {
+	consumed       prometheus.Counter
+	skipped        *prometheus.CounterVec // reason
+	decisions      *prometheus.CounterVec // decision, model
+	letters        *prometheus.CounterVec // code
+	score          *buckets
+	latency        *buckets               // seconds
+	commits        *prometheus.CounterVec // result
+	rebalances     prometheus.Counter
+	retries        *prometheus.CounterVec // operation, code
+	offsetsSkipped *prometheus.CounterVec // topic, partition
+	gauges         partitionGauges
+}
+
+// lateAfter leaves records out of the latency that were old when they were fetched: after an outage or in a backfill
+// the figure would tell of the past.
+const lateAfter = 10 * time.Minute
+
+// NewMetrics makes the metrics and registers them; nil registers nowhere.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		consumed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fraudstream_events_consumed_total",
+			Help: "Events of which a decision, a dead letter or nothing (skipped) has come, acknowledged.",
+		}),
+		skipped: vector("fraudstream_events_skipped_total", "Events that the configuration leaves out.", "reason"),
+		decisions: vector("fraudstream_decisions_total",
+			"Decisions acknowledged by the output topic; model is name@version.", "decision", "model"),
+		letters: vector("fraudstream_dead_letters_total", "Dead letters acknowledged, by error code.", "code"),
+		score: newBuckets("fraudstream_score", "Scores of the decided events.",
+			.01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99),
+		latency: newBuckets("fraudstream_event_to_decision_seconds",
+			"Record timestamp to acknowledged decision; records over 10 minutes old are left out.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
+		commits: vector("fraudstream_commits_total", "Offset commits, by result (ok, error).", "result"),
+		rebalances: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "fraudstream_rebalances_total", Help: "Generations of the group that this process has joined.",
+		}),
+		retries: vector("fraudstream_retries_total", "Failed attempts, by operation and Kafka error code.", "operation", "code"),
+		offsetsSkipped: vector("fraudstream_offsets_skipped_total",
+			"Offsets that were gone before they were read.", "topic", "partition"),
+		gauges: partitionGauges{states: map[*state]bool{}},
+	}
+	if r != nil {
+		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.score, m.latency, m.commits, m.rebalances,
+			m.retries, m.offsetsSkipped, &m.gauges)
+	}
+	return m
+}
+
+func vector(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+// count adds an acknowledged run.
+func (m *Metrics) count(w *run) {
+	t := &w.tally
+	m.consumed.Add(float64(t.consumed))
+	if t.skipped > 0 {
+		m.skipped.WithLabelValues("where").Add(float64(t.skipped))
+	}
+	for _, c := range t.codes {
+		m.letters.WithLabelValues(string(c.code)).Add(float64(c.count))
+	}
+	var verdicts [3]int
+	for i := range t.decided {
+		verdicts[t.decided[i].verdict]++
+	}
+	for v, n := range verdicts {
+		if n > 0 {
+			m.decisions.WithLabelValues(scoring.Verdict(v).String(), w.model).Add(float64(n))
+		}
+	}
+	m.score.observe(len(t.decided), func(i int) (float64, bool) { return t.decided[i].score, true })
+	now := time.Now()
+	oldest := w.fetchedAt.Add(-lateAfter).UnixMilli()
+	m.latency.observe(len(t.decided), func(i int) (float64, bool) {
+		stamp := t.decided[i].stamp
+		return max(float64(now.UnixMilli()-stamp)/1e3, 0), stamp >= oldest
+	})
+}
+
+func (m *Metrics) add(s *state) {
+	m.gauges.mu.Lock()
+	defer m.gauges.mu.Unlock()
+	m.gauges.states[s] = true
+}
+
+func (m *Metrics) remove(s *state) {
+	m.gauges.mu.Lock()
+	defer m.gauges.mu.Unlock()
+	delete(m.gauges.states, s)
+}
+
+func (m *Metrics) partitions() []*state {
+	m.gauges.mu.Lock()
+	defer m.gauges.mu.Unlock()
+	all := make([]*state, 0, len(m.gauges.states))
+	for s := range m.gauges.states {
+		all = append(all, s)
+	}
+	return all
+}
+
+// buckets is a histogram that takes a whole run under one lock.
+type buckets struct {
+	about  *prometheus.Desc
+	bounds []float64
+	mu     sync.Mutex
+	counts []uint64 // one more than bounds
+	sum    float64
+	total  uint64
+}
+
+func newBuckets(name, help string, bounds ...float64) *buckets {
+	return &buckets{
+		about: prometheus.NewDesc(name, help, nil, nil), bounds: bounds, counts: make([]uint64, len(bounds)+1),
+	}
+}
+
+// observe adds n values; those that value says no of are left out.
+func (b *buckets) observe(n int, value func(i int) (v float64, ok bool)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range n {
+		v, ok := value(i)
+		if !ok {
+			continue
+		}
+		at := 0
+		for at < len(b.bounds) && v > b.bounds[at] {
+			at++
+		}
+		b.counts[at]++
+		b.sum += v
+		b.total++
+	}
+}
+
+// Describe and Collect make buckets a prometheus.Collector.
+func (b *buckets) Describe(out chan<- *prometheus.Desc) { out <- b.about }
+
+// Collect sends the histogram with cumulative counts.
+func (b *buckets) Collect(out chan<- prometheus.Metric) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	cumulative, so := make(map[float64]uint64, len(b.bounds)), uint64(0)
+	for i, bound := range b.bounds {
+		so += b.counts[i]
+		cumulative[bound] = so
+	}
+	out <- prometheus.MustNewConstHistogram(b.about, b.total, b.sum, cumulative)
+}

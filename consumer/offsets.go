@@ -1,0 +1,164 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
+)
+
+// listOffsets asks the leaders for one offset per partition of the input: kafka.FirstOffset, kafka.LastOffset (which
+// here is the last stable one, as far as a reader of committed records comes) or that of the first record not older
+// than a timestamp in milliseconds; -1 where there is none.
+func (c *Consumer) listOffsets(ctx context.Context, at int64, partitions ...int32) (map[int32]int64, error) {
+	req := &listoffsets.Request{ReplicaID: -1, IsolationLevel: 1, Topics: []listoffsets.RequestTopic{{Topic: c.o.Input}}}
+	for _, p := range partitions {
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
+			listoffsets.RequestPartition{Partition: p, CurrentLeaderEpoch: -1, Timestamp: at})
+	}
+	res, err := c.roundTrip(ctx, 0, req)
+	if err != nil {
+		return nil, err
+	}
+	offsets := map[int32]int64{}
+	for _, topic := range res.(*listoffsets.Response).Topics {
+		for _, p := range topic.Partitions {
+			if p.ErrorCode != 0 {
+				return nil, kafka.Error(p.ErrorCode)
+			}
+			offsets[p.Partition] = p.Offset
+		}
+	}
+	for _, p := range partitions {
+		if _, ok := offsets[p]; !ok {
+			return nil, fmt.Errorf("no offset of partition %d in the answer", p)
+		}
+	}
+	return offsets, nil
+}
+
+// startOffset applies Options.Start to a partition for which the group has no offset, and says what that means.
+func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, error) {
+	first, err := c.listOffsets(ctx, kafka.FirstOffset, partition)
+	if err != nil {
+		return 0, err
+	}
+	end, err := c.listOffsets(ctx, kafka.LastOffset, partition)
+	if err != nil {
+		return 0, err
+	}
+	start, policy := first[partition], "earliest"
+	switch {
+	case c.o.Start.Latest:
+		start, policy = end[partition], "latest"
+	case !c.o.Start.Time.IsZero():
+		policy = c.o.Start.Time.Format(time.RFC3339)
+		found, err := c.listOffsets(ctx, c.o.Start.Time.UnixMilli(), partition)
+		if err != nil {
+			return 0, err
+		}
+		if start = found[partition]; start < 0 {
+			start = end[partition]
+		}
+	}
+	c.o.Log.Info("the group has no offset, starting by policy", slog.String("topic", c.o.Input),
+		slog.Int("partition", int(partition)), slog.String("start", policy), slog.Int64("offset", start),
+		slog.Int64("records_ahead", max(end[partition]-start, 0)))
+	return start, nil
+}
+
+// committed asks the coordinator for the group's offsets; -1, or no entry, where it has none.
+func (c *Consumer) committed(ctx context.Context, partitions ...int) (map[int32]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
+	defer cancel()
+	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
+		GroupID: c.o.Group, Topics: map[string][]int{c.o.Input: partitions},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if res.Error != nil {
+		return nil, knownGroup(res.Error)
+	}
+	offsets := map[int32]int64{}
+	for _, p := range res.Topics[c.o.Input] {
+		if p.Error != nil {
+			return nil, knownGroup(p.Error)
+		}
+		offsets[int32(p.Partition)] = p.CommittedOffset
+	}
+	return offsets, nil
+}
+
+// knownGroup hides that a group does not exist yet, which some brokers say of one that has not been joined.
+func knownGroup(err error) error {
+	if errors.Is(err, kafka.GroupIdNotFound) {
+		return nil
+	}
+	return err
+}
+
+// afterRange decides where to go on when the broker says that offset is out of range: at the earliest record that is
+// left. What retention has taken in between is counted and said; an offset past the end (a topic made anew, a log cut
+// short) means reading again what is there.
+func (c *Consumer) afterRange(ctx context.Context, partition int32, offset int64) (int64, error) {
+	first, err := c.listOffsets(ctx, kafka.FirstOffset, partition)
+	if err != nil {
+		return 0, err
+	}
+	next := first[partition]
+	skipped := max(next-offset, 0)
+	c.o.Metrics.offsetsSkipped.WithLabelValues(c.o.Input, itoa(partition)).Add(float64(skipped))
+	c.o.Log.Error("offset out of range, going on at the earliest record left", slog.String("topic", c.o.Input),
+		slog.Int("partition", int(partition)), slog.Int64("offset", offset), slog.Int64("next", next),
+		slog.Int64("records_lost", skipped))
+	return next, nil
+}
+
+// seeEnds notes where each partition ends now, for ExitAtEnd.
+func (c *Consumer) seeEnds(ctx context.Context) error {
+	retry := c.retrying("list_offsets", c.o.Input, nil)
+	for {
+		count, err := c.partitions(ctx, c.o.Input)
+		if err == nil {
+			all := make([]int32, count)
+			for i := range all {
+				all[i] = int32(i)
+			}
+			if c.ends, err = c.listOffsets(ctx, kafka.LastOffset, all...); err == nil {
+				return nil
+			}
+		}
+		if err := retry.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitEnds cancels the run once the group, this member and all others, has committed every partition up to its end.
+func (c *Consumer) awaitEnds(ctx context.Context, cancel context.CancelCauseFunc) {
+	all := make([]int, 0, len(c.ends))
+	for p := range c.ends {
+		all = append(all, int(p))
+	}
+	for sleep(ctx, c.o.CommitInterval) == nil {
+		offsets, err := c.committed(ctx, all...)
+		if err == nil && c.reached(offsets) {
+			cancel(errAtEnd)
+			return
+		}
+	}
+}
+
+func (c *Consumer) reached(offsets map[int32]int64) bool {
+	for p, end := range c.ends {
+		if at, ok := offsets[p]; !ok || at < end {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,258 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
+)
+
+// The sizes of a pipeline. Its memory is bounded by the runs: each holds one fetched response and what came of it.
+const (
+	runsPerPartition = 4
+	queuedRuns       = 2
+	chunkRows        = 256     // events that are scored together
+	arenaSize        = 1 << 20 // decompressed bytes after which a chunk is scored as it is
+	maxDecompressed  = 64 << 20
+)
+
+// partition is one assigned partition with its pipeline.
+type partition struct {
+	c       *Consumer
+	id      int32
+	state   *state       // what others see: metrics, health, the committer
+	rewound atomic.Int64 // where to go on after errRewound
+
+	observer PartitionObserver // nil: none
+	observed int64             // events below it have been observed, even if the pipeline starts again
+	seen     []Observation     // scratch
+
+	scorer  *scoring.Scorer
+	batch   *scoring.Batch
+	model   string // name@version
+	records [chunkRows]recordbatch.Record
+	traces  [chunkRows][]byte // traceparent of each
+	filled  int
+
+	unpack recordbatch.Decompressor
+	arena  []byte // decompressed records of the chunk
+	routes routes
+	writer writer
+}
+
+func (c *Consumer) newPartition(id int32, offset int64) *partition {
+	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset)}
+	p.unpack.Limit = maxDecompressed
+	if c.o.Observer != nil {
+		p.observer = c.o.Observer(id)
+	}
+	return p
+}
+
+// run keeps the pipeline going until ctx ends; what is under way then is finished before hard ends. A pipeline that
+// has failed starts again where the broker's acknowledgements end, without ending the generation.
+func (p *partition) run(ctx, hard context.Context) {
+	tries := p.c.retrying("pipeline", p.state.name(), p.state)
+	for {
+		before := p.state.next.Load()
+		err := p.pipeline(ctx, hard)
+		if err == nil || ctx.Err() != nil || hard.Err() != nil {
+			return
+		}
+		if errors.Is(err, errRewound) {
+			next := p.rewound.Load()
+			p.observed = min(p.observed, next)
+			p.state.next.Store(next)
+			continue
+		}
+		if p.state.next.Load() > before {
+			tries.done()
+		}
+		p.c.o.Log.Debug("partition starts again", slog.String("partition", p.state.name()), slog.Any("error", err))
+		if tries.wait(ctx, err) != nil {
+			return
+		}
+	}
+}
+
+// pipeline fetches, scores and publishes from the acknowledged offset on, until ctx ends, the end is reached or
+// something fails that only a new start mends.
+func (p *partition) pipeline(ctx, hard context.Context) error {
+	producer, err := p.newProducer(ctx)
+	if err != nil {
+		return err
+	}
+	free := make(chan *run, runsPerPartition)
+	for range runsPerPartition {
+		free <- &run{}
+	}
+	fetched, scored := make(chan *run, queuedRuns), make(chan *run)
+	stages, failed := errgroup.WithContext(hard)
+	fetching, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(failed, stop)()
+	fetcher := &fetcher{
+		p: p, next: p.state.next.Load(), end: p.c.endOf(p.id), tries: p.c.retrying("fetch", p.state.name(), p.state),
+	}
+	stages.Go(func() error { return fetcher.run(fetching, free, fetched) })
+	stages.Go(func() error { return p.loop(failed, fetched, scored) })
+	stages.Go(func() error { return producer.run(failed, scored, free) })
+	return stages.Wait()
+}
+
+// loop scores run after run. It owns everything of the partition that is not atomic.
+func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run) error {
+	defer close(scored)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for closed := time.Now(); ; {
+		select {
+		case w, ok := <-fetched:
+			if !ok {
+				return nil
+			}
+			corrupt := p.score(w)
+			if err := p.handOn(ctx, w, scored); err != nil {
+				return err
+			}
+			if corrupt != nil {
+				return corrupt
+			}
+		case now := <-tick.C:
+			p.state.turn()
+			if p.observer != nil && now.Sub(closed) >= 10*time.Second {
+				p.observer.CloseTick(now)
+				closed = now
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handOn gives a scored run to the publisher, and shows that the loop is alive while it waits.
+func (p *partition) handOn(ctx context.Context, w *run, scored chan<- *run) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		p.state.turn()
+		select {
+		case scored <- w:
+			return nil
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// score makes decisions and dead letters of all records of w. Where a batch turns out to be corrupt, w ends before it
+// and the error says so; what came before is published all the same.
+func (p *partition) score(w *run) error {
+	p.useModel()
+	w.model = p.model
+	p.arena = p.arena[:0]
+	for i := range w.batches {
+		if err := p.scoreBatch(w, &w.batches[i]); err != nil {
+			w.endBefore(i)
+			p.filled = 0
+			for j := range w.batches {
+				_ = p.scoreBatch(w, &w.batches[j]) // read once already without fault
+			}
+			p.scoreChunk(w)
+			return err
+		}
+	}
+	p.scoreChunk(w)
+	return nil
+}
+
+// useModel takes the scorer in force, once a run.
+func (p *partition) useModel() {
+	s := p.c.scorer.Load()
+	if s == p.scorer {
+		return
+	}
+	p.scorer, p.batch = s, s.NewBatch(chunkRows)
+	p.model = s.Bundle.Name + "@" + s.Bundle.Version
+	p.writer.use(p.c.o.Input, p.model)
+}
+
+// scoreBatch adds the records of b to the chunk and scores every chunk that is full.
+func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
+	payload := b.Payload
+	if b.Codec() != recordbatch.None {
+		before := len(p.arena)
+		var err error
+		if p.arena, err = p.unpack.Append(p.arena, b); err != nil {
+			return err
+		}
+		payload = p.arena[before:]
+	}
+	records := b.Records(payload)
+	for {
+		r := &p.records[p.filled]
+		ok, err := records.Next(r)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if r.Offset < w.first {
+			continue // the batch began before the offset that was asked for
+		}
+		if p.filled++; p.filled == chunkRows {
+			p.scoreChunk(w)
+		}
+	}
+	if len(p.arena) >= arenaSize {
+		p.scoreChunk(w)
+		p.arena = p.arena[:0]
+	}
+	return nil
+}
+
+// scoreChunk scores the collected records and writes what came of each. Afterwards nothing points into the arena.
+func (p *partition) scoreChunk(w *run) {
+	if p.filled == 0 {
+		return
+	}
+	events := p.batch.Events[:0]
+	for i := range p.records[:p.filled] {
+		r := &p.records[i]
+		var origin scoring.Origin
+		origin, p.traces[i] = p.readHeaders(r)
+		events = append(events, scoring.Event{Value: r.Value, Timestamp: max(r.Timestamp, 0), Origin: origin})
+	}
+	p.batch.Events = events
+	p.scorer.Score(p.batch)
+	now := time.Now().UnixMilli()
+	for i := range p.batch.Results {
+		p.write(w, i, now)
+	}
+	p.observe()
+	p.filled = 0
+}
+
+// write encodes what came of event i of the chunk into w.
+func (p *partition) write(w *run, i int, now int64) {
+	r, result := &p.records[i], &p.batch.Results[i]
+	w.tally.consumed++
+	switch result.Outcome {
+	case scoring.Decided:
+		w.tally.decide(&result.Decision, r)
+		p.writer.decision(w, p.routes.output.of(p.id, r.Key), r, &result.Decision, p.traces[i], now)
+	case scoring.Refused:
+		w.tally.refuse(result.Err.Code)
+		p.writer.deadLetter(w, p.routes.deadLetter.of(p.id, r.Key), r, p.batch.Events[i].Origin, &result.Err, now)
+	case scoring.Skipped:
+		w.tally.skipped++
+	}
+}

@@ -1,0 +1,178 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Check finds out, before anything is read, what a restart could not mend: a wrong password, a missing topic, access
+// that is denied to a topic, the group or idempotent writing. Each is a *SetupError that says what to do. Brokers that
+// cannot be reached are no such fault: they are named in the log and tried again until ctx ends.
+func (c *Consumer) Check(ctx context.Context) error {
+	if err := c.reach(ctx); err != nil {
+		return err
+	}
+	for _, topic := range []string{c.o.Input, c.o.Output, c.o.DeadLetter} {
+		if err := c.findTopic(ctx, topic); err != nil {
+			return err
+		}
+	}
+	for _, probe := range []struct {
+		resource, action string
+		try              func(context.Context) error
+	}{
+		{"topic " + c.o.Input, "reading", c.probeRead},
+		{"topic " + c.o.Output, "writing", func(ctx context.Context) error { return c.probeWrite(ctx, c.o.Output) }},
+		{"topic " + c.o.DeadLetter, "writing", func(ctx context.Context) error { return c.probeWrite(ctx, c.o.DeadLetter) }},
+		{"group " + c.o.Group, "reading offsets", c.probeGroup},
+		{"cluster", "idempotent writing", func(ctx context.Context) error { _, err := c.initProducer(ctx); return err }},
+	} {
+		if err := c.allowed(ctx, probe.resource, probe.action, probe.try); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach waits until a broker answers.
+func (c *Consumer) reach(ctx context.Context) error {
+	tries := c.retrying("connect", "", nil)
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
+		_, err := c.client.Metadata(attempt, &kafka.MetadataRequest{Topics: []string{c.o.Input}})
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if setup := c.setupError(err); setup != nil {
+			return setup
+		}
+		brokers := strings.Join(c.o.Brokers, ",")
+		c.quiet.warn("unreachable", "broker unreachable, retrying", slog.String("brokers", brokers), slog.Any("error", err))
+		if err := tries.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// findTopic waits a moment for a topic that may just have been created.
+func (c *Consumer) findTopic(ctx context.Context, topic string) error {
+	tries := c.retrying("metadata", topic, nil)
+	for begun := time.Now(); ; {
+		_, err := c.partitions(ctx, topic)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, kafka.TopicAuthorizationFailed):
+			return denied("topic "+topic, "describing")
+		case errors.Is(err, kafka.UnknownTopicOrPartition) && time.Since(begun) > c.timing.missing:
+			return &SetupError{
+				Resource: "topic " + topic, Detail: "does not exist, or this user may not see it",
+				Advice: "create it, or correct the name in the configuration",
+			}
+		case errors.Is(err, kafka.InvalidTopic):
+			return &SetupError{Resource: "topic " + topic, Detail: "is no valid name", Advice: "correct the configuration"}
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// partitions is the number of partitions of a topic.
+func (c *Consumer) partitions(ctx context.Context, topic string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
+	defer cancel()
+	res, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range res.Topics {
+		if t.Name == topic {
+			if t.Error == nil && len(t.Partitions) == 0 {
+				return 0, kafka.LeaderNotAvailable
+			}
+			return len(t.Partitions), t.Error
+		}
+	}
+	return 0, kafka.UnknownTopicOrPartition
+}
+
+// allowed tries something once the cluster can answer, and turns a refusal into a SetupError.
+func (c *Consumer) allowed(ctx context.Context, resource, action string, try func(context.Context) error) error {
+	tries := c.retrying("preflight", resource, nil)
+	for {
+		err := try(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case isDenied(err):
+			return denied(resource, action)
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+func isDenied(err error) bool {
+	return errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) ||
+		errors.Is(err, kafka.ClusterAuthorizationFailed)
+}
+
+func denied(resource, action string) error {
+	return &SetupError{Resource: resource, Detail: action + " is denied", Advice: "grant it to the user of this service"}
+}
+
+// probeRead fetches without waiting; whatever it gets is thrown away.
+func (c *Consumer) probeRead(ctx context.Context) error {
+	res, err := c.roundTrip(ctx, 0, &fetchRequest{client: c.o.ClientID, topic: c.o.Input, maxBytes: 1})
+	if err != nil {
+		return err
+	}
+	return onlyRefusals(res.(*fetchResponse).code)
+}
+
+// probeWrite sends a request without a batch: a broker looks at the access first and at the batch, which it refuses,
+// afterwards, so nothing is ever written.
+func (c *Consumer) probeWrite(ctx context.Context, topic string) error {
+	res, err := c.roundTrip(ctx, 0, &produceRequest{client: c.o.ClientID, topic: topic, wait: time.Second})
+	if err != nil {
+		return err
+	}
+	return onlyRefusals(res.(*produceResponse).code)
+}
+
+func (c *Consumer) probeGroup(ctx context.Context) error {
+	_, err := c.committed(ctx, 0)
+	return err
+}
+
+// onlyRefusals passes over every answer to a probe but a refusal and what is worth another try.
+func onlyRefusals(code kafka.Error) error {
+	if code != 0 && (isDenied(code) || code.Temporary() && code != kafka.InvalidMessage) {
+		return code
+	}
+	return nil
+}
+
+// setupError tells a refusal that no retry mends from what passes by itself; nil for the latter.
+func (c *Consumer) setupError(err error) error {
+	brokers := "brokers " + strings.Join(c.o.Brokers, ",")
+	switch {
+	case errors.Is(err, kafka.SASLAuthenticationFailed):
+		return &SetupError{Resource: brokers, Detail: "authentication failed", Advice: "correct user and password"}
+	case errors.Is(err, kafka.UnsupportedSASLMechanism), errors.Is(err, kafka.IllegalSASLState):
+		return &SetupError{Resource: brokers, Detail: "the SASL mechanism is not offered", Advice: "choose one that the brokers have"}
+	case errors.Is(err, kafka.GroupAuthorizationFailed):
+		return denied("group "+c.o.Group, "joining")
+	case errors.Is(err, kafka.TopicAuthorizationFailed):
+		return denied("topic "+c.o.Input, "reading")
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
+)
+
+// errNewProducer starts a pipeline anew with another producer id: the broker no longer takes this one's sequence.
+var errNewProducer = errors.New("the broker refuses the producer's sequence")
+
+// errTooLarge says that a batch is over the topic's limit.
+var errTooLarge = errors.New("batch over the topic's size limit")
+
+// producer publishes one partition's runs, idempotently: the broker keeps one copy of a batch however often it is
+// sent. Its identity lives as long as a pipeline and is never taken up again, since a broker that has forgotten a
+// producer accepts any sequence.
+type producer struct {
+	p         *partition
+	id        recordbatch.Producer
+	sequences map[target]int32 // of the next record for each partition written to
+	tries     *retry
+}
+
+type target struct {
+	topic     string
+	partition int32
+}
+
+// newProducer obtains an identity, and finds out how the topics written are divided.
+func (p *partition) newProducer(ctx context.Context) (*producer, error) {
+	tries := p.c.retrying("init_producer", p.state.name(), p.state)
+	for {
+		err := p.findRoutes(ctx)
+		if err == nil {
+			var id recordbatch.Producer
+			if id, err = p.c.initProducer(ctx); err == nil {
+				tries.done()
+				return &producer{
+					p: p, id: id, sequences: map[target]int32{},
+					tries: p.c.retrying("produce", p.state.name(), p.state),
+				}, nil
+			}
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Consumer) initProducer(ctx context.Context) (recordbatch.Producer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
+	defer cancel()
+	res, err := c.client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
+		ProducerID: -1, ProducerEpoch: -1, TransactionTimeoutMs: 30_000,
+	})
+	if err != nil {
+		return recordbatch.Producer{}, err
+	}
+	if res.Error != nil {
+		return recordbatch.Producer{}, res.Error
+	}
+	return recordbatch.Producer{ID: int64(res.Producer.ProducerID), Epoch: int16(res.Producer.ProducerEpoch)}, nil
+}
+
+func (p *partition) findRoutes(ctx context.Context) error {
+	input, err := p.c.partitions(ctx, p.c.o.Input)
+	if err != nil {
+		return err
+	}
+	for topic, r := range map[string]*route{p.c.o.Output: &p.routes.output, p.c.o.DeadLetter: &p.routes.deadLetter} {
+		n, err := p.c.partitions(ctx, topic)
+		if err != nil {
+			return err
+		}
+		*r = route{same: n == input, partitions: int32(n)}
+	}
+	p.writer.output, p.writer.letters = p.c.o.Output, p.c.o.DeadLetter
+	p.writer.codec, p.writer.connector = p.c.o.Compression, p.c.o.Group
+	return nil
+}
+
+// run publishes run after run. Only when the broker has acknowledged all of one does the partition's offset move and
+// is the run counted.
+func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *run) error {
+	for w := range scored {
+		for _, o := range w.out[:w.used] {
+			if err := pr.publish(ctx, w, o); err != nil {
+				return err
+			}
+		}
+		pr.p.state.advance(w)
+		pr.p.c.o.Metrics.count(w)
+		free <- w
+	}
+	return nil
+}
+
+// publish sends one batch until the broker has it. A batch over the topic's limit is cut in two, down to one record.
+func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
+	if o.batch.Count() == 0 {
+		return nil
+	}
+	at := target{o.topic, o.partition}
+	batch := o.batch.Finish(pr.id, pr.sequences[at])
+	err := pr.send(ctx, o, batch)
+	switch {
+	case err == nil:
+		pr.sequences[at] = (pr.sequences[at] + int32(o.batch.Count())) & (1<<31 - 1)
+		return nil
+	case !errors.Is(err, errTooLarge):
+		return err
+	case o.batch.Count() > 1:
+		return pr.publishHalves(ctx, w, o, batch)
+	case o.letters:
+		return pr.publishStub(ctx, w, o, batch)
+	}
+	return pr.publishAsLetter(ctx, w, o)
+}
+
+// send repeats the same bytes under the same sequence until there is an answer that decides.
+func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
+	c := pr.p.c
+	for {
+		res, err := c.roundTrip(ctx, 0, &produceRequest{
+			client: c.o.ClientID, topic: o.topic, partition: o.partition, wait: c.timing.request, batch: batch,
+		})
+		if err != nil {
+			o.tainted = true
+		} else {
+			err = produceError(res.(*produceResponse).code)
+		}
+		switch {
+		case err == nil:
+			pr.tries.done()
+			return nil
+		case errors.Is(err, errTooLarge), errors.Is(err, errNewProducer):
+			return err
+		}
+		if err := pr.tries.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// produceError sorts the answers to a produce request: those that are as good as success, those that only a new
+// producer or a smaller batch mends, and the rest, which is waited out.
+func produceError(code kafka.Error) error {
+	switch code {
+	case 0, kafka.DuplicateSequenceNumber:
+		return nil
+	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
+		return errTooLarge
+	case kafka.OutOfOrderSequenceNumber, kafka.InvalidProducerEpoch, kafka.InvalidTransactionState,
+		kafka.InvalidProducerIDMapping, kafka.UnknownProducerId, kafka.ProducerFenced:
+		return fmt.Errorf("%w: %w", errNewProducer, code)
+	}
+	return code
+}
+
+// publishHalves cuts a refused batch in two. Nothing of it was written, so its sequence is free.
+func (pr *producer) publishHalves(ctx context.Context, w *run, o *outgoing, batch []byte) error {
+	records, err := decode(batch)
+	if err != nil {
+		return err
+	}
+	half := len(records) / 2
+	for _, part := range []struct {
+		records []recordbatch.Record
+		inputs  []int64
+	}{{records[:half], o.inputs[:half]}, {records[half:], o.inputs[half:]}} {
+		piece := &outgoing{topic: o.topic, partition: o.partition, letters: o.letters, inputs: part.inputs}
+		piece.batch.Codec = o.batch.Codec
+		for _, r := range part.records {
+			piece.batch.Append(r.Timestamp, r.Key, r.Value, r.Headers)
+		}
+		if err := pr.publish(ctx, w, piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publishAsLetter gives up a decision that no record of the output can hold: its event becomes a dead letter.
+func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) error {
+	r, err := pr.p.find(w, o.inputs[0])
+	if err != nil {
+		return err
+	}
+	origin, _ := pr.p.readHeaders(&r)
+	fault := &scoring.EventError{
+		Code: scoring.OutputTooLarge, Message: "the decision is over the size limit of topic " + o.topic,
+	}
+	// A writer of its own: the loop is using the partition's for the next run.
+	letter := writer{letters: pr.p.c.o.DeadLetter, codec: o.batch.Codec, connector: pr.p.c.o.Group}
+	scratch := &run{}
+	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
+	w.tally.undecide(o.inputs[0], fault.Code)
+	return pr.publish(ctx, w, scratch.out[0])
+}
+
+// publishStub writes a dead letter without its value where even that is over the limit of its topic: the headers tell
+// where the event is.
+func (pr *producer) publishStub(ctx context.Context, w *run, o *outgoing, batch []byte) error {
+	records, err := decode(batch)
+	if err != nil {
+		return err
+	}
+	r := records[0]
+	if r.Value == nil {
+		return pr.tries.wait(ctx, kafka.MessageSizeTooLarge) // nothing is left to leave out: start again, and wait
+	}
+	pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
+		slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]))
+	stub := &outgoing{topic: o.topic, partition: o.partition, letters: true, inputs: o.inputs}
+	stub.batch.Append(r.Timestamp, r.Key, nil, r.Headers)
+	return pr.publish(ctx, w, stub)
+}
+
+// find reads the input record with the given offset again from the run's batches.
+func (p *partition) find(w *run, offset int64) (recordbatch.Record, error) {
+	unpack := recordbatch.Decompressor{Limit: maxDecompressed}
+	for i := range w.batches {
+		b := &w.batches[i]
+		if offset < b.BaseOffset || offset >= b.NextOffset() {
+			continue
+		}
+		payload, err := unpack.Append(nil, b)
+		if err != nil {
+			return recordbatch.Record{}, err
+		}
+		records := b.Records(payload)
+		for {
+			var r recordbatch.Record
+			if ok, err := records.Next(&r); err != nil || !ok {
+				break
+			}
+			if r.Offset == offset {
+				return r, nil
+			}
+		}
+	}
+	return recordbatch.Record{}, fmt.Errorf("offset %d is not in the run", offset)
+}
+
+// decode reads back the records of a batch of our own.
+func decode(batch []byte) ([]recordbatch.Record, error) {
+	var b recordbatch.Batch
+	if _, _, err := recordbatch.Next(batch, &b); err != nil {
+		return nil, err
+	}
+	unpack := recordbatch.Decompressor{Limit: maxResponse}
+	payload, err := unpack.Append(nil, &b)
+	if err != nil {
+		return nil, err
+	}
+	var all []recordbatch.Record
+	for records := b.Records(payload); ; {
+		var r recordbatch.Record
+		ok, err := records.Next(&r)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return all, nil
+		}
+		all = append(all, r)
+	}
+}

@@ -1,0 +1,182 @@
+package recordbatch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// Codec is the compression of a batch, by its number in the attributes.
+type Codec int8
+
+// The codecs that Kafka knows.
+const (
+	None Codec = iota
+	Gzip
+	Snappy
+	LZ4
+	Zstd
+)
+
+func (c Codec) String() string {
+	if c < None || c > Zstd {
+		return "unknown"
+	}
+	return [...]string{"none", "gzip", "snappy", "lz4", "zstd"}[c]
+}
+
+var errTooLarge = errors.New("decompresses to more than the limit")
+
+// Decompressor unpacks batches for one reader. It keeps the state of the codecs between batches, so that unpacking
+// does not allocate once they are warm. Limit bounds what one batch may become, in bytes.
+type Decompressor struct {
+	Limit int
+
+	source bytes.Reader
+	gzip   *gzip.Reader
+	lz4    *lz4.Reader
+	zstd   *zstd.Decoder
+}
+
+// Append appends the decompressed records of b to dst. The error is a *CorruptError, also where the limit is passed.
+func (d *Decompressor) Append(dst []byte, b *Batch) ([]byte, error) {
+	out, err := d.append(dst, b)
+	if err != nil {
+		return dst, &CorruptError{b.BaseOffset, b.Codec().String() + ": " + err.Error()}
+	}
+	return out, nil
+}
+
+func (d *Decompressor) append(dst []byte, b *Batch) ([]byte, error) {
+	switch b.Codec() {
+	case None:
+		return append(dst, b.Payload...), nil
+	case Gzip:
+		return d.appendGzip(dst, b.Payload)
+	case Snappy:
+		return d.appendSnappy(dst, b.Payload)
+	case LZ4:
+		return d.appendLZ4(dst, b.Payload)
+	case Zstd:
+		return d.appendZstd(dst, b.Payload)
+	}
+	return nil, errors.New("no such codec")
+}
+
+func (d *Decompressor) appendGzip(dst, payload []byte) ([]byte, error) {
+	d.source.Reset(payload)
+	var err error
+	if d.gzip == nil {
+		d.gzip, err = gzip.NewReader(&d.source)
+	} else {
+		err = d.gzip.Reset(&d.source)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.drain(dst, d.gzip)
+}
+
+func (d *Decompressor) appendLZ4(dst, payload []byte) ([]byte, error) {
+	d.source.Reset(payload)
+	if d.lz4 == nil {
+		d.lz4 = lz4.NewReader(&d.source)
+	} else {
+		d.lz4.Reset(&d.source)
+	}
+	return d.drain(dst, d.lz4)
+}
+
+func (d *Decompressor) appendZstd(dst, payload []byte) ([]byte, error) {
+	if d.zstd == nil {
+		var err error
+		d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(d.Limit)))
+		if err != nil {
+			return nil, err
+		}
+	}
+	// The decoder bounds the whole of its output, so what dst holds already must not count.
+	out, err := d.zstd.DecodeAll(payload, dst[len(dst):])
+	if err != nil {
+		return nil, err
+	}
+	if len(out) > d.Limit {
+		return nil, errTooLarge
+	}
+	return append(dst, out...), nil // in place where dst had the room
+}
+
+// drain reads r to its end, which must come within the limit.
+func (d *Decompressor) drain(dst []byte, r io.Reader) ([]byte, error) {
+	start := len(dst)
+	for {
+		dst = slices.Grow(dst, 4096)
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		if len(dst)-start > d.Limit {
+			return nil, errTooLarge
+		}
+		if err == io.EOF {
+			return dst, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// xerial begins the framing of the Java snappy library: magic, version and the oldest version that can read it.
+const (
+	xerialMagic  = "\x82SNAPPY\x00"
+	xerialHeader = len(xerialMagic) + 8
+)
+
+// appendSnappy unpacks one block or, as Java clients write it, a framed run of blocks, each after its length.
+func (d *Decompressor) appendSnappy(dst, payload []byte) ([]byte, error) {
+	start := len(dst)
+	if !bytes.HasPrefix(payload, []byte(xerialMagic)) {
+		return d.appendBlock(dst, payload, start)
+	}
+	if len(payload) < xerialHeader {
+		return nil, io.ErrUnexpectedEOF
+	}
+	for rest := payload[xerialHeader:]; len(rest) > 0; {
+		if len(rest) < 4 || int64(binary.BigEndian.Uint32(rest)) > int64(len(rest)-4) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		size := int(binary.BigEndian.Uint32(rest))
+		var err error
+		if dst, err = d.appendBlock(dst, rest[4:4+size], start); err != nil {
+			return nil, err
+		}
+		rest = rest[4+size:]
+	}
+	return dst, nil
+}
+
+func (d *Decompressor) appendBlock(dst, block []byte, start int) ([]byte, error) {
+	size, err := snappy.DecodedLen(block)
+	if err != nil {
+		return nil, err
+	}
+	if size < 0 || len(dst)-start+size > d.Limit {
+		return nil, errTooLarge
+	}
+	end := len(dst) + size
+	dst = slices.Grow(dst, size)[:end]
+	out, err := snappy.Decode(dst[end-size:], block)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) != size {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return dst, nil
+}

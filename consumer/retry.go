@@ -1,0 +1,139 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/segmentio/kafka-go"
+
+	"fraudstream/consumer/recordbatch"
+)
+
+// A retry is one operation that is tried until it succeeds. Whatever the cluster answers in flight is waited out: the
+// faults that waiting cannot mend are told apart before it comes here.
+type retry struct {
+	c         *Consumer
+	operation string // "fetch", "produce", …: a label
+	resource  string // for people: "transactions/3"
+	state     *state // of the partition that stands still; nil outside a pipeline
+	backoff   *backoff.ExponentialBackOff
+	attempts  int
+}
+
+func (c *Consumer) retrying(operation, resource string, s *state) *retry {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 20*time.Millisecond, 2*time.Second
+	return &retry{c: c, operation: operation, resource: resource, state: s, backoff: b}
+}
+
+// pausedAfter is the number of attempts from which a partition counts as paused; one or two belong to every move of
+// a leader.
+const pausedAfter = 3
+
+// wait counts, logs and sleeps after a failed attempt; it returns the context's error if that ends first.
+func (r *retry) wait(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	label, stale := classify(err)
+	if stale {
+		r.c.resetPool()
+	}
+	r.attempts++
+	r.c.o.Metrics.retries.WithLabelValues(r.operation, label).Inc()
+	if r.state != nil && r.attempts >= pausedAfter {
+		r.state.pause(pauseReason(r.operation, err))
+	}
+	if r.attempts >= pausedAfter {
+		r.c.quiet.warn(r.operation+label, r.operation+" fails, retrying", slog.String("resource", r.resource),
+			slog.Int("attempts", r.attempts), slog.Any("error", err))
+	}
+	return sleep(ctx, r.backoff.NextBackOff())
+}
+
+// done ends a row of failures.
+func (r *retry) done() {
+	if r.attempts == 0 {
+		return
+	}
+	r.attempts = 0
+	r.backoff.Reset()
+	if r.state != nil {
+		r.state.resume()
+	}
+}
+
+// classify gives the metric's label of an error, and whether the connections and what is known of the leaders are
+// suspect.
+func classify(err error) (label string, stale bool) {
+	var code kafka.Error
+	var corrupt *recordbatch.CorruptError
+	switch {
+	case errors.As(err, &code):
+		stale = code == kafka.UnknownTopicOrPartition || code == kafka.NotLeaderForPartition ||
+			code == kafka.BrokerNotAvailable
+		return strconv.Itoa(int(code)), stale
+	case errors.As(err, &corrupt):
+		return "corrupt", false
+	}
+	return "network", true
+}
+
+func pauseReason(operation string, err error) string {
+	var corrupt *recordbatch.CorruptError
+	if errors.As(err, &corrupt) {
+		return "corrupt_batch"
+	}
+	return operation
+}
+
+// resetPool drops the pooled connections and the cached leaders. All partitions meet the same fault at once, so it
+// does so at most every 200 ms.
+func (c *Consumer) resetPool() {
+	now := time.Now().UnixNano()
+	last := c.lastReset.Load()
+	if now-last < int64(200*time.Millisecond) || !c.lastReset.CompareAndSwap(last, now) {
+		return
+	}
+	c.transport.CloseIdleConnections()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// quiet logs a fault that lasts once a period, whichever and however many partitions it holds up.
+type quiet struct {
+	log   *slog.Logger
+	every time.Duration
+	mu    sync.Mutex
+	last  map[string]time.Time
+}
+
+func (q *quiet) warn(key, message string, attributes ...any) {
+	q.mu.Lock()
+	now := time.Now()
+	due := now.Sub(q.last[key]) >= q.every
+	if due {
+		if q.last == nil {
+			q.last = map[string]time.Time{}
+		}
+		q.last[key] = now
+	}
+	q.mu.Unlock()
+	if due {
+		q.log.Warn(message, attributes...)
+	}
+}

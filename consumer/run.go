@@ -1,0 +1,132 @@
+package consumer
+
+import (
+	"slices"
+	"time"
+
+	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
+)
+
+// run is one fetched run of batches on its way through a partition's pipeline: what was read, then what is to be
+// written. It is owned by one stage at a time and used again when the broker has acknowledged all of it.
+type run struct {
+	wire    []byte              // the fetched response; the batches are views into it
+	batches []recordbatch.Batch // those that count, CRC checked
+	first   int64               // events below it in the first batch are not wanted
+	next    int64               // the partition's offset once this run is published
+
+	fetchedAt time.Time
+	model     string // name@version that scored it
+
+	out   []*outgoing
+	used  int // of out
+	tally tally
+}
+
+// outgoing is one batch for one partition of the output or of the dead letters.
+type outgoing struct {
+	topic     string
+	partition int32
+	letters   bool    // dead letters
+	inputs    []int64 // the input offset of each record
+	batch     recordbatch.Builder
+	tainted   bool // a call that was given up may still be writing it
+}
+
+// reset empties w for what is fetched from first on.
+func (w *run) reset(first int64) {
+	w.batches = w.batches[:0]
+	w.first, w.next, w.fetchedAt = first, first, time.Now()
+	w.clearOutput()
+}
+
+func (w *run) clearOutput() {
+	w.used = 0
+	w.tally.reset()
+}
+
+// endBefore cuts w before batch i and forgets what was written for it.
+func (w *run) endBefore(i int) {
+	w.next = w.batches[i].BaseOffset
+	if i == 0 {
+		w.next = max(w.next, w.first)
+	}
+	w.batches = w.batches[:i]
+	w.clearOutput()
+}
+
+// batchBytes is what a batch may hold before compression. Brokers take about 1 MB unless told otherwise, and a
+// decision may be large.
+const batchBytes = 768 << 10
+
+// outputFor returns the batch that a record of at most size bytes goes to.
+func (w *run) outputFor(topic string, partition int32, letters bool, size int, codec recordbatch.Codec) *outgoing {
+	for i := w.used - 1; i >= 0; i-- {
+		o := w.out[i]
+		if o.partition == partition && o.letters == letters {
+			if o.batch.Count() == 0 || o.batch.Size()+size <= batchBytes {
+				return o
+			}
+			break
+		}
+	}
+	if w.used == len(w.out) {
+		w.out = append(w.out, &outgoing{})
+	}
+	o := w.out[w.used]
+	if o.tainted {
+		o = &outgoing{}
+		w.out[w.used] = o
+	}
+	w.used++
+	o.topic, o.partition, o.letters, o.inputs = topic, partition, letters, o.inputs[:0]
+	o.batch.Codec = codec
+	o.batch.Reset()
+	return o
+}
+
+// tally counts what came of a run; it is added to the metrics once, when the run is published.
+type tally struct {
+	consumed, skipped int
+	codes             []codeCount
+	decided           []decided
+}
+
+// decided is what the metrics need of one decision.
+type decided struct {
+	offset  int64
+	stamp   int64 // record timestamp, Unix milliseconds
+	score   float64
+	verdict scoring.Verdict
+}
+
+type codeCount struct {
+	code  scoring.Code
+	count int
+}
+
+func (t *tally) reset() {
+	t.consumed, t.skipped = 0, 0
+	t.codes, t.decided = t.codes[:0], t.decided[:0]
+}
+
+func (t *tally) decide(d *scoring.Decision, r *recordbatch.Record) {
+	t.decided = append(t.decided, decided{r.Offset, r.Timestamp, d.Score, d.Verdict})
+}
+
+// undecide turns the decision of an event into a refusal, because it could not be written.
+func (t *tally) undecide(offset int64, code scoring.Code) {
+	t.decided = slices.DeleteFunc(t.decided, func(d decided) bool { return d.offset == offset })
+	t.refuse(code)
+}
+
+func (t *tally) refuse(code scoring.Code) {
+	for i := range t.codes {
+		if t.codes[i].code == code {
+			t.codes[i].count++
+			return
+		}
+	}
+	t.codes = append(t.codes, codeCount{code, 1})
+}

@@ -1,0 +1,78 @@
+package consumer
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// state is what the rest of the program sees of a partition's pipeline. The pipeline writes it; the committer, the
+// health check and a scrape of the metrics read it.
+type state struct {
+	topic     string
+	partition int32
+	next      atomic.Int64 // everything below is acknowledged: the offset to commit
+	end       atomic.Int64 // last stable offset seen; -1: not yet
+	stamp     atomic.Int64 // timestamp of the last acknowledged record, Unix milliseconds; 0: none yet
+	progress  atomic.Int64 // when next moved, or there was nothing to do; Unix nanoseconds
+	turned    atomic.Int64 // when the loop last turned; Unix nanoseconds
+	paused    atomic.Pointer[string]
+	committed int64 // of the committer alone
+}
+
+func newState(topic string, partition int32, offset int64) *state {
+	s := &state{topic: topic, partition: partition}
+	s.next.Store(offset)
+	s.end.Store(-1)
+	s.progress.Store(time.Now().UnixNano())
+	s.turn()
+	return s
+}
+
+func (s *state) name() string { return s.topic + "/" + itoa(s.partition) }
+
+// turn shows that the loop is alive, whether or not there is anything to do.
+func (s *state) turn() { s.turned.Store(time.Now().UnixNano()) }
+
+// advance moves the offset after the run w is acknowledged.
+func (s *state) advance(w *run) {
+	if n := len(w.tally.decided); n > 0 {
+		s.stamp.Store(w.tally.decided[n-1].stamp)
+	}
+	s.next.Store(w.next)
+	s.progress.Store(time.Now().UnixNano())
+}
+
+// idle notes that a fetch found nothing: with all acknowledged, that is progress.
+func (s *state) idle(position, end int64) {
+	s.end.Store(end)
+	if s.next.Load() == position {
+		s.progress.Store(time.Now().UnixNano())
+	}
+}
+
+func (s *state) seeEnd(end int64) { s.end.Store(end) }
+
+// lag is the number of offsets between what is acknowledged and the end.
+func (s *state) lag() int64 {
+	end := s.end.Load()
+	if end < 0 {
+		return 0
+	}
+	return max(end-s.next.Load(), 0)
+}
+
+// behind is the age of the last acknowledged record while there are more to come, in seconds.
+func (s *state) behind(now time.Time) float64 {
+	stamp := s.stamp.Load()
+	if s.lag() == 0 || stamp == 0 {
+		return 0
+	}
+	return max(now.Sub(time.UnixMilli(stamp)).Seconds(), 0)
+}
+
+func (s *state) pause(reason string) { s.paused.Store(&reason) }
+
+func (s *state) resume() { s.paused.Store(nil) }
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }

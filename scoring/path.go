@@ -76,7 +76,7 @@ const rootNode = 1
 type node struct {
 	slot   int32 // where the scan leaves the token; -1: no path ends here
 	inner  bool  // paths lead on
-	below  int32 // the slots of the paths that lead on: below ≤ slot < beyond
+	first  int32 // the slots of the paths that end here or lead on: first ≤ slot < beyond
 	beyond int32
 	keys   keyTable
 	items  []item
@@ -132,11 +132,11 @@ func (p *paths) child(parent int32, s step) int32 {
 // number gives slots depth first, so that those under a node are neighbours.
 func (p *paths) number(at int32) {
 	n := &p.nodes[at]
+	n.first = int32(p.slots)
 	if n.slot >= 0 {
 		n.slot = int32(p.slots)
 		p.slots++
 	}
-	n.below = int32(p.slots)
 	for _, child := range n.nodes {
 		p.number(child)
 	}

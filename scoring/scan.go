@@ -183,11 +183,17 @@ func (s *scanner) value(p int, node int32, depth int) int {
 
 // block marks the paths that lead through a value which cannot hold them.
 func (s *scanner) block(n *node, k kind) {
-	if k == null || k == object && n.keys.used > 0 || k == array && len(n.items) > 0 {
+	if k == null || k == object && len(n.items) == 0 || k == array && n.keys.used == 0 {
 		return
 	}
-	for slot := n.below; slot < n.beyond; slot++ {
-		s.tokens[slot].kind = blocked
+	for i, child := range n.nodes {
+		if isKey := n.names[i].index < 0; k == object && isKey || k == array && !isKey {
+			continue
+		}
+		c := &s.paths.nodes[child]
+		for slot := c.first; slot < c.beyond; slot++ {
+			s.tokens[slot].kind = blocked
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ func estimatorOf(v pickle.Value, key string) (pickle.Value, error) {
 	case *pickle.Object:
 		if key != "" {
 			return nil, &UnsupportedError{
-				Reason: "schema-mismatch", Class: className(root.Class), Attribute: "key", Value: fmt.Sprintf("%q", key),
+				Reason: "schema-mismatch", Class: root.Class.String(), Attribute: "key", Value: fmt.Sprintf("%q", key),
 				Advice: "the file holds an estimator, not a dict; leave the key out",
 			}
 		}

@@ -19,10 +19,8 @@ type attributes struct {
 }
 
 func attributesOf(o *pickle.Object) *attributes {
-	return &attributes{object: o, class: className(o.Class)}
+	return &attributes{object: o, class: o.Class.String()}
 }
-
-func className(g pickle.Global) string { return g.Module + "." + g.Name }
 
 // refuse records an error about an attribute, unless there is one already.
 func (a *attributes) refuse(reason, attribute, value, advice string) {
@@ -109,7 +107,7 @@ func (a *attributes) text(name, def string) string {
 	if !ok {
 		return def
 	}
-	s, ok := plain(v).(string)
+	s, ok := pickle.Plain(v).(string)
 	if !ok {
 		a.unknown(name, v)
 	}
@@ -122,7 +120,7 @@ func (a *attributes) flag(name string, def bool) bool {
 	if !ok {
 		return def
 	}
-	switch b := plain(v).(type) {
+	switch b := pickle.Plain(v).(type) {
 	case bool:
 		return b
 	case int64:

@@ -55,7 +55,7 @@ func (c *compiler) columnIndexes(a *attributes, p part, in matrix) []int {
 			resolved = a.indexes(p.name, v, nil, len(in))
 		}
 	}
-	if o, ok := p.columns.(*pickle.Object); ok && className(o.Class) == "sklearn.compose._column_transformer.make_column_selector" {
+	if o, ok := p.columns.(*pickle.Object); ok && o.Class.String() == "sklearn.compose._column_transformer.make_column_selector" {
 		if !known {
 			a.refuse("unsupported-value", "transformers_", p.name, "the columns of a selector are not resolved in this file; name the columns")
 		}
@@ -84,15 +84,15 @@ func (c *compiler) namesOf(a *attributes, in matrix) []string {
 // indexes resolves a column specification of n columns: a name, an index, a list or array of either, a list of
 // booleans, or a slice.
 func (a *attributes) indexes(name string, v pickle.Value, names []string, n int) []int {
-	if o, ok := v.(*pickle.Object); ok && className(o.Class) == "builtins.slice" {
+	if o, ok := v.(*pickle.Object); ok && o.Class.String() == "builtins.slice" {
 		return a.sliceIndexes(name, o, names, n)
 	}
-	items, ok := listItems(unwrapIndex(v))
+	items, ok := listItems(v)
 	if !ok {
 		items = []pickle.Value{v}
 	}
 	if len(items) > 0 {
-		if _, mask := plain(items[0]).(bool); mask {
+		if _, mask := pickle.Plain(items[0]).(bool); mask {
 			return a.maskIndexes(name, items, n)
 		}
 	}
@@ -109,7 +109,7 @@ func (a *attributes) indexes(name string, v pickle.Value, names []string, n int)
 
 // columnIndex resolves one name or index; a negative one counts from the end, as in Python.
 func (a *attributes) columnIndex(name string, v pickle.Value, names []string, n int) int {
-	switch column := plain(v).(type) {
+	switch column := pickle.Plain(v).(type) {
 	case string:
 		if i := slices.Index(names, column); i >= 0 {
 			return i
@@ -129,7 +129,7 @@ func (a *attributes) columnIndex(name string, v pickle.Value, names []string, n 
 func (a *attributes) maskIndexes(name string, mask []pickle.Value, n int) []int {
 	var out []int
 	for i, m := range mask {
-		chosen, ok := plain(m).(bool)
+		chosen, ok := pickle.Plain(m).(bool)
 		if !ok || len(mask) != n {
 			a.refuse("feature-index", "transformers_", fmt.Sprintf("a mask of %d", len(mask)), fmt.Sprintf("transformer %q needs one boolean for each of %d columns", name, n))
 			return nil
@@ -158,7 +158,7 @@ func (a *attributes) sliceIndexes(name string, o *pickle.Object, names []string,
 	}
 	if v := o.Args[1]; v != nil {
 		stop = a.bound(name, v, names, n)
-		if _, named := plain(v).(string); named {
+		if _, named := pickle.Plain(v).(string); named {
 			stop++
 		}
 	}
@@ -178,47 +178,6 @@ func (a *attributes) bound(name string, v pickle.Value, names []string, n int) i
 		return int(min(max(i, 0), int64(n)))
 	}
 	return a.columnIndex(name, v, names, n)
-}
-
-// unwrapIndex finds the list inside a pandas Index, a pandas string array or a _RemainderColsList.
-func unwrapIndex(v pickle.Value) pickle.Value {
-	for range 8 {
-		o, ok := v.(*pickle.Object)
-		if !ok {
-			return v
-		}
-		inner, ok := innerList(o)
-		if !ok {
-			return v
-		}
-		v = inner
-	}
-	return v
-}
-
-// innerList looks where such an object keeps its items: in its state, under "data", or in its arguments.
-func innerList(o *pickle.Object) (pickle.Value, bool) {
-	if v, ok := o.Attr("data"); ok {
-		return v, true
-	}
-	for _, arg := range append(slices.Clone(o.Args), o.State) {
-		switch v := arg.(type) {
-		case *pickle.Dict:
-			if data, ok := v.Get("data"); ok {
-				return data, true
-			}
-		case *pickle.Array, *pickle.List:
-			return v, true
-		case *pickle.Tuple:
-			for _, item := range v.Items {
-				switch item.(type) {
-				case *pickle.Array, *pickle.List:
-					return item, true
-				}
-			}
-		}
-	}
-	return nil, false
 }
 
 // featureUnion gives every transformer all columns and puts the results side by side.

@@ -102,26 +102,16 @@ func (a *attributes) indicator(n int, absent program.Constant) []int {
 		a.unknown("indicator_", o)
 		return nil
 	}
-	features := inner.numbers("features_", count(shapeOf(inner.optional("features_"))))
-	if a.err = inner.err; a.err != nil {
-		return nil
+	features := integers(inner.required("features_"))
+	if features == nil {
+		a.mismatch("indicator_.features_", show(inner.optional("features_")), "a list of column indices is expected")
 	}
-	out := make([]int, len(features))
-	for i, f := range features {
-		if f != float64(int(f)) || f < 0 || int(f) >= n {
+	for _, f := range features {
+		if f < 0 || f >= n {
 			a.refuse("feature-index", "indicator_.features_", fmt.Sprint(f), fmt.Sprintf("the estimator is given %d columns", n))
-			return nil
 		}
-		out[i] = int(f)
 	}
-	return out
-}
-
-func shapeOf(v pickle.Value) []int {
-	if array, ok := v.(*pickle.Array); ok {
-		return array.Shape
-	}
-	return nil
+	return features
 }
 
 type impute struct {

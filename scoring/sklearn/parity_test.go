@@ -184,7 +184,11 @@ func checkGolden(t *testing.T, p *program.Program, b *bundle) (worst float64) {
 	f.Rows, single.Rows = len(rows), 1
 	for i, row := range rows {
 		for j, v := range row {
-			f.Row(i)[j] = value(p.Columns[j], v, b.Features[j].MissingAs == "none")
+			x := value(p.Columns[j], v, b.Features[j].MissingAs == "none")
+			if b.Features[j].Dtype == "bool" && v != nil && x != 0 {
+				x = 1 // the dtype is applied: whatever is not zero is true
+			}
+			f.Row(i)[j] = x
 		}
 	}
 	p2 := make([]float64, len(p.Columns))

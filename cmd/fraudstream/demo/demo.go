@@ -1,0 +1,191 @@
+// Package demo shows the whole service on one machine, with nothing but this binary.
+//
+// It starts a Kafka in its own process, two workers as child processes (this same binary as `fraudstream run`), and
+// a generator of card payments ([cards]). The decisions scroll by; then things go wrong, as they do: a gateway sends
+// cents for euros, five events are poison, a worker is killed with SIGKILL while it works. At the end stands one
+// line that says what became of every event:
+//
+//	sent=21430 decided=21481 dead_letter=5 lost=0 duplicated=56
+//
+// # How the events flow
+//
+//	generator ── transactions ──▶ worker 1, worker 2 ──▶ decisions, transactions.dlq ──▶ reader
+//	     └────────── offsets, as acknowledged ──────────▶ ledger ◀────── origins ──────────┘
+//
+// # Why the summary can be believed
+//
+// Nothing in it comes from the program that is judged. The producer and the reader are clients of another make
+// (franz-go) and meet in a [ledger], whose two sides are the offsets at which Kafka stored the events and the origins
+// that the decisions and dead letters name. An event without an answer is lost, a second answer is a duplicate, and
+// an answer to something that was never sent is reported as a fault of its own.
+//
+// # Why duplicates are no fault here
+//
+// Delivery is at least once: a decision is acknowledged before the offset of its event is committed. What a killed
+// worker had decided and not yet committed, up to 200 ms of work, is decided again by the one that takes over, under
+// the same decision id. The show counts these honestly; those who read decisions drop them by their id.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"fraudstream/cmd/fraudstream/demo/cards"
+)
+
+// Options says how the show is to be run.
+type Options struct {
+	For        time.Duration // length of the show; default 75 s
+	Fast       bool          // no waits: the same script in some ten seconds
+	Seed       int64         // of the payments
+	Plain      bool          // no colour and no control codes
+	Listen     string        // address of the first worker's HTTP door; a free port where it is empty or taken
+	Out        io.Writer     // what the person sees, the summary line last
+	Executable string        // started as `Executable run …` for each worker
+}
+
+// Run shows everything and returns what the reader found. When ctx ends, the show ends early: it sends nothing more,
+// waits for what is under way, and sums up as always. An error means that the show itself could not go on, or that
+// the reader found records that belong to no event.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	began := time.Now()
+	if o.For <= 0 {
+		o.For = 75 * time.Second
+	}
+	s, err := open(o, began)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer s.close()
+	if err := s.play(ctx); err != nil {
+		s.screen.Settle()
+		return Summary{}, err
+	}
+	if err := s.drain(); err != nil {
+		s.screen.Settle()
+		return Summary{}, err
+	}
+	summary := s.sumUp(ctx.Err() != nil)
+	if summary.Strange > 0 {
+		return summary, fmt.Errorf("%d records in %s or %s belong to no event that was sent", summary.Strange, output, deadLetter)
+	}
+	return summary, nil
+}
+
+// A show is what the scenes work with. One goroutine plays; the reader has another.
+type show struct {
+	options   Options
+	began     time.Time
+	dir       string // bundle, logs and the sample event
+	cluster   *kfake.Cluster
+	workers   []*worker
+	started   int // workers so far
+	payments  *cards.Generator
+	client    *kgo.Client
+	ledger    *ledger
+	reader    *reader
+	screen    *screen
+	stopRead  context.CancelFunc
+	drifting  bool
+	poisoned  int
+	refused   chan error // the first event that Kafka did not take
+	lastShown time.Time  // of the status
+	lastSent  int64
+}
+
+// open starts everything: Kafka, the workers, the reader and the producer. The generator lives through its first
+// days while the workers start.
+func open(o Options, began time.Time) (*show, error) {
+	s := &show{
+		options: o, began: began, ledger: newLedger(partitions), lastShown: began,
+		screen: &screen{out: o.Out, plain: o.Plain}, refused: make(chan error, 1),
+	}
+	if err := s.start(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *show) start() (err error) {
+	if s.dir, err = os.MkdirTemp("", "fraudstream-demo-"); err != nil {
+		return err
+	}
+	if err = WriteBundle(filepath.Join(s.dir, "bundle")); err != nil {
+		return err
+	}
+	if s.cluster, err = startBroker(); err != nil {
+		return fmt.Errorf("in-process Kafka: %w", err)
+	}
+	if err = s.startWorker(s.options.Listen); err != nil {
+		return err
+	}
+	if err = s.startWorker(""); err != nil {
+		return err
+	}
+	if err = s.introduce(); err != nil {
+		return err
+	}
+	s.client, err = kgo.NewClient(
+		kgo.SeedBrokers(s.cluster.ListenAddrs()...),
+		kgo.DefaultProduceTopic(input),
+		kgo.ProducerLinger(0),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+	)
+	if err != nil {
+		return err
+	}
+	if s.reader, err = newReader(s.cluster.ListenAddrs(), s.ledger, s.screen, s.began); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopRead = stop
+	go s.reader.Run(ctx)
+	s.payments = cards.New(s.options.Seed)
+	return nil
+}
+
+// startWorker starts one more worker.
+func (s *show) startWorker(listen string) error {
+	address, err := freeAddress(listen)
+	if err != nil {
+		return err
+	}
+	s.started++
+	w, err := startWorker(s.options.Executable, fmt.Sprintf("worker %d", s.started), s.dir, address, s.cluster.ListenAddrs())
+	if err != nil {
+		return err
+	}
+	s.workers = append(s.workers, w)
+	return nil
+}
+
+// close ends whatever is still running and leaves nothing behind.
+func (s *show) close() {
+	for _, w := range s.workers {
+		w.Kill()
+	}
+	if s.stopRead != nil {
+		s.stopRead()
+		<-s.reader.done
+	}
+	if s.reader != nil {
+		s.reader.client.Close()
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.cluster != nil {
+		s.cluster.Close()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}

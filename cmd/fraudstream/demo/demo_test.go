@@ -1,0 +1,117 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// play runs a fast show with stand-in workers, for a time or, with 0, to its end.
+func play(t *testing.T, limit time.Duration) (Summary, string, error) {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	var out bytes.Buffer
+	s, err := Run(ctx, Options{Fast: true, Plain: true, Seed: 5, Out: &out, Executable: executable})
+	return s, out.String(), err
+}
+
+// TestRun plays the whole script: nothing is lost although a worker dies, what it had not committed comes twice, and
+// every poison is a dead letter.
+func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped the show: some ten seconds")
+	}
+	began := time.Now()
+	s, out, err := play(t, 0)
+	t.Logf("%v\n%s", time.Since(began), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Sent < 3000 || s.Lost != 0 || s.DeadLetter < 5 || s.Poison != 5 || s.FirstDecision <= 0 {
+		t.Errorf("summary %+v", s)
+	}
+	if s.Decided+s.DeadLetter != s.Sent+s.Duplicated-s.Lost {
+		t.Errorf("the summary does not add up: %+v", s)
+	}
+	if s.Duplicated == 0 {
+		t.Error("no duplicates: the worker was not killed in the middle of its work")
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if last := lines[len(lines)-1]; last != s.Line() {
+		t.Errorf("the last line is %q, want %q", last, s.Line())
+	}
+	for _, p := range poisons {
+		if !regexp.MustCompile(regexp.QuoteMeta(p.fault) + ` +` + p.code + ` +transactions/\d/\d+`).MatchString(out) {
+			t.Errorf("%s is not shown with its code and offset", p.fault)
+		}
+	}
+	for i, line := range lines {
+		if n := len([]rune(line)); n > 100 {
+			t.Errorf("line %d is %d columns wide: %s", i, n, line)
+		}
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Error("a plain show has control codes")
+	}
+}
+
+// TestRunFindsFaults shows that the witness cannot be fooled: workers that lose events, mistake one for another,
+// decide poison or never start are found out.
+func TestRunFindsFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped four short shows")
+	}
+	t.Run("lose", func(t *testing.T) {
+		t.Setenv(fault, "lose")
+		s, out, err := play(t, 1200*time.Millisecond)
+		if err != nil || s.Lost == 0 || s.Decided+s.DeadLetter != s.Sent+s.Duplicated-s.Lost {
+			t.Errorf("summary %+v, error %v\n%s", s, err, out)
+		}
+	})
+	t.Run("mistake", func(t *testing.T) {
+		t.Setenv(fault, "mistake")
+		if s, _, err := play(t, 1200*time.Millisecond); err == nil || s.Strange == 0 {
+			t.Errorf("summary %+v, error %v", s, err)
+		}
+	})
+	t.Run("exit", func(t *testing.T) {
+		t.Setenv(fault, "exit")
+		_, _, err := play(t, 0)
+		if err == nil || !strings.Contains(err.Error(), "model refused") {
+			t.Errorf("error %v, want the worker's last words", err)
+		}
+	})
+}
+
+// fill writes some bytes into one partition of the input.
+func fill(t *testing.T, brokers []string, bytes int) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	value := make([]byte, 64<<10)
+	for sent := 0; sent < bytes; sent += len(value) {
+		client.Produce(t.Context(), &kgo.Record{Topic: input, Value: value}, nil)
+	}
+	if err := client.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

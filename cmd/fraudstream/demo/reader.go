@@ -1,0 +1,223 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A decision is what the reader takes from a record of the decisions topic.
+type decision struct {
+	ID            string  `json:"decision_id"`
+	TransactionID string  `json:"transaction_id"`
+	Score         float64 `json:"score"`
+	Verdict       string  `json:"decision"`
+	Thresholds    struct{ Review, Block float64 }
+	Source        struct {
+		Topic     string
+		Partition int32
+		Offset    int64
+	}
+}
+
+// A letter is what the reader takes from a record of the dead-letter topic.
+type letter struct {
+	partition int32
+	offset    int64
+	code      string
+	message   string
+}
+
+// A reader is the witness: a Kafka client of another make than the service's, outside of its group, that reads both
+// output topics from their beginning, and all the time, so that it has seen every record before retention drops it.
+type reader struct {
+	client *kgo.Client
+	ledger *ledger
+	screen *screen
+	began  time.Time
+	done   chan struct{} // closed when the loop has ended
+
+	mu        sync.Mutex
+	next      map[string][]int64 // per topic and partition
+	verdicts  map[string]int64
+	letters   map[string]letter // the latest of each code
+	codes     map[string]int64
+	latencies []time.Duration // of the first events, until EndSample
+	sampled   bool
+	first     time.Duration // from the beginning of the show to the first decision; 0: none yet
+}
+
+// latencySample is how many events the reported latencies are taken from.
+const latencySample = 20_000
+
+func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader, error) {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers...),
+		kgo.ConsumeTopics(output, deadLetter),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(250*time.Millisecond),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{
+		client: client, ledger: l, screen: s, began: began, done: make(chan struct{}),
+		next:     map[string][]int64{output: make([]int64, partitions), deadLetter: make([]int64, partitions)},
+		verdicts: map[string]int64{}, letters: map[string]letter{}, codes: map[string]int64{},
+	}, nil
+}
+
+// Run reads until the context ends.
+func (r *reader) Run(ctx context.Context) {
+	defer close(r.done)
+	for ctx.Err() == nil {
+		r.client.PollFetches(ctx).EachRecord(func(record *kgo.Record) {
+			if record.Topic == output {
+				r.readDecision(record)
+			} else {
+				r.readLetter(record)
+			}
+			r.mu.Lock()
+			r.next[record.Topic][record.Partition] = record.Offset + 1
+			r.mu.Unlock()
+		})
+	}
+}
+
+func (r *reader) readDecision(record *kgo.Record) {
+	var d decision
+	if err := json.Unmarshal(record.Value, &d); err != nil || d.Source.Topic != input ||
+		d.ID != fmt.Sprintf("%s/%d/%d", input, d.Source.Partition, d.Source.Offset) {
+		r.ledger.Stranger()
+		return
+	}
+	e, fresh := r.ledger.Decided(d.Source.Partition, d.Source.Offset, d.TransactionID)
+	r.mu.Lock()
+	r.verdicts[d.Verdict]++
+	isFirst := r.first == 0
+	if isFirst {
+		r.first = time.Since(r.began)
+	}
+	if fresh && !r.sampled && len(r.latencies) < latencySample {
+		r.latencies = append(r.latencies, time.Since(e.at))
+	}
+	r.mu.Unlock()
+	if fresh {
+		r.screen.Decision(&e.tx, &d)
+	}
+	if isFirst {
+		r.screen.Note("first decision after %.2f s", r.first.Seconds())
+	}
+}
+
+func (r *reader) readLetter(record *kgo.Record) {
+	header := func(name string) string {
+		for _, h := range record.Headers {
+			if h.Key == name {
+				return string(h.Value)
+			}
+		}
+		return ""
+	}
+	partition, err1 := strconv.ParseInt(header("__connect.errors.partition"), 10, 32)
+	offset, err2 := strconv.ParseInt(header("__connect.errors.offset"), 10, 64)
+	if err1 != nil || err2 != nil || header("__connect.errors.topic") != input {
+		r.ledger.Stranger()
+		return
+	}
+	l := letter{
+		partition: int32(partition), offset: offset,
+		code: header("fraudstream.error.code"), message: header("__connect.errors.exception.message"),
+	}
+	if _, fresh := r.ledger.DeadLettered(l.partition, l.offset, record.Value); !fresh {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.letters[l.code] = l
+	r.codes[l.code]++
+}
+
+// CaughtUp tells whether every record of the output topics has been read.
+func (r *reader) CaughtUp(cluster *kfake.Cluster) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for topic, next := range r.next {
+		for _, p := range cluster.PartitionInfos(topic) {
+			if next[p.Partition] < p.HighWatermark {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Positions are the offsets up to which the partitions of a topic have been read.
+func (r *reader) Positions(topic string) []int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.next[topic])
+}
+
+// First is the time from the beginning of the show to the first decision; 0 while there is none.
+func (r *reader) First() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.first
+}
+
+// Letter is the latest dead letter of a code.
+func (r *reader) Letter(code string) (letter, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, ok := r.letters[code]
+	return l, ok
+}
+
+// Verdicts counts the decisions by verdict.
+func (r *reader) Verdicts() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	copied := make(map[string]int64, len(r.verdicts))
+	for k, v := range r.verdicts {
+		copied[k] = v
+	}
+	return copied
+}
+
+// Codes counts the dead letters by code, sorted.
+func (r *reader) Codes() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var lines []string
+	for code, n := range r.codes {
+		lines = append(lines, fmt.Sprintf("%s %d", code, n))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// EndSample leaves later events out of the latencies.
+func (r *reader) EndSample() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sampled = true
+}
+
+// Latency is the time from handing an event to the producer to reading its decision, at a share of the sample.
+func (r *reader) Latency(share float64) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.latencies) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(r.latencies))
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+}

@@ -1,0 +1,99 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// beat is the time between two looks at the clock.
+const beat = 5 * time.Millisecond
+
+// send sends payments at the tempo's rate for a time, or until done says so, or until ctx ends.
+func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func() bool) error {
+	clock := time.NewTicker(beat)
+	defer clock.Stop()
+	start, sent := time.Now(), 0
+	for {
+		if done != nil && done() {
+			return nil
+		}
+		if time.Since(start) >= limit {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clock.C:
+		}
+		for due := int(t.rate * time.Since(start).Seconds()); sent < due; sent++ {
+			s.sendPayment()
+		}
+		if err := s.check(); err != nil {
+			return err
+		}
+		if time.Since(s.lastShown) >= t.status {
+			s.showStatus()
+		}
+	}
+}
+
+// sendPayment sends the next payment of the generator. Payments of a card stay in order: the card is the key.
+func (s *show) sendPayment() {
+	tx := s.payments.Next()
+	if s.drifting {
+		driftedAmount(&tx)
+	}
+	value := tx.AppendJSON(nil)
+	s.produce(tx.AppendCard(nil), value, entry{id: digest(tx.AppendID(nil)), value: digest(value), tx: tx})
+}
+
+// sendPoison sends one broken event. Its id is not booked: a decision about it would be a decision about nothing.
+func (s *show) sendPoison(p *poison) {
+	tx := s.payments.Next()
+	value := p.spoil(tx.AppendJSON(nil))
+	s.poisoned++
+	s.produce(tx.AppendCard(nil), value, entry{value: digest(value), tx: tx})
+}
+
+func (s *show) produce(key, value []byte, e entry) {
+	e.at = time.Now()
+	record := &kgo.Record{Key: key, Value: value}
+	s.client.Produce(context.Background(), record, func(r *kgo.Record, err error) {
+		if err != nil {
+			select {
+			case s.refused <- fmt.Errorf("in-process Kafka did not take an event: %w", err):
+			default:
+			}
+			return
+		}
+		s.ledger.Sent(r.Partition, r.Offset, e)
+	})
+}
+
+// check tells whether the show can go on.
+func (s *show) check() error {
+	select {
+	case err := <-s.refused:
+		return err
+	default:
+	}
+	for _, w := range s.workers {
+		if err := w.Failed(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showStatus writes how things are, in one line.
+func (s *show) showStatus() {
+	c, verdicts := s.ledger.Counts(false), s.reader.Verdicts()
+	rate := float64(c.Sent-s.lastSent) / time.Since(s.lastShown).Seconds()
+	s.lastShown, s.lastSent = time.Now(), c.Sent
+	s.screen.Status(fmt.Sprintf("%3.0f s  %.0f/s  lag %s  decided %s  review %s  block %s  dead letters %d",
+		time.Since(s.began).Seconds(), rate, thousands(c.Lost), thousands(c.Decided),
+		shareSince(nil, verdicts, "review"), shareSince(nil, verdicts, "block"), c.DeadLetter))
+}

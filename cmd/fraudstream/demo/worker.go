@@ -1,0 +1,127 @@
+package demo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// patience is how long a worker may take to drain after SIGTERM; the service promises 10 s.
+const patience = 12 * time.Second
+
+// A worker is a child process: this same binary as `fraudstream run`.
+type worker struct {
+	name    string
+	listen  string // address of its HTTP door
+	log     string // file with what it said on stderr
+	command *exec.Cmd
+	ending  atomic.Bool   // it was told to end, or killed
+	gone    chan struct{} // closed when the process has ended
+	err     error         // how it ended; valid once gone is closed
+}
+
+// startWorker starts the executable with the flags of `run`.
+func startWorker(executable, name, dir, listen string, brokers []string) (*worker, error) {
+	w := &worker{name: name, listen: listen, log: filepath.Join(dir, name+".log"), gone: make(chan struct{})}
+	log, err := os.Create(w.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own copy
+	w.command = exec.Command(executable, "run",
+		"--brokers", strings.Join(brokers, ","), "--input", input, "--output", output, "--dead-letter", deadLetter,
+		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen)
+	w.command.Stdout, w.command.Stderr = log, log
+	w.command.Env = withoutOwnVariables(os.Environ())
+	w.command.SysProcAttr = childAttributes()
+	if err := w.command.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	go func() {
+		w.err = w.command.Wait()
+		close(w.gone)
+	}()
+	return w, nil
+}
+
+// withoutOwnVariables keeps settings that were meant for the demo from its workers, which have all they need as flags.
+func withoutOwnVariables(environment []string) []string {
+	var kept []string
+	for _, v := range environment {
+		if !strings.HasPrefix(v, "FRAUDSTREAM_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// Kill ends the worker as a power failure would.
+func (w *worker) Kill() {
+	w.ending.Store(true)
+	_ = w.command.Process.Kill() // fails only where the process has ended
+	<-w.gone
+}
+
+// Drain asks the worker to finish what it has begun and waits for it.
+func (w *worker) Drain() error {
+	w.ending.Store(true)
+	if err := w.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		w.Kill() // no such signal on this system
+		return nil
+	}
+	select {
+	case <-w.gone:
+	case <-time.After(patience):
+		w.Kill()
+		return fmt.Errorf("%s did not drain within %v of SIGTERM", w.name, patience)
+	}
+	if w.err != nil {
+		return w.failure("did not end well after SIGTERM")
+	}
+	return nil
+}
+
+// Failed tells how the worker ended, if it did so without being told.
+func (w *worker) Failed() error {
+	select {
+	case <-w.gone:
+	default:
+		return nil
+	}
+	if w.ending.Load() {
+		return nil
+	}
+	return w.failure("ended early")
+}
+
+// failure is an error with the last lines of the worker's log.
+func (w *worker) failure(what string) error {
+	text, _ := os.ReadFile(w.log)
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	last := bytes.Join(lines[max(0, len(lines)-5):], []byte("\n  "))
+	return fmt.Errorf("%s %s (%v); it said last:\n  %s", w.name, what, w.command.ProcessState, last)
+}
+
+// freeAddress is the wanted address if nothing listens there, else a free port of this machine.
+func freeAddress(wanted string) (string, error) {
+	for _, address := range []string{wanted, "127.0.0.1:0"} {
+		if address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String(), nil
+	}
+	return "", errors.New("no free port on 127.0.0.1")
+}

@@ -50,7 +50,11 @@ func (s *Scorer) scoreRow(values []any) (score float64, class int, err *EventErr
 		f := &s.schema.features[i]
 		value, code := f.constant(values[i])
 		if number, ok := values[i].(float64); ok && f.zeroOne {
-			value, code = number, "" // a golden row may try what no event may hold; the pipeline saw a plain number
+			// A golden row may try what no event may hold; the frame of a bool column made True of it.
+			value, code = 0, ""
+			if number != 0 {
+				value = 1
+			}
 		}
 		if code != "" {
 			r.refuse(code, f.name, f.message(code, null))

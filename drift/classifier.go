@@ -21,12 +21,6 @@ const (
 // noCell is the value cell of what is missing or infinite.
 const noCell = -1
 
-// place is the value cell and the quality cell of a value.
-type place struct {
-	cell    int // noCell if it has none
-	quality quality
-}
-
 // classifier is the plain definition of the cells, from which the tables of Observe are filled.
 type classifier struct {
 	*Feature

@@ -20,6 +20,7 @@ type Monitor struct {
 	tables  []table  // of columns, side by side: all that Observe reads
 	inputs  int      // columns of a row
 	tallies int      // of all columns
+	spreads []spread // of features without counts: their standard deviation is all there is to compare
 
 	mu      sync.Mutex
 	shards  []*Shard
@@ -33,6 +34,12 @@ type column struct {
 	places []place // of its tallies
 }
 
+// spread says around which number the squares of a column are summed, so that they do not cancel.
+type spread struct {
+	column int
+	center float64
+}
+
 // NewMonitor checks the baseline and builds the cell tables. An error names the feature and what contradicts itself.
 func NewMonitor(o Options) (*Monitor, error) {
 	m := &Monitor{inputs: len(o.Features)}
@@ -42,7 +49,7 @@ func NewMonitor(o Options) (*Monitor, error) {
 		score.Name = scoreName
 		features = append(features[:len(features):len(features)], score)
 	}
-	for _, f := range features {
+	for i, f := range features {
 		if err := f.check(); err != nil {
 			return nil, err
 		}
@@ -51,11 +58,14 @@ func NewMonitor(o Options) (*Monitor, error) {
 			return nil, err
 		}
 		t, places := newTable(c, m.tallies)
+		if i < m.inputs && f.Counts == nil && !f.Categorical && f.HasMoments && !math.IsNaN(f.Mean) {
+			m.spreads = append(m.spreads, spread{i, f.Mean})
+		}
 		m.tables = append(m.tables, t)
 		m.columns = append(m.columns, column{Feature: f, first: m.tallies, places: places})
 		m.tallies += len(places)
 	}
-	m.retired = newTotals(m.tallies)
+	m.retired = m.newTotals()
 	return m, nil
 }
 
@@ -64,10 +74,10 @@ func NewMonitor(o Options) (*Monitor, error) {
 func (m *Monitor) Shard() *Shard {
 	s := &Shard{
 		monitor: m,
-		pending: newTotals(m.tallies),
-		total:   newTotals(m.tallies),
-		tick:    newTotals(m.tallies),
-		recent:  newTotals(m.tallies),
+		pending: m.newTotals(),
+		total:   m.newTotals(),
+		tick:    m.newTotals(),
+		recent:  m.newTotals(),
 	}
 	m.mu.Lock()
 	m.shards = append(m.shards, s)
@@ -90,7 +100,7 @@ func (m *Monitor) retire(s *Shard) {
 
 // sums adds up the shards: all rows since the start, and the recent ones.
 func (m *Monitor) sums() (total, recent totals) {
-	total, recent = newTotals(m.tallies), newTotals(m.tallies)
+	total, recent = m.newTotals(), m.newTotals()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	total.add(&m.retired)
@@ -102,46 +112,3 @@ func (m *Monitor) sums() (total, recent totals) {
 	}
 	return total, recent
 }
-
-// totals are counts of rows.
-type totals struct {
-	rows    float64
-	tallies []tally
-}
-
-// tally counts the values of one place. Counts are float64, exact to 2⁵³, because recent ones are decayed.
-type tally struct {
-	n       float64
-	sum     float64
-	squares float64 // of the distances from the table's center
-}
-
-func newTotals(tallies int) totals { return totals{tallies: make([]tally, tallies)} }
-
-func (t *totals) add(other *totals) {
-	t.rows += other.rows
-	for i := range other.tallies {
-		a, b := &t.tallies[i], &other.tallies[i]
-		a.n += b.n
-		a.sum += b.sum
-		a.squares += b.squares
-	}
-}
-
-func (t *totals) scale(factor float64) {
-	t.rows *= factor
-	for i := range t.tallies {
-		a := &t.tallies[i]
-		a.n *= factor
-		a.sum *= factor
-		a.squares *= factor
-	}
-}
-
-func (t *totals) clear() {
-	t.rows = 0
-	clear(t.tallies)
-}
-
-// decay is what remains of a recent count one tick later: it halves every 64 ticks.
-var decay = math.Exp2(-1.0 / 64)

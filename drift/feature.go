@@ -75,14 +75,6 @@ func (f *Feature) qualityBaseline() [qualities]int64 {
 	return [qualities]int64{rows - f.Missing - f.Infinite - other, f.Missing, f.Infinite, other}
 }
 
-// center is the number around which squares are summed, so that they do not cancel.
-func (f *Feature) center() float64 {
-	if !f.HasMoments || math.IsNaN(f.Mean) {
-		return 0
-	}
-	return f.Mean
-}
-
 func sum(counts []int64) (total int64) {
 	for _, n := range counts {
 		total += n

@@ -25,8 +25,8 @@ type FeatureReport struct {
 	PSICut    Figure  `json:"psi_cut"`    // what psi exceeds once in a thousand times without drift
 	Mean      Figure  `json:"mean"`       // numeric: of the finite values
 	MeanRatio Figure  `json:"mean_ratio"` // over the baseline's
-	StdRatio  Figure  `json:"std_ratio"`
-	Missing   Figure  `json:"missing"` // share
+	StdRatio  Figure  `json:"std_ratio"`  // only of a baseline that has no counts
+	Missing   Figure  `json:"missing"`    // share
 	Off       bool    `json:"off,omitempty"`
 	Quality   Quality `json:"quality"`
 	Recent    Recent  `json:"recent"`
@@ -72,7 +72,17 @@ func (m *Monitor) Report() *Report {
 			r.Score = &f
 		}
 	}
+	for i, spread := range m.spreads {
+		r.Features[spread.column].StdRatio = m.stdRatio(spread, &r.Features[spread.column], total.squares[i])
+	}
 	return r
+}
+
+// stdRatio turns a sum of squares around the baseline's mean into the live deviation, over the baseline's.
+func (m *Monitor) stdRatio(of spread, f *FeatureReport, squares float64) Figure {
+	off := float64(f.Mean) - of.center
+	variance := squares/float64(sum(f.Cells)) - off*off
+	return Figure(math.Sqrt(max(0, variance)) / m.columns[of.column].Std)
 }
 
 func (c *column) report(total, recent *totals) FeatureReport {
@@ -83,11 +93,11 @@ func (c *column) report(total, recent *totals) FeatureReport {
 		Name: c.Name, Off: c.Off,
 		Distances: c.compare(base, live),
 		Recent:    Recent{Figure(lately.total()), c.compare(base, lately)},
-		PSICut:    Figure(math.NaN()),
-		Quality:   Quality{Counts: quality, Baseline: c.qualityBaseline()},
-		Cells:     make([]int64, len(live.Counts)),
-		Baseline:  c.baseline(),
-		Moved:     c.moved(base, live),
+		PSICut:    Figure(math.NaN()), StdRatio: Figure(math.NaN()),
+		Quality:  Quality{Counts: quality, Baseline: c.qualityBaseline()},
+		Cells:    make([]int64, len(live.Counts)),
+		Baseline: c.baseline(),
+		Moved:    c.moved(base, live),
 	}
 	for i, n := range live.Counts {
 		r.Cells[i] = int64(n)
@@ -99,7 +109,7 @@ func (c *column) report(total, recent *totals) FeatureReport {
 	if len(base.Counts) > 1 && live.total() > 0 {
 		r.PSICut = Figure(PSICut(len(base.Counts), live.total(), base.total(), cutAlpha, 0))
 	}
-	r.Mean, r.MeanRatio, r.StdRatio = c.ratios(total)
+	r.Mean, r.MeanRatio = c.mean(live)
 	return r
 }
 
@@ -134,16 +144,20 @@ func (c *column) compare(base, live Histogram) Distances {
 	return Compare(base, live, !c.Categorical, std)
 }
 
-func (c *column) ratios(t *totals) (mean, meanRatio, stdRatio Figure) {
-	none := Figure(math.NaN())
+// mean returns the mean of the finite values, and its ratio to the baseline's.
+func (c *column) mean(live Histogram) (mean, ratio Figure) {
 	if c.Categorical {
-		return none, none, none
+		return Figure(math.NaN()), Figure(math.NaN())
 	}
-	m, s := moments(c, t)
+	var sum float64
+	for _, s := range live.Sums {
+		sum += s
+	}
+	mean = Figure(sum / live.total())
 	if !c.HasMoments {
-		return Figure(m), none, none
+		return mean, Figure(math.NaN())
 	}
-	return Figure(m), Figure(m / c.Mean), Figure(s / c.Std)
+	return mean, mean / Figure(c.Mean)
 }
 
 // moved returns the three cells that have gained or lost most.

@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"math"
 	"sync"
 	"time"
 )
@@ -15,7 +14,8 @@ const (
 // Shard counts rows. Only its owner calls Observe, Flush, CloseTick and Close; reports read it meanwhile.
 type Shard struct {
 	monitor *Monitor
-	pending totals    // the owner's own, not yet published
+	pending totals // the owner's own, not yet published
+	score   [1]float64
 	opened  time.Time // when the tick began
 
 	mu     sync.Mutex // guards what reports read
@@ -28,23 +28,13 @@ type Shard struct {
 // NaN if the event was refused. It neither allocates nor locks; the row is seen by reports after the next Flush.
 func (s *Shard) Observe(x []float64, score float64) {
 	m := s.monitor
-	tallies := s.pending.tallies
-	x = x[:m.inputs]
-	for i, v := range x {
-		t := &m.tables[i]
-		a := &tallies[t.find(v)]
-		d := v - t.center
-		a.n++
-		a.sum += v
-		a.squares += d * d
-	}
-	if len(m.tables) > len(x) {
-		t := &m.tables[len(x)]
-		a := &tallies[t.find(score)]
-		d := score - t.center
-		a.n++
-		a.sum += score
-		a.squares += d * d
+	count(m.tables, s.pending.tallies, x[:m.inputs])
+	s.score[0] = score
+	count(m.tables[m.inputs:], s.pending.tallies, s.score[:len(m.tables)-m.inputs]) // none, without a score baseline
+	for i, spread := range m.spreads {
+		if d := x[spread.column] - spread.center; d-d == 0 { // finite
+			s.pending.squares[i] += d * d
+		}
 	}
 	s.pending.rows++
 }
@@ -85,18 +75,4 @@ func (s *Shard) CloseTick(now time.Time) bool {
 func (s *Shard) Close() {
 	s.Flush()
 	s.monitor.retire(s)
-}
-
-// moments returns the mean and the standard deviation of a column's finite values, NaN where there are none.
-func moments(c *column, t *totals) (mean, std float64) {
-	var n, sum, squares float64
-	for i, p := range c.places {
-		if p.cell != noCell {
-			a := &t.tallies[c.first+i]
-			n, sum, squares = n+a.n, sum+a.sum, squares+a.squares
-		}
-	}
-	mean = sum / n
-	off := mean - c.center()
-	return mean, math.Sqrt(max(0, squares/n-off*off))
 }

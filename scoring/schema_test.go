@@ -93,8 +93,10 @@ func scoreOne(s *Scorer, value string) *Result {
 
 // with is an event that lacks nothing but what the given fields say.
 func with(fields string) string {
-	if !strings.Contains(fields, `"needed"`) {
-		fields += `,"needed":1`
+	for _, f := range []string{`"amount"`, `"needed"`} {
+		if !strings.Contains(fields, f) {
+			fields += "," + f + ":0.5"
+		}
 	}
 	return "{" + strings.TrimPrefix(fields, ",") + "}"
 }
@@ -331,7 +333,7 @@ func TestScoreRow(t *testing.T) {
 	if score, class, err := s.scoreRow(row); score != 0.25 || class != 1 || err != nil {
 		t.Errorf("score %v, class %d, error %v", score, class, err)
 	}
-	for i, bad := range []any{"x", true, 2.0, 1.0, "5411", 1.0, []any{}, nil, false} {
+	for i, bad := range []any{"x", true, "1", 1.0, "5411", 1.0, []any{}, nil, false} {
 		wrong := slices.Clone(row)
 		wrong[i] = bad
 		if _, _, err := s.scoreRow(wrong); err == nil || err.Field != probeSpecs[i].Name {

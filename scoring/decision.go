@@ -26,7 +26,25 @@ type Decision struct {
 // AppendJSON appends the decision in the form of contract cli.md, one line without a line feed. The same event,
 // model and thresholds give the same bytes.
 func (d *Decision) AppendJSON(dst []byte) []byte {
-	dst = append(dst, `{"decision_id":`...)
+	return d.append(append(dst, '{'), d.scorer.outcomes)
+}
+
+// AppendPrediction appends the decision as POST /predict answers: with a status, and is_fraud as 0 or 1.
+func (d *Decision) AppendPrediction(dst []byte) []byte {
+	return d.append(append(dst, `{"status":"success",`...), d.scorer.predictions)
+}
+
+// AppendTime appends the event time as the decision has it; nothing where there is none.
+func (d *Decision) AppendTime(dst []byte) []byte {
+	if !d.HasTime {
+		return dst
+	}
+	return appendTime(dst, d.EventTime)
+}
+
+// append appends what follows the opening brace, with the outcome from the given table.
+func (d *Decision) append(dst []byte, outcomes [][]byte) []byte {
+	dst = append(dst, `"decision_id":`...)
 	id := len(dst)
 	dst = d.appendJSONID(dst)
 	end := len(dst)
@@ -38,7 +56,7 @@ func (d *Decision) AppendJSON(dst []byte) []byte {
 	}
 	dst = append(dst, `,"score":`...)
 	dst = appendFloat(dst, d.Score)
-	dst = append(dst, d.scorer.outcome(d)...)
+	dst = append(dst, outcomes[d.scorer.outcome(d)]...)
 	dst = append(dst, d.scorer.model...)
 	if d.HasTime {
 		dst = append(dst, `,"event_time":"`...)
@@ -106,12 +124,13 @@ func isPlain(s []byte) bool {
 	return true
 }
 
-// outcomes are the JSON of everything that a decision takes from class, verdict and thresholds alone.
-func outcomes(p *program.Program, thresholds []byte) [][]byte {
+// outcomes are the JSON of everything that a decision takes from class, verdict and thresholds alone. no and yes are
+// the values of is_fraud.
+func outcomes(p *program.Program, thresholds []byte, no, yes string) [][]byte {
 	var all [][]byte
 	for class := range len(p.Classes) + 1 {
 		for _, verdict := range []Verdict{Approve, Review, Block} {
-			for _, fraud := range []string{"false", "true"} {
+			for _, fraud := range []string{no, yes} {
 				b := []byte(`,"predicted":`)
 				if class < len(p.Classes) {
 					b = appendConstant(b, p.Classes[class])
@@ -126,13 +145,13 @@ func outcomes(p *program.Program, thresholds []byte) [][]byte {
 	return all
 }
 
-// outcome is the JSON from predicted to thresholds.
-func (s *Scorer) outcome(d *Decision) []byte {
+// outcome is the place in a table of outcomes of what a decision says.
+func (s *Scorer) outcome(d *Decision) int {
 	class := d.Class
 	if class < 0 || class >= len(s.Program.Classes) {
 		class = len(s.Program.Classes)
 	}
-	return s.outcomes[(class*3+int(d.Verdict))*2+oneIf(d.IsFraud)]
+	return (class*3+int(d.Verdict))*2 + oneIf(d.IsFraud)
 }
 
 func appendConstant(dst []byte, c program.Constant) []byte {

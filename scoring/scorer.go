@@ -11,23 +11,26 @@ type Scorer struct {
 	Bundle  Bundle
 	Program *program.Program
 
-	schema     *Schema
-	thresholds Thresholds
-	fraudIsLow bool
-	outcomes   [][]byte // JSON, see Scorer.outcome
-	model      []byte   // JSON
-	faults     [2][]string
-	notFinite  string
+	schema      *Schema
+	thresholds  Thresholds
+	fraudIsLow  bool
+	outcomes    [][]byte // JSON, by Scorer.outcome
+	predictions [][]byte // the same with is_fraud as 0 or 1
+	model       []byte   // JSON
+	faults      [2][]string
+	notFinite   string
 }
 
 // newScorer joins the parts of a loaded model. from says in the decisions where the thresholds are from, "bundle" or
 // "config".
 func newScorer(p *program.Program, s *Schema, b Bundle, t Thresholds, from string, fraudIsLow bool) *Scorer {
+	cuts := appendThresholds(nil, t, from)
 	scorer := &Scorer{
 		Bundle: b, Program: p, schema: s, thresholds: t, fraudIsLow: fraudIsLow,
-		outcomes:  outcomes(p, appendThresholds(nil, t, from)),
-		model:     appendModel(nil, &b),
-		notFinite: "the score is not finite",
+		outcomes:    outcomes(p, cuts, "false", "true"),
+		predictions: outcomes(p, cuts, "0", "1"),
+		model:       appendModel(nil, &b),
+		notFinite:   "the score is not finite",
 	}
 	for _, name := range p.StepNames {
 		scorer.faults[0] = append(scorer.faults[0], "step "+name+" does not know this category")

@@ -165,8 +165,11 @@ func (b *Builder) Add(name string, s Step) {
 	b.program.stepName = append(b.program.stepName, int16(min(len(b.program.StepNames)-1, math.MaxInt16)))
 }
 
-// Lane32 asks for float32 scratch of n values.
+// Lane32 asks for float32 scratch of n values, Lane64 for float64.
 func (b *Builder) Lane32(n int) { b.program.lane32 = max(b.program.lane32, n) }
+
+// Lane64 asks for float64 scratch of n values.
+func (b *Builder) Lane64(n int) { b.program.lane64 = max(b.program.lane64, n) }
 
 // Version notes a _sklearn_version that the file holds.
 func (b *Builder) Version(v string) {

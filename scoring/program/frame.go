@@ -7,8 +7,9 @@ import "math"
 type Frame struct {
 	// Rows is how many rows the next Run scores, at most the number that the frame was made for.
 	Rows int
-	// Lane32 is float32 scratch of the step that runs; its content does not outlive the step.
+	// Lane32 and Lane64 are scratch of the step that runs; their content does not outlive the step.
 	Lane32 []float32
+	Lane64 []float64
 
 	registers        []float64
 	width, columns   int
@@ -21,6 +22,7 @@ type Frame struct {
 func (p *Program) NewFrame(rows int) *Frame {
 	return &Frame{
 		Lane32:    make([]float32, p.lane32),
+		Lane64:    make([]float64, p.lane64),
 		registers: make([]float64, rows*p.width),
 		width:     p.width,
 		columns:   len(p.Columns),

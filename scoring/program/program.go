@@ -79,7 +79,7 @@ type Program struct {
 	steps            []Step
 	stepName         []int16 // of each step, its index in StepNames
 	width            int     // registers of a row
-	lane32           int     // float32 values of scratch that the largest step wants
+	lane32, lane64   int     // values of scratch that the largest step wants
 	score, predicted Reg
 }
 

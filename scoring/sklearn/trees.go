@@ -1,14 +1,111 @@
 package sklearn
 
-func (c *compiler) decisionTree(a *attributes, in matrix) (model classifier) {
-	a.err = unsupportedClass(a, "a classifier")
-	return
+import (
+	"fmt"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/pickle"
+)
+
+// decisionTree compiles a single tree: a forest of one.
+func (c *compiler) decisionTree(a *attributes, in matrix) classifier {
+	return c.voting(a, in, []*attributes{a}, a.takesMissing(false))
 }
+
+// randomForest compiles the mean of the class shares of its trees.
 func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
-	a.err = unsupportedClass(a, "a classifier")
-	return
+	estimators := a.list("estimators_")
+	if a.err == nil && len(estimators) == 0 {
+		a.mismatch("estimators_", "[]", "a forest has at least one tree")
+	}
+	if a.err != nil {
+		return
+	}
+	trees := make([]*attributes, len(estimators))
+	for i, e := range estimators {
+		o, ok := e.(*pickle.Object)
+		if !ok || !isTreeClassifier(o) {
+			a.unknown("estimators_", e)
+			return
+		}
+		trees[i] = attributesOf(o)
+	}
+	return c.voting(a, in, trees, trees[0].takesMissing(true))
 }
-func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier) {
-	a.err = unsupportedClass(a, "a classifier")
-	return
+
+func isTreeClassifier(o *pickle.Object) bool {
+	switch o.Class.String() {
+	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
+		return true
+	}
+	return false
+}
+
+// voting compiles trees whose class shares are added in order and divided by their number.
+func (c *compiler) voting(a *attributes, in matrix, trees []*attributes, missing bool) (model classifier) {
+	a.reads(in)
+	if v := a.optional("n_outputs_"); v != nil && a.err == nil {
+		if n, ok := integer(v); !ok || n != 1 {
+			a.refuse("unsupported-value", "n_outputs_", show(v), "a model of several outputs is not supported; fit one model per output")
+		}
+	}
+	model.classes = a.classes()
+	n := len(model.classes)
+	f := forest.New[float32](forest.Shape{Features: len(in), Width: n, Outputs: n, Missing: missing})
+	for i, t := range trees {
+		if a.err != nil {
+			return
+		}
+		addTree(t, f, t.shares(len(in), n))
+		if t.err != nil {
+			a.err = within(t.err, fmt.Sprintf("estimators_[%d]", i), t != a)
+		}
+	}
+	if a.err != nil {
+		return
+	}
+	s := forest.NewStep(c.b, f, in, nil, float64(len(trees)))
+	model.probability, model.predicted = s.Out(), c.b.New(-1)
+	c.b.Add(c.stepName(a), s)
+	c.b.Add(c.stepName(a), &argmax{s.Out(), model.predicted})
+	return model
+}
+
+// within adds to a refusal which of many estimators it is about.
+func within(err error, place string, many bool) error {
+	if u, ok := err.(*UnsupportedError); ok && many {
+		u.Attribute = place + "." + u.Attribute
+	}
+	return err
+}
+
+// takesMissing tells whether scikit-learn accepts NaN at the door of a tree, alone or as the first of a forest.
+// Single trees do since 1.3 and forests since 1.4; extra trees do since 1.6. 1.9 dropped the conditions on the
+// criterion and on monotonic constraints.
+func (a *attributes) takesMissing(inForest bool) bool {
+	v := a.version()
+	if v < parseVersion("1.3") || inForest && v < parseVersion("1.4") {
+		return false
+	}
+	splitter := a.text("splitter", "")
+	extra := a.object.Class.Name == "ExtraTreeClassifier"
+	if v >= parseVersion("1.9") {
+		return !extra || splitter == "random"
+	}
+	switch a.text("criterion", "") {
+	case "gini", "log_loss", "entropy":
+	default:
+		return false
+	}
+	if a.optional("monotonic_cst") != nil {
+		return false
+	}
+	switch {
+	case v < parseVersion("1.6"):
+		return splitter == "best"
+	case extra:
+		return splitter == "random"
+	default:
+		return splitter == "best" || splitter == "random"
+	}
 }

@@ -1,0 +1,197 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// gradientBoosting compiles init + learning_rate · Σ trees, and the link of its loss.
+func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.classes()
+	outputs := len(model.classes)
+	if outputs == 2 {
+		outputs = 1
+	}
+	exponential := a.exponentialLoss(outputs)
+	f := a.boosted(len(in), outputs)
+	if a.err != nil {
+		return
+	}
+	start, from := c.initial(a, in, outputs, exponential)
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	s := forest.NewStep(c.b, f, in, start, 1)
+	s.StartFrom(from)
+	c.b.Add(name, s)
+	model.decision = s.Out()
+	model.probability = c.b.Block(len(model.classes))
+	model.predicted = c.b.New(-1)
+	raw := a.version() >= parseVersion("1.4") // before that, predict compared the probabilities
+	switch {
+	case outputs > 1:
+		c.b.Add(name, &softmax{s.Out(), model.probability})
+	case exponential:
+		raw = true
+		c.b.Add(name, &sigmoid{s.Out()[0], model.probability, 2})
+	default:
+		c.b.Add(name, &sigmoid{s.Out()[0], model.probability, 1})
+	}
+	switch {
+	case !raw:
+		c.b.Add(name, &argmax{model.probability, model.predicted})
+	case outputs == 1:
+		c.b.Add(name, &sign{raw: s.Out()[0], out: model.predicted, zeroIsOne: true})
+	default:
+		c.b.Add(name, &argmax{s.Out(), model.predicted})
+	}
+	return model
+}
+
+// exponentialLoss reads which of the two losses it is.
+func (a *attributes) exponentialLoss(outputs int) bool {
+	switch loss := a.text("loss", "log_loss"); {
+	case loss == "log_loss" || loss == "deviance":
+		return false
+	case loss == "exponential" && outputs == 1:
+		return true
+	default:
+		a.unknown("loss", loss)
+		return false
+	}
+}
+
+// boosted reads the trees, stage by stage and class by class, each leaf multiplied by the learning rate.
+func (a *attributes) boosted(features, outputs int) *forest.Forest[float32] {
+	rate := a.number("learning_rate")
+	array := a.array("estimators_")
+	if a.err != nil {
+		return nil
+	}
+	if array.Type.Kind != 'O' || len(array.Shape) != 2 || array.Shape[0] < 1 || array.Shape[1] != outputs || len(array.Objects) != array.Len() {
+		a.mismatch("estimators_", describe(array), fmt.Sprintf("a matrix of trees with %d in a row is expected", outputs))
+		return nil
+	}
+	f := forest.New[float32](forest.Shape{Features: features, Width: 1, Outputs: outputs})
+	for i, v := range array.Objects {
+		o, ok := v.(*pickle.Object)
+		if !ok || o.Class.String() != "sklearn.tree._classes.DecisionTreeRegressor" {
+			a.unknown("estimators_", v)
+			return nil
+		}
+		inner := attributesOf(o)
+		t := inner.tree(features, 1)
+		for k := range t.Values {
+			t.Values[k] *= rate
+		}
+		t.Output = i % outputs
+		addTree(inner, f, t)
+		if inner.err != nil {
+			a.err = within(inner.err, fmt.Sprintf("estimators_[%d,%d]", i/outputs, i%outputs), true)
+			return nil
+		}
+	}
+	return f
+}
+
+// initial returns what the sums start from: constants, or registers that an initial tree model has computed.
+func (c *compiler) initial(a *attributes, in matrix, outputs int, exponential bool) ([]float64, matrix) {
+	v := a.required("init_")
+	if v == "zero" || a.err != nil {
+		return nil, nil
+	}
+	s := &logOdds{outputs: outputs, half: exponential, centred: a.version() >= parseVersion("1.4")}
+	o, ok := v.(*pickle.Object)
+	if ok && o.Class.Name == "DummyClassifier" {
+		inner := attributesOf(o)
+		prior := inner.prior(max(2, outputs))
+		if a.err = inner.err; a.err != nil {
+			return nil, nil
+		}
+		start := make([]float64, outputs)
+		s.link(prior, start)
+		return start, nil
+	}
+	if !ok || !isTreeFamily(o) {
+		a.refuse("unsupported-value", "init_", show(v), "a prior, zero and tree models are known as the start of boosting; others see float32 data here")
+		return nil, nil
+	}
+	c.within("init_", func() {
+		var inner classifier
+		if inner, a.err = c.classify(o, in); a.err != nil {
+			return
+		}
+		if len(inner.probability) != max(2, outputs) {
+			a.mismatch("init_", fmt.Sprintf("%d classes", len(inner.probability)), "the classes of the model are expected")
+			return
+		}
+		s.in, s.out = inner.probability, c.b.Block(outputs)
+		c.b.Lane64(2 * len(s.in))
+		c.b.Add(c.stepName(a), s)
+	})
+	return nil, s.out
+}
+
+// isTreeFamily tells the classifiers that cast to float32 themselves, so that it does not matter that boosting
+// hands them float32 data.
+func isTreeFamily(o *pickle.Object) bool {
+	switch o.Class.Name {
+	case "DecisionTreeClassifier", "ExtraTreeClassifier", "RandomForestClassifier", "ExtraTreesClassifier", "GradientBoostingClassifier":
+		return true
+	}
+	return false
+}
+
+// logOdds turns probabilities into the raw values that boosting starts from.
+type logOdds struct {
+	in, out matrix
+	outputs int
+	half    bool // exponential loss: half the log odds
+	centred bool // several classes: logarithms of 1.4 and later are relative to their mean
+}
+
+func (s *logOdds) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		p, raw := f.Lane64[:len(s.in)], f.Lane64[len(s.in):len(s.in)+s.outputs]
+		for k, r := range s.in {
+			p[k] = row[r]
+		}
+		s.link(p, raw)
+		for k, r := range s.out {
+			row[r] = raw[k]
+		}
+	}
+}
+
+// link computes log(p/(1-p)) for two classes and log p for more, with p kept away from 0 and 1 by the epsilon of
+// float32.
+func (s *logOdds) link(p, raw []float64) {
+	const epsilon = 1.0 / (1 << 23)
+	if s.outputs == 1 {
+		q := clip(p[1], epsilon, 1-epsilon)
+		raw[0] = math.Log(q / (1 - q))
+		if s.half {
+			raw[0] *= 0.5
+		}
+		return
+	}
+	mean := 0.0
+	for k := range raw {
+		raw[k] = math.Log(clip(p[k], epsilon, 1-epsilon))
+		mean += raw[k]
+	}
+	if !s.centred {
+		return
+	}
+	mean /= float64(len(raw))
+	for k := range raw {
+		raw[k] -= mean
+	}
+}

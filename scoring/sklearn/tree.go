@@ -1,0 +1,156 @@
+package sklearn
+
+import (
+	"errors"
+	"fmt"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// tree reads the attribute tree_ of a fitted decision tree with the given number of features and of values per
+// node. The node array grew from seven fields to eight in 1.3; fields are found by name.
+func (a *attributes) tree(features, width int) (t forest.Tree) {
+	o, ok := a.required("tree_").(*pickle.Object)
+	if a.err != nil {
+		return
+	}
+	if !ok || o.Class.String() != "sklearn.tree._tree.Tree" || len(o.Args) != 3 {
+		a.structure("tree_", show(a.optional("tree_")), "a fitted Tree is expected")
+		return
+	}
+	inner := &attributes{object: o, class: o.Class.String()}
+	inner.treeShape(features, width)
+	t.Nodes = inner.treeNodes()
+	t.Values = inner.treeValues(len(t.Nodes), width)
+	a.err = inner.err
+	return t
+}
+
+func (a *attributes) structure(attribute, value, advice string) {
+	a.refuse("tree-structure", attribute, value, advice)
+}
+
+// treeShape checks the arguments that the tree was made with: features, classes per output, outputs.
+func (a *attributes) treeShape(features, width int) {
+	args := a.object.Args
+	if n, ok := integer(args[0]); !ok || n != int64(features) {
+		a.refuse("feature-index", "n_features", show(args[0]), fmt.Sprintf("the model has %d features", features))
+	}
+	classes, ok := listItems(args[1])
+	if n := int64(0); !ok || len(classes) != 1 {
+		a.structure("n_classes", show(args[1]), "one output is expected")
+	} else if n, ok = integer(classes[0]); !ok || n != int64(width) {
+		a.structure("n_classes", show(classes[0]), fmt.Sprintf("%d are expected", width))
+	}
+	if n, ok := integer(args[2]); !ok || n != 1 {
+		a.structure("n_outputs", show(args[2]), "one output is expected")
+	}
+}
+
+// treeNodes reads the array of nodes.
+func (a *attributes) treeNodes() []forest.Node {
+	array, ok := a.optional("nodes").(*pickle.Array)
+	if a.err == nil && (!ok || len(array.Shape) != 1) {
+		a.structure("nodes", show(a.optional("nodes")), "an array of nodes is expected")
+	}
+	if a.err != nil {
+		return nil
+	}
+	n := array.Shape[0]
+	if count, ok := integer(a.optional("node_count")); !ok || count != int64(n) || n == 0 {
+		a.structure("node_count", show(a.optional("node_count")), fmt.Sprintf("the array has %d nodes", n))
+		return nil
+	}
+	left, right := a.nodeField(array, "left_child"), a.nodeField(array, "right_child")
+	feature, threshold := a.nodeField(array, "feature"), a.nodeField(array, "threshold")
+	missing := make([]float64, n)
+	if _, err := array.Field("missing_go_to_left"); err == nil {
+		missing = a.nodeField(array, "missing_go_to_left")
+	}
+	if a.err != nil {
+		return nil
+	}
+	nodes := make([]forest.Node, n)
+	for i := range nodes {
+		nodes[i] = forest.Node{
+			Feature: int(feature[i]), Threshold: threshold[i],
+			Left: int(left[i]), Right: int(right[i]), MissingLeft: missing[i] != 0,
+		}
+	}
+	return nodes
+}
+
+// nodeField reads one field of all nodes.
+func (a *attributes) nodeField(nodes *pickle.Array, name string) []float64 {
+	field, err := nodes.Field(name)
+	if err == nil {
+		if values, ok := floats(field); ok && len(values) == nodes.Shape[0] {
+			return values
+		}
+	}
+	a.structure("nodes", name, "the field is absent or no number")
+	return nil
+}
+
+// treeValues reads the values of the nodes: class counts or shares of a classifier, the leaf value of a regressor.
+func (a *attributes) treeValues(nodes, width int) []float64 {
+	array, ok := a.optional("values").(*pickle.Array)
+	if a.err != nil {
+		return nil
+	}
+	if !ok || len(array.Shape) != 3 || array.Shape[0] != nodes || array.Shape[1] != 1 || array.Shape[2] != width {
+		a.structure("values", show(a.optional("values")), fmt.Sprintf("%d by 1 by %d is expected", nodes, width))
+		return nil
+	}
+	values, ok := floats(array)
+	if !ok {
+		a.structure("values", describe(array), "numbers are expected")
+		return nil
+	}
+	a.finite("values", values)
+	return values
+}
+
+// shares reads the tree of a classifier and makes shares of its class counts. Files since 1.4 hold shares, which
+// scikit-learn takes as they are; it divided by the sum before.
+func (a *attributes) shares(features, classes int) forest.Tree {
+	t := a.tree(features, classes)
+	if a.err != nil {
+		return t
+	}
+	ready := a.version() >= parseVersion("1.4")
+	for i := range t.Nodes {
+		row := t.Values[i*classes : (i+1)*classes]
+		sum := 0.0
+		for _, v := range row {
+			if v < 0 {
+				a.structure("tree_.values", fmt.Sprint(v), "a class share cannot be negative")
+				return t
+			}
+			sum += v
+		}
+		switch {
+		case ready && (sum < 1-1e-6 || sum > 1+1e-6):
+			a.structure("tree_.values", fmt.Sprint(sum), "the class shares of a node must add up to 1 in a file of this version; save the model again with the version that fitted it")
+			return t
+		case !ready && sum != 0:
+			for k := range row {
+				row[k] /= sum
+			}
+		}
+	}
+	return t
+}
+
+// addTree appends a tree; the forest's error gets the class it lacks.
+func addTree(a *attributes, f *forest.Forest[float32], t forest.Tree) {
+	if a.err != nil {
+		return
+	}
+	a.err = f.Add(t)
+	if u := (*program.UnsupportedError)(nil); errors.As(a.err, &u) {
+		u.Class, u.Attribute = a.class, "tree_."+u.Attribute
+	}
+}

@@ -71,6 +71,7 @@ func (r *resolver) constant(text string) (program.Constant, bool) {
 	if len(r.trained) == 0 && r.plain != 0 {
 		typ = r.plain
 	}
+	truth := text == "true"
 	switch typ {
 	case program.Number:
 		v, err := strconv.ParseFloat(text, 64)
@@ -79,7 +80,11 @@ func (r *resolver) constant(text string) (program.Constant, bool) {
 		}
 		return program.NumberConstant(v), err == nil && !math.IsInf(v, 0) && !math.IsNaN(v)
 	case program.Bool:
-		return program.BoolConstant(text == "true"), text == "true" || text == "false"
+		if len(r.trained) == 0 {
+			// The pipeline computes with the column, or drops it: what x holds is a plain number.
+			return program.NumberConstant(program.BoolConstant(truth).Num), truth || text == "false"
+		}
+		return program.BoolConstant(truth), truth || text == "false"
 	default:
 		return program.StringConstant(text), true
 	}

@@ -45,7 +45,9 @@ func (g *gate) describe() error {
 	return g.describeScore()
 }
 
-// settle fills in what the metadata leaves to the model, and refuses a kind that is not the model's.
+// settle fills in what the metadata leaves to the model, and refuses a kind that cannot be. A kind that is merely
+// not the model's is the author's choice of a baseline: codes such as 5411 may be counted in bins or one by one,
+// whether the pipeline encodes them or computes with them.
 func (f *featureEntry) settle(at string, c *program.Column) error {
 	kind := "numeric"
 	if c.Kind == program.Categorical {
@@ -56,8 +58,8 @@ func (f *featureEntry) settle(at string, c *program.Column) error {
 		f.Kind = "categorical"
 	case f.Kind == "":
 		f.Kind = kind
-	case f.Kind == "numeric" && kind == "categorical":
-		return refuse(metadataInvalid, at+".kind", "is numeric, but the model reads %q as a category", f.Name)
+	case f.Kind == "numeric" && c.Domain.Type() == program.String:
+		return refuse(metadataInvalid, at+".kind", "is numeric, but the model compares %q with texts", f.Name)
 	}
 	if f.MissingAs == "" {
 		f.MissingAs = "nan"

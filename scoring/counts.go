@@ -64,15 +64,18 @@ func (c *counts) check(at, kind string, rows *int64) error {
 	if !c.counted() {
 		return nil
 	}
-	cells := c.checkBins
 	if kind == "categorical" {
-		cells = c.checkCategories
-	}
-	if err := cells(at); err != nil {
+		if err := c.checkCategories(at); err != nil {
+			return err
+		}
+	} else if err := c.checkEdges(at); err != nil {
 		return err
 	}
 	if total := c.total(); rows != nil && total != *rows {
 		return refuse(baselineMismatch, at+".counts", "all cells together hold %d rows, the baseline has %d", total, *rows)
+	}
+	if err := c.checkSums(at); err != nil {
+		return err
 	}
 	return c.checkSeasonal(at)
 }
@@ -112,8 +115,8 @@ func (c *counts) checkCounts(at string) error {
 	return nil
 }
 
-// checkBins holds for a numeric baseline: bins (e[i-1], e[i]], their counts, sums and moments.
-func (c *counts) checkBins(at string) error {
+// checkEdges holds for a numeric baseline: bins (e[i-1], e[i]], one count and one sum for each.
+func (c *counts) checkEdges(at string) error {
 	switch {
 	case c.Values != nil:
 		return refuse(baselineMismatch, at+".values", "a numeric feature has edges and counts, no values")
@@ -128,6 +131,11 @@ func (c *counts) checkBins(at string) error {
 			return refuse(baselineMismatch, fmt.Sprintf("%s.edges[%d]", at, i), "edges do not ascend")
 		}
 	}
+	return nil
+}
+
+// checkSums compares the sums of a numeric baseline with its edges, counts and mean.
+func (c *counts) checkSums(at string) error {
 	for b := range c.Sums {
 		if err := c.checkSum(at, b); err != nil {
 			return err
@@ -182,8 +190,8 @@ func (c *counts) checkMean(at string) error {
 // checkCategories holds for a categorical baseline: one count for each value, no category twice.
 func (c *counts) checkCategories(at string) error {
 	switch {
-	case c.Edges != nil:
-		return refuse(baselineMismatch, at+".edges", "a categorical feature has values and counts, no edges")
+	case c.Edges != nil || c.Sums != nil:
+		return refuse(baselineMismatch, at, "a categorical feature has values and counts, no edges and no sums")
 	case len(c.Counts) != len(c.Values):
 		return refuse(baselineMismatch, at+".values", "%d values for %d counts", len(c.Values), len(c.Counts))
 	}

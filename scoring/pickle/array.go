@@ -131,16 +131,11 @@ func (m *machine) tooLarge(none bool) error {
 	return m.refuse(ReasonArraySize, "an array larger than any file allowed")
 }
 
-// toRowOrder turns column-first data (F) into row-first (C).
+// toRowOrder turns column-first data (F) into row-first (C). Objects need no turning: numpy lists them row by row
+// whatever their order in memory was.
 func (m *machine) toRowOrder(a *Array, fortran bool) error {
-	if !fortran || len(a.Shape) < 2 {
+	if !fortran || len(a.Shape) < 2 || a.Type.Kind == 'O' {
 		return nil
-	}
-	if a.Type.Kind == 'O' {
-		from := a.Objects
-		a.Objects = make([]Value, len(from))
-		permute(a.Shape, func(to, at int) { a.Objects[to] = from[at] })
-		return m.spendCopy(len(from))
 	}
 	if err := m.spendCopy(len(a.Data)); err != nil {
 		return err

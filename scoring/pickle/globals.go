@@ -26,12 +26,7 @@ const (
 
 // resolve looks a name up in the allow-list, or refuses it. Nothing is imported: an allowed name is a pair of words.
 func resolve(module, name string, offset int) (Global, error) {
-	switch module {
-	case "__builtin__":
-		module = "builtins"
-	case "copy_reg":
-		module = "copyreg"
-	}
+	module, name = renamed(module, name)
 	g := Global{Module: module, Name: name, Offset: int64(offset)}
 	if !isDotted(module) || !isIdentifier(name) {
 		return g, refuse(ReasonForbiddenGlobal, offset, "%q is no plain name of a class", clip(module+"."+name))
@@ -45,6 +40,23 @@ func resolve(module, name string, offset int) (Global, error) {
 	}
 	return g, refuse(ReasonCustomCode, offset, "%s is code of the author's own, which is not in the file and would not be run: "+
 		"build the pipeline of scikit-learn's own classes, or export it to ONNX and load that", clip(g.String()))
+}
+
+// renamed turns the names that protocols 0 to 2 keep from Python 2 into those of Python 3.
+func renamed(module, name string) (string, string) {
+	switch module {
+	case "copy_reg":
+		return "copyreg", name
+	case "__builtin__":
+		switch name {
+		case "long":
+			name = "int"
+		case "unicode":
+			name = "str"
+		}
+		return "builtins", name
+	}
+	return module, name
 }
 
 // roleOf returns the role of a well-formed name.

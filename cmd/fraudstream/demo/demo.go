@@ -68,15 +68,13 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		s.screen.Settle()
 		return Summary{}, err
 	}
-	if err := s.drain(); err != nil {
-		s.screen.Settle()
-		return Summary{}, err
-	}
+	err = s.drain()
+	s.screen.Settle()
 	summary := s.sumUp(ctx.Err() != nil)
-	if summary.Strange > 0 {
-		return summary, fmt.Errorf("%d records in %s or %s belong to no event that was sent", summary.Strange, output, deadLetter)
+	if err == nil && summary.Strange > 0 {
+		err = fmt.Errorf("%d records in %s or %s belong to no event that was sent", summary.Strange, output, deadLetter)
 	}
-	return summary, nil
+	return summary, err
 }
 
 // A show is what the scenes work with. One goroutine plays; the reader has another.

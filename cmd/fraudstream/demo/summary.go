@@ -40,7 +40,6 @@ func (s *show) drain() error {
 			return err
 		}
 	}
-	s.screen.Settle()
 	s.screen.Note("SIGTERM: the workers have drained and left within %.1f s", time.Since(began).Seconds())
 	for deadline := time.Now().Add(lastRecord); !s.reader.CaughtUp(s.cluster); time.Sleep(beat) {
 		if time.Now().After(deadline) {
@@ -91,12 +90,12 @@ func (s *show) sumUp(early bool) Summary {
 	row(bold, "decided", c.Decided, fmt.Sprintf("approve %s, review %s, block %s", shareSince(nil, verdicts, "approve"),
 		shareSince(nil, verdicts, "review"), shareSince(nil, verdicts, "block")))
 	row(bold, "dead letters", c.DeadLetter, strings.Join(s.reader.Codes(), ", "))
-	colour := green
-	if c.Lost > 0 {
-		colour = red
+	if c.Lost == 0 {
+		row(green, "lost", 0, "every event has its decision or its dead letter")
+	} else {
+		row(red, "lost", c.Lost, "events without a decision or a dead letter")
 	}
-	row(colour, "lost", c.Lost, "")
-	row(bold, "duplicated", c.Duplicated, "decided again after the kill, under the same decision id")
+	row(bold, "duplicated", c.Duplicated, "answers beyond an event's first, under the same decision id")
 	s.screen.Line("   %-12s %9s  sent to decided and read, before the kill: half in %v, 99 %% in %v", "first after",
 		fmt.Sprintf("%.2f s", summary.FirstDecision.Seconds()), milliseconds(s.reader.Latency(.5)), milliseconds(s.reader.Latency(.99)))
 	s.screen.Line("\n   Next: point it at your Kafka.")

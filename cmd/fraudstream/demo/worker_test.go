@@ -26,7 +26,22 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == "parent" {
+		dieYoung(os.Args[2])
+	}
 	os.Exit(m.Run())
+}
+
+// dieYoung starts a worker, says which process it is, and waits to be killed.
+func dieYoung(dir string) {
+	w, err := startWorker(os.Args[0], "worker 1", dir, "127.0.0.1:0", []string{"127.0.0.1:1"})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(w.command.Process.Pid)
+	<-w.gone
+	os.Exit(1)
 }
 
 // fault is the variable that makes a stand-in misbehave: "lose" drops every hundredth event, "mistake" gives every

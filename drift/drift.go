@@ -2,6 +2,7 @@ package drift
 
 import (
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -47,7 +48,7 @@ func NewMonitor(o Options) (*Monitor, error) {
 	if o.Score != nil {
 		score := *o.Score
 		score.Name = scoreName
-		features = append(features[:len(features):len(features)], score)
+		features = append(slices.Clip(features), score)
 	}
 	for i, f := range features {
 		if err := f.check(); err != nil {

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+
+	"fraudstream/scoring"
+)
+
+// Config is the configuration file. Every key that it holds has an effect; a key that it does not hold is an error.
+type Config struct {
+	Kafka      KafkaConfig         `yaml:"kafka"`
+	Model      ModelConfig         `yaml:"model"`
+	Event      EventConfig         `yaml:"event"`
+	Thresholds *scoring.Thresholds `yaml:"thresholds"`
+	Delivery   string              `yaml:"delivery"`
+}
+
+// KafkaConfig names the cluster, the group and the topics.
+type KafkaConfig struct {
+	Brokers    []string `yaml:"brokers"`
+	Group      string   `yaml:"group"`
+	Input      string   `yaml:"input"`
+	Output     string   `yaml:"output"`
+	DeadLetter string   `yaml:"dead_letter"`
+}
+
+// ModelConfig names the model.
+type ModelConfig struct {
+	Path string `yaml:"path"`
+}
+
+// EventConfig tells how an event is read.
+type EventConfig struct {
+	Format          string `yaml:"format"`
+	scoring.Mapping `yaml:",inline"`
+}
+
+// later are keys of the configuration contract that this version has no code for. They are refused by name rather
+// than read and ignored.
+var later = map[string]string{
+	"require_signature": "model signatures",
+	"alerts":            "drift alarms",
+	"drift_state":       "drift alarms",
+	"drift_ticks":       "drift alarms",
+	"drift":             "drift alarms",
+	"dlq":               "dead-letter modes",
+}
+
+// defaultConfig is what holds where neither file nor flags say otherwise.
+func defaultConfig() Config {
+	return Config{
+		Kafka: KafkaConfig{
+			Brokers: []string{"localhost:9092"}, Group: "fraudstream",
+			Input: "transactions", Output: "decisions", DeadLetter: "transactions.dlq",
+		},
+		Event:    EventConfig{Format: "json"},
+		Delivery: "at-least-once",
+	}
+}
+
+// loadConfig reads a strict YAML file over the defaults; an empty path gives the defaults.
+func loadConfig(path string) (Config, error) {
+	c := defaultConfig()
+	if path == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return c, fmt.Errorf("%s: %s", path, plain(err))
+	}
+	if err := interpolate(file); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(file.Docs) != 1 {
+		return c, fmt.Errorf("%s: one YAML document is expected, found %d", path, len(file.Docs))
+	}
+	if file.Docs[0].Body == nil {
+		return c, nil
+	}
+	err = yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict())
+	if err != nil {
+		return c, fmt.Errorf("%s:%s", path, explain(err))
+	}
+	return c, c.validate()
+}
+
+// explain gives an unknown key its line and a near name, and any other error its place in the file.
+func explain(err error) string {
+	var unknown *yaml.UnknownFieldError
+	if !errors.As(err, &unknown) {
+		return " " + plain(err)
+	}
+	key, line := unknown.Token.Value, unknown.Token.Position.Line
+	if what, ok := later[key]; ok {
+		return fmt.Sprintf("%d: %s: this version has no %s yet; remove the key", line, key, what)
+	}
+	if near := nearest(key, keysOf(reflect.TypeFor[Config]())); near != "" {
+		return fmt.Sprintf("%d: unknown key %q; did you mean %q?", line, key, near)
+	}
+	return fmt.Sprintf("%d: unknown key %q; see the configuration section of the README", line, key)
+}
+
+// plain is a YAML error with its place but without the lines around it, which may hold a secret.
+func plain(err error) string { return yaml.FormatError(err, false, false) }
+
+// validate checks what the types cannot say.
+func (c *Config) validate() error {
+	if c.Event.Format != "json" {
+		return fmt.Errorf("event.format: %q is not supported by this version; it reads json", c.Event.Format)
+	}
+	if c.Delivery != "at-least-once" {
+		return fmt.Errorf("delivery: %q is not supported by this version; it delivers at-least-once", c.Delivery)
+	}
+	return nil
+}
+
+// keysOf lists the YAML keys of a configuration type, those of nested types included.
+func keysOf(t reflect.Type) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var keys []string
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
+			keys = append(keys, name)
+		}
+		keys = append(keys, keysOf(t.Field(i).Type)...)
+	}
+	return keys
+}
+
+// nearest returns the candidate at the smallest edit distance from word, if that is at most half its length.
+func nearest(word string, candidates []string) string {
+	best, distance := "", len(word)/2+1
+	for _, c := range candidates {
+		if d := editDistance(word, c); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's distance in bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fraud.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestConfigOfTheReadme(t *testing.T) {
+	c, err := loadConfig(writeConfig(t, `
+kafka: {brokers: ["a:1", "b:2"], group: g, input: i, output: o, dead_letter: d}
+model: {path: ./bundle}
+event:
+  format: json
+  id: {path: transaction_id}
+  time: {path: event_time, type: rfc3339}
+  where: {path: mti, in: ["0100", "0200"]}
+  fields:
+    amount: {path: de.4, type: integer_text, scale: 2}
+    country: {path: card.country, default: GB}
+thresholds: {review: 0.3, block: 0.8}
+delivery: at-least-once
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	amount := c.Event.Fields["amount"]
+	switch {
+	case strings.Join(c.Kafka.Brokers, " ") != "a:1 b:2", c.Kafka.DeadLetter != "d", c.Model.Path != "./bundle",
+		amount.Path != "de.4", amount.Type != "integer_text", amount.Scale != 2,
+		c.Event.Fields["country"].Default != "GB", *c.Thresholds.Block != 0.8, c.Event.Where.In[1] != "0200":
+		t.Errorf("read %+v", c)
+	}
+}
+
+func TestEmptyConfigIsTheDefaults(t *testing.T) {
+	c, err := loadConfig(writeConfig(t, "# nothing yet\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.Input != "transactions" || c.Kafka.DeadLetter != "transactions.dlq" || c.Event.Format != "json" {
+		t.Errorf("read %+v", c)
+	}
+}
+
+func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
+	t.Setenv("FRAUD_TEST_EMPTY", "")
+	for _, c := range []struct{ text, want string }{
+		{"kafka:\n  broker: [a]\n", `:2: unknown key "broker"; did you mean "brokers"?`},
+		{"event:\n  where: {path: x, in: [a]}\n  idd: a\n", `:3: unknown key "idd"; did you mean "id"?`},
+		{"drift: {pool: true}\n", ":1: drift: this version has no drift alarms yet; remove the key"},
+		{"kafka:\n  group: a\n  group: b\n", `[3:3] mapping key "group" already defined`},
+		{"kafka:\n  group: [a]\n", "[2:10] cannot unmarshal"},
+		{"kafka: [\n", "[1:"},
+		{"model: {path: a}\n---\nmodel: {path: b}\n", "one YAML document is expected, found 2"},
+		{"kafka:\n  group: \"${env:FRAUD_TEST_UNSET}\"\n", "line 2: environment variable FRAUD_TEST_UNSET is not set"},
+		{"kafka:\n  group: \"${file:/nowhere/at/all}\"\n", "line 2: ${file:…}: open /nowhere/at/all"},
+		{"kafka:\n  group: \"${vault:x}\"\n", "line 2: unknown reference"},
+		{"event: {format: debezium}\n", `event.format: "debezium" is not supported by this version`},
+		{"delivery: exactly-once\n", `delivery: "exactly-once" is not supported by this version`},
+	} {
+		_, err := loadConfig(writeConfig(t, c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q gives %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "group")
+	if err := os.WriteFile(secret, []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FRAUD_TEST_REVIEW", "0.25")
+	t.Setenv("FRAUD_TEST_YAML", "a: {b: [")
+	c, err := loadConfig(writeConfig(t, `
+kafka:
+  brokers: ["${env:FRAUD_TEST_HOST:-localhost}:9092"]
+  group: "${file:`+secret+`}"
+  input: "${env:FRAUD_TEST_YAML}"
+thresholds:
+  review: ${env:FRAUD_TEST_REVIEW}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.Brokers[0] != "localhost:9092" || c.Kafka.Group != "from a file" {
+		t.Errorf("read %+v", c.Kafka)
+	}
+	if c.Kafka.Input != "a: {b: [" {
+		t.Errorf("a variable became structure: %q", c.Kafka.Input)
+	}
+	if *c.Thresholds.Review != 0.25 {
+		t.Errorf("review is %v", *c.Thresholds.Review)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for word, want := range map[string]string{"brokers": "brokers", "dead_leter": "dead_letter", "modle": "model", "x": "", "certificate": ""} {
+		if got := nearest(word, []string{"brokers", "dead_letter", "model", "id"}); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}

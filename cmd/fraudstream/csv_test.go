@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"fraudstream/scoring"
+)
+
+func TestCells(t *testing.T) {
+	for _, c := range []struct {
+		cell string
+		text bool
+		want string
+	}{
+		{"", true, "null"},
+		{"", false, "null"},
+		{"007", true, `"007"`},
+		{"007", false, "7"},
+		{"true", true, `"true"`},
+		{"True", false, "true"},
+		{"false", false, "false"},
+		{"-1.50e3", false, "-1.50e3"},
+		{"12345678901234567890.125", false, "12345678901234567890.125"},
+		{".5", false, "0.5"},
+		{"+1", false, "1"},
+		{"1e999", false, "1e999"}, // the corridor says that it is not finite
+		{"NaN", false, `"NaN"`},
+		{"inf", false, `"inf"`},
+		{"NA", false, `"NA"`},
+		{"null", false, `"null"`},
+		{"a\"b\\c\n\xff", true, "\"a\\\"b\\\\c\\u000a\xff\""},
+	} {
+		if got := string(appendCell(nil, c.cell, c.text)); got != c.want {
+			t.Errorf("cell %q (text %v) is %s, want %s", c.cell, c.text, got, c.want)
+		}
+	}
+}
+
+func TestFlattenNamesColumns(t *testing.T) {
+	m := flatten(scoring.Mapping{
+		ID:     scoring.Field{Path: "a.b"},
+		Where:  &scoring.Where{Path: "mti"},
+		Fields: map[string]scoring.Field{"x": {Path: `"DE.4"`}, "y": {Path: "c[1]"}},
+	})
+	if m.ID.Path != `"a.b"` || m.Time.Path != "" || m.Where.Path != `"mti"` || m.Fields["x"].Path != `"DE.4"` || m.Fields["y"].Path != `"c[1]"` {
+		t.Errorf("flattened to %+v", m)
+	}
+}
+
+func TestNDJSONRows(t *testing.T) {
+	long := strings.Repeat("x", 3<<20)
+	source := ndjsonRows(strings.NewReader("{}\r\n\n" + long + "\nlast"))
+	var rows []string
+	for {
+		row, bad, err := source(nil)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || bad != nil {
+			t.Fatal(err, bad)
+		}
+		rows = append(rows, string(row))
+	}
+	if len(rows) != 4 || rows[0] != "{}" || rows[1] != "" || rows[3] != "last" {
+		t.Fatalf("%d rows: %.80q", len(rows), rows)
+	}
+	if len(rows[2]) != maxRow {
+		t.Errorf("a row of %d bytes was kept to %d, %d are enough to see that it is too large", len(long), len(rows[2]), maxRow)
+	}
+}
+
+func TestProgressIsSilentWhereNobodyLooks(t *testing.T) {
+	var w bytes.Buffer
+	p := newProgress(&w, 100)
+	if _, err := p.Write(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	p.rows(10)
+	p.finish()
+	if w.Len() > 0 {
+		t.Errorf("wrote %q to what is no terminal", w.String())
+	}
+}

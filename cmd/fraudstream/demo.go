@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"fraudstream/cmd/fraudstream/demo"
+)
+
+// demoCommand is the first thing that a new user runs: it needs nothing but this binary.
+type demoCommand struct {
+	For    time.Duration `help:"Length of the show." default:"75s"`
+	Fast   bool          `help:"Without waits, in a few seconds."`
+	Seed   int64         `help:"Seed of the generated transactions." default:"1"`
+	Plain  bool          `help:"No colour and no control codes."`
+	Listen string        `help:"Address of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
+}
+
+// Run shows the demo and fails if an event was lost.
+func (d *demoCommand) Run(ctx context.Context, s streams) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("the demo starts this binary again as its workers: %w", err)
+	}
+	summary, err := demo.Run(ctx, demo.Options{
+		For: d.For, Fast: d.Fast, Seed: d.Seed, Plain: d.Plain || !isTerminal(s.out), Listen: d.Listen,
+		Out: s.out, Executable: executable,
+	})
+	if err != nil {
+		return err
+	}
+	if summary.Lost > 0 {
+		return &exitError{exitFailure, fmt.Errorf("%d events were lost", summary.Lost)}
+	}
+	return nil
+}

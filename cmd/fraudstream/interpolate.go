@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// reference is ${env:NAME}, ${env:NAME:-default} or ${file:path}.
+var reference = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
+
+// interpolate replaces references in the values of a parsed configuration. It works on the parsed tree and not on
+// the text, so that what a variable holds can never become YAML structure; a plain value that is one reference alone
+// may turn into a number or a boolean, a quoted one stays text.
+func interpolate(file *ast.File) error {
+	r := &replacer{}
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			ast.Walk(r, doc.Body)
+		}
+	}
+	return r.err
+}
+
+type replacer struct{ err error }
+
+// Visit replaces the scalar values of mappings and sequences in place.
+func (r *replacer) Visit(node ast.Node) ast.Visitor {
+	switch n := node.(type) {
+	case *ast.MappingValueNode:
+		n.Value = r.replace(n.Value)
+	case *ast.SequenceNode:
+		for i, v := range n.Values {
+			n.Values[i] = r.replace(v)
+		}
+	}
+	if r.err != nil {
+		return nil
+	}
+	return r
+}
+
+func (r *replacer) replace(node ast.Node) ast.Node {
+	text, ok := node.(*ast.StringNode)
+	if !ok || r.err != nil || !strings.Contains(text.Value, "${") {
+		return node
+	}
+	value, err := expand(text.Value)
+	if err != nil {
+		r.err = fmt.Errorf("line %d: %w", text.GetToken().Position.Line, err)
+		return node
+	}
+	text.Value = value
+	if text.GetToken().Type != token.StringType {
+		return text
+	}
+	// A number or a boolean in a variable is one in the configuration too; anything else stays text.
+	if parsed, err := parser.ParseBytes([]byte(value), 0); err == nil && len(parsed.Docs) == 1 {
+		switch parsed.Docs[0].Body.(type) {
+		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+			return parsed.Docs[0].Body
+		}
+	}
+	return text
+}
+
+// expand replaces every reference in s. An undefined variable without a default is an error.
+func expand(s string) (string, error) {
+	var failed error
+	out := reference.ReplaceAllStringFunc(s, func(ref string) string {
+		parts := reference.FindStringSubmatch(ref)
+		kind, arg := parts[1], parts[2]
+		if kind == "file" {
+			content, err := os.ReadFile(arg)
+			if err != nil {
+				failed = fmt.Errorf("${file:…}: %w", err)
+			}
+			return strings.TrimRight(string(content), "\r\n")
+		}
+		name, fallback, hasFallback := strings.Cut(arg, ":-")
+		if value, ok := os.LookupEnv(name); ok && (value != "" || !hasFallback) {
+			return value
+		}
+		if !hasFallback {
+			failed = fmt.Errorf("environment variable %s is not set; set it or write ${env:%s:-default}", name, name)
+		}
+		return fallback
+	})
+	if failed != nil {
+		return "", failed
+	}
+	if strings.Contains(reference.ReplaceAllString(s, ""), "${") {
+		return "", fmt.Errorf("unknown reference; ${env:NAME}, ${env:NAME:-default} and ${file:PATH} are understood")
+	}
+	return out, nil
+}

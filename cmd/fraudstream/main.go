@@ -1,0 +1,126 @@
+// Command fraudstream scores card transactions with a scikit-learn model and watches their drift.
+//
+//	fraudstream demo     everything on this machine: Kafka, a model, transactions
+//	fraudstream run      the service: from one Kafka topic to another
+//	fraudstream serve    the same model over HTTP
+//	fraudstream score    the same model over a file
+//	fraudstream version  what this binary is
+//
+// This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
+// it loads a [scoring.Scorer], makes a [drift.Monitor] of the bundle's baseline and hands both to the door that was
+// asked for. There is one file per subcommand.
+//
+// # Exit codes
+//
+// 0 ok, 1 failure, 2 usage, 3 findings (rows that could not be scored), 78 a configuration that a restart cannot
+// mend, 130 interrupted. Results go to stdout, everything else to stderr.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of the contract.
+const (
+	exitFailure     = 1
+	exitUsage       = 2
+	exitFindings    = 3
+	exitConfig      = 78
+	exitInterrupted = 130
+)
+
+// cli is the whole command line: kong derives the help, the flags and their environment variables from it.
+type cli struct {
+	Demo    demoCommand    `cmd:"" help:"Show everything on this machine: an in-process Kafka, a model, generated card transactions."`
+	Run     runCommand     `cmd:"" help:"Score a Kafka topic."`
+	Serve   serveCommand   `cmd:"" help:"Score over HTTP, without Kafka."`
+	Score   scoreCommand   `cmd:"" help:"Score a file."`
+	Version versionCommand `cmd:"" help:"Print what this binary is."`
+}
+
+// streams are the three standard streams, so that tests can give others.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// An exitError ends the process with a code of its own; err may be nil where everything has been said.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func main() {
+	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// execute runs one command line and returns the exit code.
+func execute(args []string, s streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once: the first one has put the default handling back.
+	context.AfterFunc(ctx, stop)
+
+	exited := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("fraudstream"),
+		kong.Description("Score card transactions with a scikit-learn model, from Kafka, over HTTP or in a file."),
+		kong.DefaultEnvars("FRAUDSTREAM"),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(s.err, "fraudstream:", err)
+		return exitFailure
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help has printed itself
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "fraudstream: %v; see fraudstream --help\n", err)
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(parsed.Run(s), s.err)
+}
+
+// exitCode says on stderr what went wrong, once, and maps it to a code.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	code := exitFailure
+	if errors.As(err, &exit) {
+		code = exit.code
+		err = exit.err
+	} else if errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "fraudstream:", err)
+	}
+	return code
+}

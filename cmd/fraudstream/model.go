@@ -1,0 +1,117 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/consumer"
+	"fraudstream/drift"
+	"fraudstream/scoring"
+	"fraudstream/scoring/program"
+)
+
+// newLogger writes text to a terminal and JSON to anything else.
+func newLogger(w io.Writer) *slog.Logger {
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// isTerminal tells whether a person looks at w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// loadModel takes the model through the whole gate, says what it found and counts the outcome.
+func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMetrics) (*scoring.Scorer, error) {
+	began := time.Now()
+	model, err := scoring.Load(c.Model.Path, scoring.Options{
+		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds,
+	})
+	if err != nil {
+		loads.Refused(scoring.Reason(err))
+		return nil, err
+	}
+	b := &model.Bundle
+	loads.Loaded(b)
+	for _, warning := range b.Warnings {
+		log.Warn(warning, "model", b.Name)
+	}
+	log.Info("model verified", "model", b.Name, "version", b.Version, "sha256", b.SHA256[:12],
+		"features", len(model.Program.Columns), "golden_rows", b.GoldenRows, "bit_equal", b.GoldenBitEqual,
+		"max_difference", b.GoldenMaxDiff, "took", time.Since(began).Round(time.Millisecond).String())
+	return model, nil
+}
+
+// newMonitor turns the bundle's baseline into a monitor. A bundle without baselines gives a monitor that counts and
+// has nothing to compare with.
+func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
+	b := &model.Bundle
+	features := make([]drift.Feature, len(b.Features))
+	for i := range b.Features {
+		features[i] = driftFeature(&b.Features[i], b.Features[i].Baseline)
+		if model.Program.Columns[i].Domain.Type() == program.String {
+			features[i].Absent = []float64{program.None}
+		}
+	}
+	options := drift.Options{Features: features}
+	if b.Score != nil {
+		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)
+		options.Score = &score
+	}
+	return drift.NewMonitor(options)
+}
+
+// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour.
+func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
+	out := drift.Feature{Name: f.Name, Categorical: f.Categorical, Off: f.DriftDisabled, Tolerance: f.DriftTolerance}
+	if b == nil {
+		out.Off = true
+		return out
+	}
+	out.Edges, out.Counts, out.Sums = b.Edges, b.Counts, b.Sums
+	out.Values, out.Labels, out.Known, out.KnownGiven = b.Values, b.Labels, b.Known, b.KnownGiven
+	out.Rows, out.Missing, out.Infinite, out.Other = b.Rows, b.Missing, b.Infinite, b.Other
+	out.Min, out.Max, out.Mean, out.Std, out.HasMoments = b.Min, b.Max, b.Mean, b.Std, b.HasMoments
+	return out
+}
+
+// observer lets one partition's loop feed the monitor: it holds that partition's counters and nothing else.
+type observer struct {
+	partition int32
+	shard     *drift.Shard
+	collector *web.DriftCollector
+}
+
+// ObserveBatch counts what the loop has scored or refused.
+func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
+	for i := range events {
+		o.shard.Observe(events[i].X, events[i].Score)
+	}
+	o.shard.Flush()
+}
+
+// CloseTick ends a drift interval if it is long enough. There is no snapshot and no alert: counters start anew with
+// the process.
+func (o *observer) CloseTick(now time.Time) (snapshot []byte, alerts [][]byte) {
+	if o.shard.CloseTick(now) {
+		o.collector.Ticked(o.partition, now)
+	}
+	return nil, nil
+}
+
+// Restore has nothing to restore: the partition goes on where its committed offset is.
+func (o *observer) Restore([]byte) (next int64, err error) { return 0, nil }
+
+// Close keeps the totals and forgets the partition.
+func (o *observer) Close() {
+	o.shard.Close()
+	o.collector.Gone(o.partition)
+}

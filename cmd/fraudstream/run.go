@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/consumer"
+)
+
+// runCommand is the service. A flag that is given wins over the configuration file.
+type runCommand struct {
+	Config     string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
+	Brokers    []string `help:"Kafka bootstrap addresses." placeholder:"HOST:PORT,…"`
+	Input      string   `help:"Topic to read." placeholder:"TOPIC"`
+	Output     string   `help:"Topic for decisions." placeholder:"TOPIC"`
+	DeadLetter string   `help:"Topic for events that cannot be scored." placeholder:"TOPIC"`
+	Group      string   `help:"Consumer group." placeholder:"NAME"`
+	Model      string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
+	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
+	Delivery   string   `help:"Delivery guarantee; this version has at-least-once." placeholder:"at-least-once"`
+	Start      string   `help:"Where a group without offsets begins: earliest, latest or an RFC 3339 time." default:"earliest"`
+	Listen     string   `help:"Address of /predict, /metrics, /healthz, /readyz and /drift; empty for none." default:"127.0.0.1:8080"`
+	ExitAtEnd  bool     `help:"Stop at the end offsets seen at the start."`
+}
+
+// Run loads the model, then serves HTTP and consumes until a signal or, with --exit-at-end, the end.
+func (r *runCommand) Run(ctx context.Context, s streams) error {
+	config, err := r.config()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	start, err := parseStart(r.Start)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	log := newLogger(s.err)
+	registry := web.NewRegistry()
+	model, err := loadModel(config, r.Features, log, web.NewModelMetrics(registry))
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	monitor, err := newMonitor(model)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	collector := web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256)
+	registry.MustRegister(collector)
+
+	stream := consumer.New(consumer.Options{
+		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
+		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
+		Start: start, ExitAtEnd: r.ExitAtEnd,
+		Log: log, Metrics: consumer.NewMetrics(registry),
+		Observer: func(partition int32) consumer.PartitionObserver {
+			return &observer{partition, monitor.Shard(), collector}
+		},
+	}, model)
+	door := web.New(web.Options{
+		Scorer: model, Gatherer: registry, Monitor: monitor, Log: log,
+		Ready: stream.Ready, Healthy: stream.Healthy,
+	})
+	return runBoth(ctx, log, r.Listen, door, stream)
+}
+
+// runBoth runs the HTTP door beside the stream; the end of the stream, for whatever cause, ends both.
+func runBoth(ctx context.Context, log *slog.Logger, listen string, door *web.Server, stream *consumer.Consumer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	if listen != "" {
+		if err := door.Listen(listen); err != nil {
+			return &exitError{exitConfig, fmt.Errorf("--listen: %w", err)}
+		}
+		log.Info("listening", "address", "http://"+door.Addr())
+		group.Go(func() error { return door.Serve(ctx) })
+	}
+	group.Go(func() error {
+		defer cancel()
+		return stream.Run(ctx)
+	})
+	err := group.Wait()
+	var setup *consumer.SetupError
+	if errors.As(err, &setup) {
+		return &exitError{exitConfig, err}
+	}
+	return err
+}
+
+// config is the file with the flags over it.
+func (r *runCommand) config() (Config, error) {
+	c, err := loadConfig(r.Config)
+	if err != nil {
+		return c, err
+	}
+	if len(r.Brokers) > 0 {
+		c.Kafka.Brokers = r.Brokers
+	}
+	for _, o := range []struct {
+		flag string
+		key  *string
+	}{
+		{r.Input, &c.Kafka.Input},
+		{r.Output, &c.Kafka.Output},
+		{r.DeadLetter, &c.Kafka.DeadLetter},
+		{r.Group, &c.Kafka.Group},
+		{r.Model, &c.Model.Path},
+		{r.Delivery, &c.Delivery},
+	} {
+		if o.flag != "" {
+			*o.key = o.flag
+		}
+	}
+	if c.Model.Path == "" {
+		return c, errors.New("no model: give --model PATH or model.path in the configuration file")
+	}
+	return c, c.validate()
+}
+
+// parseStart reads --start.
+func parseStart(text string) (consumer.Start, error) {
+	switch text {
+	case "earliest":
+		return consumer.Start{}, nil
+	case "latest":
+		return consumer.Start{Latest: true}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return consumer.Start{}, fmt.Errorf("--start %q is neither earliest, latest nor a time such as 2026-11-01T00:00:00Z", text)
+	}
+	return consumer.Start{Time: t}, nil
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"fraudstream/scoring"
+)
+
+// scoreCommand is the batch door: rows in, decisions out, in order.
+type scoreCommand struct {
+	Config   string   `help:"Configuration file (YAML); model, event and thresholds are used." type:"path" placeholder:"FILE"`
+	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
+	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
+	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
+	Out      string   `help:"File to write; - is standard output." default:"-" placeholder:"FILE"`
+	Format   string   `help:"Format of both files: ndjson or csv. Default: by the extension of each, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
+}
+
+// rowsPerBatch is how many rows pass the corridor at a time.
+const rowsPerBatch = 256
+
+// A rowSource appends the JSON of the next row to dst. A row that cannot be turned into JSON comes back as an event
+// error; io.EOF ends the source.
+type rowSource func(dst []byte) (row []byte, bad *scoring.EventError, err error)
+
+// A rowSink writes what became of row n.
+type rowSink func(n int64, r *scoring.Result) error
+
+// Run scores the file; rows that could not be scored make it end with code 3.
+func (c *scoreCommand) Run(ctx context.Context, s streams) error {
+	config, err := modelConfig(c.Config, c.Model)
+	if err != nil {
+		return err
+	}
+	inFormat, outFormat := c.formats()
+	if inFormat == "csv" {
+		config.Event.Mapping = flatten(config.Event.Mapping)
+	}
+	model, err := scoring.Load(config.Model.Path, scoring.Options{
+		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds,
+	})
+	if err != nil {
+		return err
+	}
+	for _, warning := range model.Bundle.Warnings {
+		fmt.Fprintln(s.err, "warning:", warning)
+	}
+
+	in, size, err := openInput(c.In, s.in)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := openOutput(c.Out, s.out)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(s.err, size)
+	source := ndjsonRows(io.TeeReader(in, progress))
+	if inFormat == "csv" {
+		if source, err = csvRows(io.TeeReader(in, progress), model, config.Event.Mapping); err != nil {
+			return errors.Join(err, out.Close())
+		}
+	}
+	buffered := bufio.NewWriterSize(out, 1<<16)
+	sink := ndjsonSink(buffered)
+	if outFormat == "csv" {
+		sink = csvSink(buffered, model)
+	}
+
+	tally, err := scoreRows(ctx, model, source, sink, progress)
+	// What was scored before an error or an interrupt is written out all the same.
+	err = errors.Join(err, buffered.Flush(), out.Close())
+	progress.finish()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.err, tally)
+	if tally.refused > 0 {
+		return &exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// formats are those of --format, else of the extensions; an output without one is like the input.
+func (c *scoreCommand) formats() (in, out string) {
+	if c.Format != "" {
+		return c.Format, c.Format
+	}
+	in, out = "ndjson", ""
+	if strings.EqualFold(filepath.Ext(c.In), ".csv") {
+		in = "csv"
+	}
+	switch strings.ToLower(filepath.Ext(c.Out)) {
+	case ".csv":
+		out = "csv"
+	case ".ndjson", ".jsonl", ".json":
+		out = "ndjson"
+	default:
+		out = in
+	}
+	return in, out
+}
+
+// tally counts what became of the rows.
+type tally struct{ decided, refused, skipped int64 }
+
+func (t tally) String() string {
+	return fmt.Sprintf("rows=%d decided=%d refused=%d skipped=%d", t.decided+t.refused+t.skipped, t.decided, t.refused, t.skipped)
+}
+
+func (t *tally) count(o scoring.Outcome) {
+	switch o {
+	case scoring.Decided:
+		t.decided++
+	case scoring.Refused:
+		t.refused++
+	case scoring.Skipped:
+		t.skipped++
+	}
+}
+
+// scoreRows takes the rows through the corridor, a batch at a time.
+func scoreRows(ctx context.Context, model *scoring.Scorer, source rowSource, sink rowSink, progress *progress) (t tally, err error) {
+	var (
+		batch = model.NewBatch(rowsPerBatch)
+		text  []byte                // the rows of the batch, one after the other
+		ends  []int                 // where each row ends in text
+		bad   []*scoring.EventError // per row; nil where the row is JSON
+	)
+	for n, done := int64(0), false; !done; n += int64(len(ends)) {
+		if err := ctx.Err(); err != nil {
+			return t, err
+		}
+		text, ends, bad = text[:0], ends[:0], bad[:0]
+		for len(ends) < rowsPerBatch {
+			row, wrong, err := source(text)
+			if errors.Is(err, io.EOF) {
+				done = true
+				break
+			}
+			if err != nil {
+				return t, fmt.Errorf("row %d: %w", n+int64(len(ends))+1, err)
+			}
+			text, ends, bad = row, append(ends, len(row)), append(bad, wrong)
+		}
+		fill(batch, text, ends, n)
+		model.Score(batch)
+		for i := range batch.Results {
+			r := &batch.Results[i]
+			if bad[i] != nil {
+				r.Outcome, r.Err = scoring.Refused, *bad[i]
+			}
+			t.count(r.Outcome)
+			if err := sink(n+int64(i)+1, r); err != nil {
+				return t, err
+			}
+		}
+		progress.rows(n + int64(len(ends)))
+	}
+	return t, nil
+}
+
+// fill makes events of the rows that end at ends; n is the number of rows before them.
+func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
+	batch.Events = batch.Events[:0]
+	begin := 0
+	for i, end := range ends {
+		batch.Events = append(batch.Events, scoring.Event{
+			Value:  text[begin:end],
+			Origin: scoring.Origin{Row: n + int64(i) + 1},
+		})
+		begin = end
+	}
+}
+
+// openInput opens a file, and tells its size where it has one.
+func openInput(path string, stdin io.Reader) (in io.ReadCloser, size int64, err error) {
+	if path == "-" {
+		return io.NopCloser(stdin), -1, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return f, -1, nil
+	}
+	return f, info.Size(), nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+func openOutput(path string, stdout io.Writer) (io.WriteCloser, error) {
+	if path == "-" {
+		return nopCloser{stdout}, nil
+	}
+	return os.Create(path)
+}
+
+// progress is a bar over the bytes read, with the rows per second; silent where nobody looks.
+type progress struct {
+	bar   *progressbar.ProgressBar
+	began time.Time
+}
+
+func newProgress(w io.Writer, size int64) *progress {
+	if size <= 0 || !isTerminal(w) {
+		return &progress{}
+	}
+	return &progress{began: time.Now(), bar: progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// Write counts bytes that were read.
+func (p *progress) Write(b []byte) (int, error) {
+	if p.bar == nil {
+		return len(b), nil
+	}
+	return len(b), p.bar.Add(len(b))
+}
+
+func (p *progress) rows(n int64) {
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("%d rows, %.0f rows/s", n, float64(n)/time.Since(p.began).Seconds()))
+	}
+}
+
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish() // the bar is for the eye alone
+	}
+}

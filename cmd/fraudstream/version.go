@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+type versionCommand struct{}
+
+// Run prints the module version, the revision it was built from and the Go release.
+func (versionCommand) Run(s streams) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return fmt.Errorf("this binary holds no build information; build it with go build")
+	}
+	revision := "unknown revision"
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = setting.Value
+		}
+	}
+	_, err := fmt.Fprintf(s.out, "fraudstream %s (%s, %s)\n", info.Main.Version, revision, info.GoVersion)
+	return err
+}

@@ -1,0 +1,126 @@
+// Package web is the HTTP door: predictions, health, metrics and the drift report.
+//
+//	POST /predict   one event or an array of them, through the same corridor as the stream
+//	GET  /drift     the drift report as JSON
+//	GET  /metrics   Prometheus
+//	GET  /healthz   200 while the loop turns; never depends on the broker
+//	GET  /readyz    200 once the model is verified and, with Kafka, the group was joined; 503 from SIGTERM on
+//
+// # Why the monitor is told only by serve
+//
+// Beside a stream, a request is a question (a test, a what-if, an analyst's replay) and must not colour what the
+// monitor says of live traffic. Where there is no stream, requests are the live traffic and are counted.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// The four timeouts of the server, and how long it waits for requests under way when it stops.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	drainTimeout      = 5 * time.Second
+)
+
+// Options is what the door needs. Monitor, Ready and Healthy may be nil.
+type Options struct {
+	Scorer   *scoring.Scorer
+	Gatherer prometheus.Gatherer
+	Monitor  *drift.Monitor
+	Observe  bool // predictions are live traffic and feed the monitor
+	Log      *slog.Logger
+	Ready    func() bool
+	Healthy  func() bool
+}
+
+// Server is the HTTP door of one process.
+type Server struct {
+	options  Options
+	http     http.Server
+	listener net.Listener
+	stopping atomic.Bool
+	workers  chan *worker
+}
+
+// New returns a door that is not listening yet.
+func New(o Options) *Server {
+	s := &Server{options: o, workers: newWorkers(o)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /predict", s.predict)
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelError)}))
+	if o.Monitor != nil {
+		mux.HandleFunc("GET /drift", s.drift)
+	}
+	s.http = http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// Listen opens the address, so that a wrong one is known before anything else starts.
+func (s *Server) Listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	s.listener = l
+	return err
+}
+
+// Addr is the address that Listen got, with the port that was chosen for port 0.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Serve answers until ctx ends, then lets the requests under way finish.
+func (s *Server) Serve(ctx context.Context) error {
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		s.stopping.Store(true)
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		stopped <- s.http.Shutdown(drain)
+	})
+	defer stop()
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	answer(w, s.options.Healthy == nil || s.options.Healthy(), "ok", "the scoring loop has not turned for 30 s")
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	ready := !s.stopping.Load() && (s.options.Ready == nil || s.options.Ready())
+	answer(w, ready, "ready", "not ready: the group has not been joined yet, or the process is stopping")
+}
+
+// answer writes one line of text: 200 or 503.
+func answer(w http.ResponseWriter, ok bool, yes, no string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	text := yes
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = no
+	}
+	_, _ = w.Write([]byte(text + "\n")) // a client that has gone needs no answer
+}

@@ -1,0 +1,158 @@
+package web
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"fraudstream/scoring"
+)
+
+// newDoor returns a door over the tutorial's model.
+func newDoor(t *testing.T, change func(*Options)) http.Handler {
+	t.Helper()
+	model, err := scoring.Load("../../../scoring/testdata/fixtures/seed/fraud_model.pkl", scoring.Options{Features: []string{"income", "debt"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := NewRegistry()
+	NewModelMetrics(registry).Loaded(&model.Bundle)
+	o := Options{Scorer: model, Gatherer: registry, Log: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&o)
+	}
+	return New(o).http.Handler
+}
+
+// ask sends one request and decodes the answer, if it is JSON.
+func ask(t *testing.T, door http.Handler, method, path, body string, answer any) *http.Response {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request.Header.Set("X-Request-Id", "q-1")
+	door.ServeHTTP(recorder, request)
+	response := recorder.Result()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer != nil {
+		if err := json.Unmarshal(text, answer); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+	}
+	return response
+}
+
+type prediction struct {
+	Status     string  `json:"status"`
+	IsFraud    any     `json:"is_fraud"`
+	Score      float64 `json:"score"`
+	Decision   string  `json:"decision"`
+	DecisionID string  `json:"decision_id"`
+	Source     any     `json:"source"`
+	Error      struct{ Code, Field, Message string }
+}
+
+func TestPredictOne(t *testing.T) {
+	var p prediction
+	r := ask(t, newDoor(t, nil), "POST", "/predict", `{"income": 40000, "debt": 30000}`, &p)
+	if r.StatusCode != 200 || p.Status != "success" || p.IsFraud != 1.0 || p.Decision != "block" || p.Source != nil {
+		t.Errorf("status %d, %+v", r.StatusCode, p)
+	}
+	// scikit-learn 1.7.2 gives this for the row [40000, 30000].
+	if want := 0.5340704634959965; math.Abs(p.Score-want) > 1e-12 {
+		t.Errorf("score %v, scikit-learn gives %v", p.Score, want)
+	}
+	if p.DecisionID != "http/q-1/1" || r.Header.Get("X-Request-Id") != "q-1" {
+		t.Errorf("id %q for request %q", p.DecisionID, r.Header.Get("X-Request-Id"))
+	}
+}
+
+func TestPredictRefuses(t *testing.T) {
+	door := newDoor(t, nil)
+	for _, c := range []struct {
+		body   string
+		status int
+		code   string
+		field  string
+	}{
+		{`{"income": "a", "debt": 1}`, 400, "wrong_type", "income"},
+		{`{"income": 1e999, "debt": 1}`, 400, "non_finite", "income"},
+		{`{"income": 1, "debt": null}`, 400, "unscorable", "debt"},
+		{``, 400, "empty", ""},
+		{`{"income": 1`, 400, "bad_json", ""},
+		{`[{"income": 1`, 400, "bad_json", ""},
+		{`[] []`, 400, "bad_json", ""},
+		{strings.Repeat(" ", 2<<20), 413, "too_large", ""},
+	} {
+		var p prediction
+		r := ask(t, door, "POST", "/predict", c.body, &p)
+		if r.StatusCode != c.status || p.Status != "error" || p.Error.Code != c.code || p.Error.Field != c.field || p.Error.Message == "" {
+			t.Errorf("%.40q: status %d, %+v", c.body, r.StatusCode, p)
+		}
+	}
+}
+
+func TestPredictArray(t *testing.T) {
+	var ps []prediction
+	r := ask(t, newDoor(t, nil), "POST", "/predict", ` [{"income": 40000, "debt": 30000}, 7, {"income": 1, "debt": 2, "debt": 3}] `, &ps)
+	if r.StatusCode != 200 || len(ps) != 3 {
+		t.Fatalf("status %d, %+v", r.StatusCode, ps)
+	}
+	if ps[0].Status != "success" || ps[0].DecisionID != "http/q-1/1" || ps[1].Status != "error" || ps[2].Error.Code != "duplicate_key" {
+		t.Errorf("%+v", ps)
+	}
+	r = ask(t, newDoor(t, nil), "POST", "/predict", `[]`, &ps)
+	if r.StatusCode != 200 || len(ps) != 0 {
+		t.Errorf("an empty array: status %d, %+v", r.StatusCode, ps)
+	}
+}
+
+func TestRequestIDsAreCheckedOrMade(t *testing.T) {
+	for given, kept := range map[string]bool{"abc-1.2_3": true, "": false, "a b": false, "a/b": false, `"`: false, strings.Repeat("a", 129): false} {
+		r := httptest.NewRequest("POST", "/predict", nil)
+		r.Header["X-Request-Id"] = []string{given}
+		if got := requestID(r); (got == given) != kept || got == "" {
+			t.Errorf("id %q became %q", given, got)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	ready, healthy := false, true
+	door := newDoor(t, func(o *Options) {
+		o.Ready = func() bool { return ready }
+		o.Healthy = func() bool { return healthy }
+	})
+	status := func(path string) int { return ask(t, door, "GET", path, "", nil).StatusCode }
+	if status("/readyz") != 503 || status("/healthz") != 200 {
+		t.Error("before the group is joined: want alive and not ready")
+	}
+	ready = true
+	if status("/readyz") != 200 {
+		t.Error("want ready")
+	}
+	healthy = false
+	if status("/healthz") != 503 {
+		t.Error("a loop that stands still: want not alive")
+	}
+	if status("/drift") != 404 || status("/predict") != 405 {
+		t.Error("no monitor: want no report; /predict by GET: want 405")
+	}
+}
+
+func TestMetricsNameTheModel(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	newDoor(t, nil).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{`fraudstream_model_info{name="fraud_model"`, `fraudstream_model_loads_total{reason="",result="ok"} 1`, "go_goroutines"} {
+		if !strings.Contains(recorder.Body.String(), want) {
+			t.Errorf("no %s in /metrics", want)
+		}
+	}
+}

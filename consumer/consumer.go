@@ -106,7 +106,8 @@ type Consumer struct {
 	client    *kafka.Client
 	timing    timing
 	quiet     quiet
-	ends      map[int32]int64 // with ExitAtEnd: where each partition stops
+	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
+	left      map[int32]position // of the generation before, written when it ends
 	joined    atomic.Bool
 	draining  atomic.Bool
 	lastReset atomic.Int64
@@ -140,7 +141,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
 	}
-	c := &Consumer{o: o, quiet: quiet{log: o.Log, every: 10 * time.Second}, timing: timing{
+	c := &Consumer{o: o, left: map[int32]position{}, quiet: quiet{log: o.Log, every: 10 * time.Second}, timing: timing{
 		heartbeat: time.Second, session: 10 * time.Second, rebalance: 10 * time.Second,
 		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
 		drain: 5 * time.Second, leave: 9 * time.Second,

@@ -78,6 +78,9 @@ func (c *Consumer) notJoined(err error) {
 // serve works on one generation: a pipeline per partition, and the commits. It returns, which ends the generation,
 // only after all of them have drained and the last commit is made.
 func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
+	if ctx.Err() != nil {
+		return // ended before it began; nobody waits for this call
+	}
 	hard, cancel := afterwards(ctx, c.timing.drain)
 	defer cancel()
 	partitions, err := c.assign(ctx, generation)
@@ -94,7 +97,21 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	c.commit(generation, partitions)
 	for _, p := range partitions {
 		c.o.Metrics.remove(p.state)
+		c.left[p.id] = position{p.state.committed, p.state.next.Load()}
 	}
+}
+
+// position is where this process left a partition: what it had committed, and what was acknowledged.
+type position struct{ committed, next int64 }
+
+// resume is where to go on with a partition that starts at the committed offset. If the last commit did not get
+// through, because the coordinator or the network was gone, and no other member has come further since, then what
+// this process knows to be published is not published again.
+func (c *Consumer) resume(partition int32, committed int64) int64 {
+	if at, ok := c.left[partition]; ok && at.committed <= committed && committed < at.next {
+		return at.next
+	}
+	return committed
 }
 
 // afterwards returns a context that ends the given time after ctx has.
@@ -119,7 +136,7 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 				return nil, err
 			}
 		}
-		p := c.newPartition(int32(a.ID), offset)
+		p := c.newPartition(int32(a.ID), c.resume(int32(a.ID), offset))
 		p.state.committed = a.Offset
 		partitions = append(partitions, p)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func newFake(t testing.TB, opts ...kfake.Opt) *broker {
 
 // conformance runs the same test against the in-process broker and, where there is one, Apache Kafka.
 func conformance(t *testing.T, test func(t *testing.T, b *broker)) {
+	t.Parallel()
 	t.Run("kfake", func(t *testing.T) { test(t, newFake(t)) })
 	t.Run("kafka", func(t *testing.T) { test(t, realBroker(t)) })
 }
@@ -68,9 +70,12 @@ type stage struct {
 	logs   *logBuffer
 }
 
+// stages numbers the stages of this process.
+var stages atomic.Int64
+
 func newStage(t testing.TB, b *broker, input, output int32) *stage {
 	t.Helper()
-	s := &stage{t: t, b: b, name: fmt.Sprintf("t%d", time.Now().UnixNano()), logs: &logBuffer{}}
+	s := &stage{t: t, b: b, name: fmt.Sprintf("t%d-%d", time.Now().UnixNano(), stages.Add(1)), logs: &logBuffer{}}
 	s.client = s.newClient()
 	s.create(s.input(), input)
 	s.create(s.output(), output)

@@ -85,12 +85,3 @@ func New[T Lane](shape Shape) *Forest[T] { return &Forest[T]{shape: shape} }
 
 // Trees is the number of trees.
 func (f *Forest[T]) Trees() int { return len(f.trees) }
-
-// Stride is how many values a row takes in the x of the kernels: one per feature, two where missing values are
-// taken.
-func (f *Forest[T]) Stride() int {
-	if f.shape.Missing {
-		return max(1, 2*f.shape.Features)
-	}
-	return max(1, f.shape.Features)
-}

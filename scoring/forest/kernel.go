@@ -1,93 +1,76 @@
 package forest
 
-// Row adds what every tree gives for one row to sums, in the order of the trees. x holds Stride() values, as
-// Forest.Put writes them; sums has one place per output.
-//
-// The function is long because its four walks must stay in registers.
-func (f *Forest[T]) Row(x []T, sums []float64) {
-	nodes, trees := f.nodes, f.trees
-	for ; len(trees) >= 4; trees = trees[4:] {
-		t := trees[:4:4]
-		i0, i1, i2, i3 := t[0].root, t[1].root, t[2].root, t[3].root
-		for d := max(t[0].depth, t[1].depth, t[2].depth, t[3].depth); d > 0; d-- {
-			n0, n1, n2, n3 := &nodes[i0], &nodes[i1], &nodes[i2], &nodes[i3]
-			i0 = n0.left + above(x[n0.feature], n0.threshold)
-			i1 = n1.left + above(x[n1.feature], n1.threshold)
-			i2 = n2.left + above(x[n2.feature], n2.threshold)
-			i3 = n3.left + above(x[n3.feature], n3.threshold)
+// lanes is how many walks are under way at once.
+const lanes = 4
+
+// Rows adds what every tree gives for each of the rows to sums, tree after tree. x is laid out by Put; sums holds
+// one value per output of the first row, then those of the second, and so on.
+func (f *Forest[T]) Rows(x []T, rows int, sums []float64) {
+	stride, outputs := f.Stride(), f.shape.Outputs
+	whole := rows &^ (lanes - 1)
+	for k := range f.trees {
+		t := &f.trees[k]
+		for r := 0; r < whole; r += lanes {
+			i0, i1, i2, i3 := walkRows(f.nodes, x[r*stride:(r+lanes)*stride], t.root, int(t.depth))
+			to := sums[r*outputs : (r+lanes)*outputs]
+			f.add(to, t, i0)
+			f.add(to[outputs:], t, i1)
+			f.add(to[2*outputs:], t, i2)
+			f.add(to[3*outputs:], t, i3)
 		}
+	}
+	for r := whole; r < rows; r++ {
+		f.row(x[r*stride:(r+1)*stride], sums[r*outputs:(r+1)*outputs])
+	}
+}
+
+// row is Rows for a single row.
+func (f *Forest[T]) row(x []T, sums []float64) {
+	trees := f.trees
+	for ; len(trees) >= lanes; trees = trees[lanes:] {
+		t := (*[lanes]tree)(trees)
+		depth := max(t[0].depth, t[1].depth, t[2].depth, t[3].depth)
+		i0, i1, i2, i3 := walkTrees(f.nodes, x, t[0].root, t[1].root, t[2].root, t[3].root, int(depth))
 		f.add(sums, &t[0], i0)
 		f.add(sums, &t[1], i1)
 		f.add(sums, &t[2], i2)
 		f.add(sums, &t[3], i3)
 	}
-	for t := range trees {
-		f.add(sums, &trees[t], f.walk(x, &trees[t]))
+	for k := range trees {
+		t := &trees[k]
+		i, _, _, _ := walkTrees(f.nodes, x, t.root, t.root, t.root, t.root, int(t.depth))
+		f.add(sums, t, i)
 	}
 }
 
-// Rows does the same for several rows: x holds them one after the other, sums likewise.
-func (f *Forest[T]) Rows(x []T, rows int, sums []float64) {
-	stride, outputs := f.Stride(), f.shape.Outputs
-	if rows < 4 {
-		for r := range rows {
-			f.Row(x[r*stride:(r+1)*stride], sums[r*outputs:(r+1)*outputs])
-		}
-		return
+// walkTrees takes one row down four trees. It is a function of its own, not inlined, so that the four places stay
+// in registers.
+//
+//go:noinline
+func walkTrees[T Lane](nodes []node[T], x []T, i0, i1, i2, i3 uint32, depth int) (_, _, _, _ uint32) {
+	for ; depth > 0; depth-- {
+		n0, n1, n2, n3 := &nodes[i0], &nodes[i1], &nodes[i2], &nodes[i3]
+		i0 = n0.left + above(x[n0.feature], n0.threshold)
+		i1 = n1.left + above(x[n1.feature], n1.threshold)
+		i2 = n2.left + above(x[n2.feature], n2.threshold)
+		i3 = n3.left + above(x[n3.feature], n3.threshold)
 	}
-	nodes := f.nodes
-	for k := range f.trees {
-		t := &f.trees[k]
-		r := 0
-		for ; r+4 <= rows; r += 4 {
-			x0 := x[r*stride:][:stride:stride]
-			x1 := x[(r+1)*stride:][:stride:stride]
-			x2 := x[(r+2)*stride:][:stride:stride]
-			x3 := x[(r+3)*stride:][:stride:stride]
-			i0, i1, i2, i3 := t.root, t.root, t.root, t.root
-			for d := t.depth; d > 0; d-- {
-				n0, n1, n2, n3 := &nodes[i0], &nodes[i1], &nodes[i2], &nodes[i3]
-				i0 = n0.left + above(x0[n0.feature], n0.threshold)
-				i1 = n1.left + above(x1[n1.feature], n1.threshold)
-				i2 = n2.left + above(x2[n2.feature], n2.threshold)
-				i3 = n3.left + above(x3[n3.feature], n3.threshold)
-			}
-			f.add(sums[r*outputs:], t, i0)
-			f.add(sums[(r+1)*outputs:], t, i1)
-			f.add(sums[(r+2)*outputs:], t, i2)
-			f.add(sums[(r+3)*outputs:], t, i3)
-		}
-		for ; r < rows; r++ {
-			f.add(sums[r*outputs:], t, f.walk(x[r*stride:], t))
-		}
-	}
+	return i0, i1, i2, i3
 }
 
-// walk takes one row down one tree.
-func (f *Forest[T]) walk(x []T, t *tree) uint32 {
-	i := t.root
-	for d := t.depth; d > 0; d-- {
-		n := &f.nodes[i]
-		i = n.left + above(x[n.feature], n.threshold)
+// walkRows takes four rows, whose values alternate in x, down one tree.
+//
+//go:noinline
+func walkRows[T Lane](nodes []node[T], x []T, root uint32, depth int) (_, _, _, _ uint32) {
+	i0, i1, i2, i3 := root, root, root, root
+	for ; depth > 0; depth-- {
+		n0, n1, n2, n3 := &nodes[i0], &nodes[i1], &nodes[i2], &nodes[i3]
+		i0 = n0.left + above(x[lanes*n0.feature], n0.threshold)
+		i1 = n1.left + above(x[lanes*n1.feature+1], n1.threshold)
+		i2 = n2.left + above(x[lanes*n2.feature+2], n2.threshold)
+		i3 = n3.left + above(x[lanes*n3.feature+3], n3.threshold)
 	}
-	return i
-}
-
-// add adds the values of leaf i.
-func (f *Forest[T]) add(sums []float64, t *tree, i uint32) {
-	switch f.shape.Width {
-	case 1:
-		sums[t.output] += f.values[i]
-	case 2:
-		v := f.values[2*i:][:2]
-		sums[0] += v[0]
-		sums[1] += v[1]
-	default:
-		w := f.shape.Width
-		for k, v := range f.values[int(i)*w:][:w] {
-			sums[k] += v
-		}
-	}
+	return i0, i1, i2, i3
 }
 
 // above is 1 where x > threshold, without a branch.
@@ -99,36 +82,19 @@ func above[T Lane](x, threshold T) uint32 {
 	return right
 }
 
-// Put writes feature j of a row into x. NaN is for forests that take it; an infinite value becomes the largest
-// finite one, since the infinities stand for NaN.
-func (f *Forest[T]) Put(x []T, j int, v T) {
-	if v-v != 0 {
-		f.putOdd(x, j, v)
-		return
+// add adds the values of leaf i.
+func (f *Forest[T]) add(sums []float64, t *tree, i uint32) {
+	switch w := uint32(f.shape.Width); w {
+	case 1:
+		sums[t.output] += f.values[i]
+	case 2:
+		v := (*[2]float64)(f.values[2*i:])
+		to := (*[2]float64)(sums)
+		to[0] += v[0]
+		to[1] += v[1]
+	default:
+		for k, v := range f.values[i*w:][:w] {
+			sums[k] += v
+		}
 	}
-	x[j] = v
-	if f.shape.Missing {
-		x[j+f.shape.Features] = v
-	}
-}
-
-func (f *Forest[T]) putOdd(x []T, j int, v T) {
-	top := infinity[T]()
-	right, left := top, -top
-	switch {
-	case v == top:
-		right, left = before(top), before(top)
-	case v == -top:
-		right, left = -before(top), -before(top)
-	}
-	x[j] = right
-	if f.shape.Missing {
-		x[j+f.shape.Features] = left
-	}
-}
-
-// infinity is +Inf of the lane.
-func infinity[T Lane]() T {
-	var zero T
-	return 1 / zero
 }

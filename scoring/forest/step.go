@@ -50,7 +50,8 @@ func (s *Step) Run(f *program.Frame) {
 		x, sums := f.Lane32[:rows*stride], f.Lane64[:rows*outputs]
 		for r := range rows {
 			row := f.Registers(first + r)
-			s.cast(f, first+r, row, x[r*stride:(r+1)*stride])
+			slot, step := s.forest.Slot(r, rows)
+			s.cast(f, first+r, row, x[slot:], step)
 			copy(sums[r*outputs:(r+1)*outputs], s.start)
 			for k, reg := range s.from {
 				sums[r*outputs+k] = row[reg]
@@ -66,14 +67,14 @@ func (s *Step) Run(f *program.Frame) {
 	}
 }
 
-// cast writes row i as float32.
-func (s *Step) cast(f *program.Frame, i int, row []float64, x []float32) {
+// cast writes row i as float32 into its slot.
+func (s *Step) cast(f *program.Frame, i int, row []float64, x []float32, step int) {
 	for j, r := range s.in {
 		v := float32(row[r])
 		if v-v != 0 && (math.IsInf(float64(v), 0) || !s.forest.shape.Missing) {
 			f.Fail(i, program.Unscorable, s.columns[j])
 			v = 0
 		}
-		s.forest.Put(x, j, v)
+		s.forest.Put(x, step, j, v)
 	}
 }

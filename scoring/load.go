@@ -220,7 +220,13 @@ func (g *gate) compile(value pickle.Value) error {
 	if len(spec.NoneIsMissing) != len(names) {
 		spec.NoneIsMissing = nil
 	}
-	if g.program, err = sklearn.Compile(value, spec); err != nil {
+	g.program, err = sklearn.Compile(value, spec)
+	if err != nil && g.source.companion != nil && g.meta.Features != nil && Reason(err) == schemaMismatch {
+		g.warn("the features in %s are not those of the model, and are left alone", g.source.note)
+		g.meta.Features, spec.Features, spec.NoneIsMissing = nil, nil, nil
+		g.program, err = sklearn.Compile(value, spec)
+	}
+	if err != nil {
 		return err
 	}
 	if classes != nil && !slices.EqualFunc(classes, g.program.Classes, sameLabel) {

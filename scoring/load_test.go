@@ -263,6 +263,10 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		t.Run(filepath.Base(r.Path), func(t *testing.T) {
 			begin := time.Now()
 			s, err := Load(filepath.Join(path, r.Path), Options{})
+			if Reason(err) == schemaMismatch {
+				// Fitted on an array, or it does not say on what: the caller has to name the features.
+				s, err = Load(filepath.Join(path, r.Path), Options{Features: []string{"a", "b", "c", "d"}})
+			}
 			if took := time.Since(begin); took > 5*100*time.Millisecond {
 				t.Errorf("took %v", took)
 			}

@@ -146,64 +146,6 @@ func asFloat(v any) (float64, bool) {
 	}
 }
 
-// A dictionary gives the codes of a coded column, keyed by JSON type and text.
-type dictionary struct {
-	names   keyTable  // of texts; the index in codes
-	codes   []float64 // codes[0] is Unseen
-	values  []float64 // the numbers among the constants, ascending
-	numbers []float64 // their codes
-	bools   [2]float64
-	flags   types
-}
-
-func newDictionary(d *program.Domain) *dictionary {
-	dict := &dictionary{codes: []float64{program.Unseen}, bools: [2]float64{program.Unseen, program.Unseen}}
-	constants := slices.Clone(d.Constants())
-	slices.SortStableFunc(constants, func(a, b program.Constant) int {
-		switch {
-		case a.Num < b.Num:
-			return -1
-		case a.Num > b.Num:
-			return 1
-		}
-		return 0
-	})
-	for _, c := range constants {
-		code, _ := d.Value(c)
-		switch c.Type {
-		case program.String:
-			dict.names.insert(c.Text, int32(len(dict.codes)))
-			dict.codes = append(dict.codes, code)
-			dict.flags |= texts
-		case program.Number:
-			dict.values, dict.numbers = append(dict.values, c.Num), append(dict.numbers, code)
-			dict.flags |= numbers
-		case program.Bool:
-			dict.bools[int(c.Num)] = code
-			dict.flags |= booleans
-		}
-	}
-	return dict
-}
-
-func (d *dictionary) types() types { return d.flags }
-
-func (d *dictionary) text(s []byte) float64 { return d.codes[d.names.lookup(s, hashKey(s))] }
-
-func (d *dictionary) number(f float64) float64 {
-	if i, found := slices.BinarySearch(d.values, f); found {
-		return d.numbers[i]
-	}
-	return program.Unseen
-}
-
-func (d *dictionary) boolean(b bool) float64 {
-	if b {
-		return d.bools[1]
-	}
-	return d.bools[0]
-}
-
 // message says what the column needs instead.
 func (c *column) message(code Code, found kind) string {
 	switch {

@@ -87,7 +87,7 @@ func cardNames() []string {
 	return append(names, "Amount")
 }
 
-// cardEvents are events of about 750 bytes with 30 numbers, 28 of them in full precision.
+// cardEvents are events of about 750 bytes with 30 numbers, 28 of them with the 15 digits that the data set has.
 func cardEvents(n int) []Event {
 	random := rand.New(rand.NewPCG(3, 4))
 	events := make([]Event, n)
@@ -95,7 +95,7 @@ func cardEvents(n int) []Event {
 		v := fmt.Appendf(nil, `{"transaction_id":"t-%08d","card":"4000%012d","event_time":"2026-11-22T10:15:%02d.%03dZ","Time":%d`,
 			i, random.IntN(1e9), i%60, i%1000, 1000+i)
 		for k := range 28 {
-			v = fmt.Appendf(v, `,"V%d":%v`, k+1, random.NormFloat64()*2)
+			v = fmt.Appendf(v, `,"V%d":%.15g`, k+1, random.NormFloat64()*2)
 		}
 		v = fmt.Appendf(v, `,"Amount":%.2f}`, random.ExpFloat64()*80)
 		events[i] = Event{Value: v, Timestamp: 1_795_342_500_000 + int64(i), Origin: Origin{Topic: "transactions", Partition: 3, Offset: int64(i)}}

@@ -23,11 +23,28 @@ type feature struct {
 	column
 	slot           int32
 	reading        reading
+	plain          bool // a JSON number is what the pipeline holds
 	scale          int
 	words          keyTable // of bool_text: 1 is false, 2 true
 	absentRejected bool
 	hasDefault     bool
 	standIn        float64 // the default, as the pipeline holds it
+}
+
+// describe says what the field must hold.
+func (f *feature) describe() string {
+	switch f.reading {
+	case asDecimal:
+		return "the field must hold a decimal number as text"
+	case asIntegerText:
+		return "the field must hold decimal digits as text"
+	case asDebeziumDecimal:
+		return "the field must hold a two's complement number as base64 text"
+	case asBoolText:
+		return "the field must hold one of the texts of its map"
+	default:
+		return f.column.needs
+	}
 }
 
 // read returns what the pipeline is given for the token of the feature, and what is wrong with it. A field that

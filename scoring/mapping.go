@@ -96,6 +96,8 @@ func compileField(col column, field Field) (feature, error) {
 		}
 		f.hasDefault, f.standIn = true, value
 	}
+	f.plain = f.reading == asJSON && col.takes == numbers && col.dictionary == nil && !col.single
+	f.needs = f.describe()
 	return f, nil
 }
 

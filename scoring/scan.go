@@ -1,11 +1,6 @@
 package scoring
 
-import (
-	"bytes"
-	"encoding/binary"
-	"math/bits"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // The limits of an event's value.
 const (
@@ -131,54 +126,62 @@ func skipSpace(data []byte, p int) int {
 
 // value reads the value at p, which stands at node of the paths, and returns the offset after it, or -1.
 func (s *scanner) value(p int, node int32, depth int) int {
-	var t token
-	start := p
-	switch c := s.data[p]; c {
-	case '"':
-		if p, t.escaped = s.text(p); p < 0 {
-			return -1
-		}
-		t.kind = text
-	case '{':
-		if p = s.object(p, node, depth+1); p < 0 {
-			return -1
-		}
-		t.kind = object
-	case '[':
-		if p = s.array(p, node, depth+1); p < 0 {
-			return -1
-		}
-		t.kind = array
-	case 't':
-		p, t.kind = s.literal(p, "true"), truth
-	case 'f':
-		p, t.kind = s.literal(p, "false"), falsity
-	case 'n':
-		p, t.kind = s.literal(p, "null"), null
+	n := &s.paths.nodes[node]
+	start, found, escaped := p, number, false
+	switch s.data[p] {
 	default:
-		d, end, ok := readNumber(s.data, p)
-		if !ok {
-			return s.unexpected(end)
+		if p = s.number(p, n.slot); p < 0 {
+			return -1
 		}
-		p, t.kind = end, number
-		if s.paths.nodes[node].slot >= 0 {
-			t.number = parseFloat(d, s.data[start:end])
-		} else if s.infinite < 0 && isInfinite(d, s.data[start:end]) {
-			s.infinite = start
-		}
+	case '"':
+		found = text
+		p, escaped = s.text(p)
+	case '{':
+		found = object
+		p = s.object(p, node, depth+1)
+	case '[':
+		found = array
+		p = s.array(p, node, depth+1)
+	case 't':
+		found = truth
+		p = s.literal(p, "true")
+	case 'f':
+		found = falsity
+		p = s.literal(p, "false")
+	case 'n':
+		found = null
+		p = s.literal(p, "null")
 	}
 	if p < 0 {
 		return -1
 	}
-	n := &s.paths.nodes[node]
 	if n.slot >= 0 {
-		t.start, t.end = uint32(start), uint32(p)
-		s.tokens[n.slot] = t
+		// Field by field: a whole token would be put together on the stack and copied before it is there to be read.
+		t := &s.tokens[n.slot]
+		t.kind, t.escaped, t.start, t.end = found, escaped, uint32(start), uint32(p)
 	}
 	if n.inner {
-		s.block(n, t.kind)
+		s.block(n, found)
 	}
 	return p
+}
+
+// number reads the number at p. Where no path reads it, it need only be finite.
+func (s *scanner) number(p int, slot int32) int {
+	d, end, ok := readNumber(s.data, p)
+	switch {
+	case !ok:
+		return s.unexpected(end)
+	case slot >= 0:
+		f, sure := d.float()
+		if !sure {
+			f = parseFloat(d, s.data[p:end])
+		}
+		s.tokens[slot].number = f
+	case s.infinite < 0 && isInfinite(d, s.data[p:end]):
+		s.infinite = p
+	}
+	return end
 }
 
 // block marks the paths that lead through a value which cannot hold them.
@@ -309,125 +312,5 @@ func (s *scanner) breakShape(depth int) {
 		if int(k.depth) <= depth && s.open[k.depth] == k.object {
 			s.seen.add(s.shape.name(k), k.hash, k.object)
 		}
-	}
-}
-
-// text reads the string at p and returns the offset after its closing quote, or -1.
-func (s *scanner) text(p int) (end int, escaped bool) {
-	p++
-	for {
-		eight := binary.LittleEndian.Uint64(s.data[p:])
-		special := notPlain(eight)
-		if special == 0 {
-			p += 8
-			continue
-		}
-		p += bits.TrailingZeros64(special) >> 3
-		switch c := s.data[p]; {
-		case c == '"':
-			return p + 1, escaped
-		case c == '\\':
-			escaped = true
-			p = s.escape(p)
-		case c < ' ':
-			p = s.fail(BadJSON, p)
-		default:
-			r, n := utf8.DecodeRune(s.data[p:s.size])
-			if r == utf8.RuneError && n == 1 {
-				p = s.fail(BadUTF8, p)
-			} else {
-				p += n
-			}
-		}
-		if p < 0 {
-			return -1, false
-		}
-	}
-}
-
-// notPlain has the highest bit set of the first byte that is a quote, a backslash, a control character or no ASCII,
-// if there is one; of later bytes it says nothing.
-func notPlain(eight uint64) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	quote := eight ^ '"'*ones
-	slash := eight ^ '\\'*ones
-	return (eight | (eight - ' '*ones) | (quote - ones) | (slash - ones)) & highs
-}
-
-// escape checks the escape at p and returns the offset after it, or -1. Half of a surrogate pair stands for no
-// character, so no UTF-8 can hold it.
-func (s *scanner) escape(p int) int {
-	switch c := s.data[p+1]; c {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return p + 2
-	case 'u':
-		r, fault := hexRune(s.data, p)
-		if fault > 0 {
-			return s.unexpected(fault)
-		}
-		if r < 0xd800 || r > 0xdfff {
-			return p + 6
-		}
-		if r < 0xdc00 && s.data[p+6] == '\\' && s.data[p+7] == 'u' {
-			low, fault := hexRune(s.data, p+6)
-			if fault > 0 {
-				return s.unexpected(fault)
-			}
-			if low >= 0xdc00 && low <= 0xdfff {
-				return p + 12
-			}
-		}
-		return s.fail(BadUTF8, p)
-	default:
-		return s.unexpected(p + 1)
-	}
-}
-
-// hexRune reads the \uXXXX at p; fault is the offset of a byte that is no hexadecimal digit, or 0.
-func hexRune(data []byte, p int) (r rune, fault int) {
-	for i := p + 2; i < p+6; i++ {
-		digit := bytes.IndexByte([]byte("0123456789abcdef"), data[i]|0x20)
-		if digit < 0 || data[i] < '0' {
-			return 0, i
-		}
-		r = r<<4 | rune(digit)
-	}
-	return r, 0
-}
-
-// appendUnescaped appends the characters that body, the inside of a valid JSON string, stands for.
-func appendUnescaped(dst, body []byte) []byte {
-	for {
-		slash := bytes.IndexByte(body, '\\')
-		if slash < 0 {
-			return append(dst, body...)
-		}
-		dst = append(dst, body[:slash]...)
-		body = body[slash:]
-		n := 2
-		switch body[1] {
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u':
-			r, _ := hexRune(body, 0)
-			n = 6
-			if r >= 0xd800 && r <= 0xdfff {
-				low, _ := hexRune(body, 6)
-				r = (r-0xd800)<<10 + low - 0xdc00 + 0x10000
-				n = 12
-			}
-			dst = utf8.AppendRune(dst, r)
-		default:
-			dst = append(dst, body[1])
-		}
-		body = body[n:]
 	}
 }

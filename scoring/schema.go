@@ -137,6 +137,10 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 	for i := range s.features {
 		f := &s.features[i]
 		t := &sc.tokens[f.slot]
+		if f.plain && t.kind == number && !isInf(t.number) {
+			x[i] = t.number
+			continue
+		}
 		value, code := f.read(sc, t)
 		x[i] = value
 		if code != "" && r.Outcome != Refused {

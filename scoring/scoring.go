@@ -1,2 +1,53 @@
-// Package scoring holds the nouns and the arithmetic.
+// Package scoring turns transaction events into decisions: it holds the nouns of the service and its arithmetic.
+//
+// [Load] reads a model, with all that training said about it, into a [Scorer]. A loop that has events asks the
+// scorer for a [Batch], puts the events in and calls [Scorer.Score]; every [Result] is then a [Decision], an
+// [EventError] or a skipped event. Kafka, HTTP and files all come through here.
+//
+// # One event, start to end
+//
+//	1  the bytes of a fetched batch             consumer
+//	2  a record: key, value, headers as views   consumer/recordbatch
+//	3  x []float64, in training order           Schema.read, over one strict scan of the value
+//	4  a score                                  program.Program.Run, once for a batch
+//	5  a Decision                               Thresholds.Decide
+//	6  a look aside                             drift, once for a batch
+//	7  JSON in the outgoing batch               Decision.AppendJSON
+//	8  published, then the offset is committed  consumer
+//
+// This package is steps 3, 4, 5 and 7; [Scorer.Score] is the first three of them on one screen.
+//
+// # Grammar and meaning
+//
+// A scanner checks the whole value in one pass, mapped or not: RFC 8259 to the letter, no key twice in an object, no
+// text that is no Unicode, and the limits of size, depth and keys. It compiles the paths of the mapping to a tree, walks
+// the tree as it walks the value, and leaves a token (type, place, number) for each path. Only when the value is sound
+// does the [Schema] look at tokens: the filter, id and time, then the features in training order, so the error that is
+// reported does not depend on the order of the fields in the event.
+//
+// # Why there is no silent zero
+//
+// A field of another type than the pipeline was trained on, a string where the path expects an object, text that does
+// not convert: each refuses the event and names the feature. The rest of x is read all the same, NaN where missing and
+// +Inf where unreadable, because the monitor must see what callers began to send.
+//
+// # Why it does not allocate
+//
+// All scratch belongs to the [Batch] of one loop and all that is shared is immutable, so loops need no locks and the
+// garbage collector has nothing to do. Scratch grows to the largest value and batch met, and stays. A Result, and the
+// views that it holds of the event's bytes, is valid until the next call of Score.
+//
+// # Why keys are compared with those of the event before
+//
+// Events of one stream nearly always have the same keys in the same order. The scanner remembers the last sequence;
+// while a value follows it, each key is one comparison of eight bytes, its path is known, and no key can be there twice
+// because there was none twice before. The first key that differs ends that: the keys of the open objects go into a hash
+// table with a random seed, and the rest of the value is learnt as the new sequence.
+//
+// # Why numbers are parsed here
+//
+// A card payment of 30 numbers is mostly digits. They are read once, eight at a time, into an integer and a power of
+// ten, and converted exactly: by one float64 operation where both are exact (Clinger), else with 128 bits of the power
+// of five (Eisel and Lemire), and by strconv where even those do not decide. A scale moves the exponent before the
+// conversion, so "1999" with scale 2 is the float64 nearest to 19.99.
 package scoring

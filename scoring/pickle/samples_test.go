@@ -1,8 +1,10 @@
 package pickle
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -41,7 +43,7 @@ func TestSamples(t *testing.T) {
 func TestAgainstPython(t *testing.T) {
 	python, shared := os.Getenv("FRAUDSTREAM_PYTHON"), sharedFixtures(t)
 	if python == "" || shared == "" {
-		t.Skip("FRAUDSTREAM_PYTHON names no Python with numpy, joblib and lz4, or there are no shared fixtures: reading was not compared with Python")
+		t.Skip("FRAUDSTREAM_PYTHON names no Python (numpy, joblib from 1.6 on, lz4), or there are no shared fixtures: reading was not compared with Python")
 	}
 	var index struct {
 		Fixtures []struct{ Folder, File, Format string }
@@ -49,18 +51,29 @@ func TestAgainstPython(t *testing.T) {
 	if err := json.Unmarshal(readFile(t, shared, "index.json"), &index); err != nil {
 		t.Fatal(err)
 	}
+	arguments := []string{"-B", filepath.Join("testdata", "samples", "spell.py")}
+	var files []string
 	for _, f := range index.Fixtures {
-		if f.Format != "joblib" && f.Format != "pickle" {
-			continue
+		if f.Format == "joblib" || f.Format == "pickle" {
+			files = append(files, filepath.Join(shared, f.Folder, f.File))
 		}
-		t.Run(f.Folder, func(t *testing.T) {
-			path := filepath.Join(shared, f.Folder, f.File)
-			out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "samples", "spell.py"), path).Output()
-			if err != nil {
-				t.Fatalf("Python: %v", err)
-			}
+	}
+	out, err := exec.CommandContext(t.Context(), python, append(arguments, files...)...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, exit.Stderr)
+		}
+		t.Fatalf("Python: %v", err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	if len(lines) != len(files) || len(files) == 0 {
+		t.Fatalf("Python read %d of %d files", len(lines), len(files))
+	}
+	for i, path := range files {
+		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
 			var want any
-			if err := json.Unmarshal(out, &want); err != nil {
+			if err := json.Unmarshal(lines[i], &want); err != nil {
 				t.Fatal(err)
 			}
 			compare(t, "", spell(t, mustDecode(t, readFile(t, path))), want)

@@ -1,23 +1,32 @@
-"""Prints what Python reads from one model file, in the notation of expected.json.
+"""Prints what Python reads from model files, one line for each, in the notation of expected.json.
 
-    python spell.py model.joblib
+    python spell.py model.joblib …          # needs numpy, joblib from 1.6 on, and lz4
 
-Classes other than numpy's and Python's own are replaced by stand-ins that remember how they were made, so that no
-scikit-learn is needed and nothing of the file is run. Only for files that are known to be harmless.
+Classes other than numpy's arrays and Python's own containers are replaced by stand-ins that remember how they were
+made, so that no scikit-learn is needed and no code of the file is run. For files that are known to be harmless.
 """
 
-import codecs
-import collections
+import importlib
 import json
-import pickle
 import sys
 
+import joblib
 import joblib.numpy_pickle
+import lz4.frame  # noqa: F401, joblib asks for it only when it meets such a file
 import numpy as np
+from joblib.numpy_pickle_utils import _COMPRESSORS, _detect_compressor
 
 import make
 
-REAL = {"collections", "copyreg", "copy_reg", "_codecs"}
+REAL = {
+    "numpy": {"dtype", "ndarray", "_reconstruct", "scalar", "_frombuffer"},
+    "joblib": {"NumpyArrayWrapper"},
+    "builtins": {"bytearray", "bytes", "set", "frozenset", "object"},
+    "collections": {"OrderedDict", "defaultdict"},
+    "copyreg": {"_reconstructor"},
+    "_codecs": {"encode"},
+}
+RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class StandIn:
@@ -27,6 +36,9 @@ class StandIn:
         self = super().__new__(cls)
         self.args, self.state, self.items, self.pairs = args, None, [], {}
         return self
+
+    def __init__(self, *args):
+        pass
 
     def __setstate__(self, state):
         self.state = state
@@ -42,33 +54,17 @@ class StandIn:
 
 
 def find_class(module, name):
-    if module in REAL or module == "joblib.numpy_pickle" or (module.startswith("numpy") and not inert(module, name)):
-        if name == "_ufunc_reconstruct":
-            return lambda module, name: find_class(module, name)
-        return pickle._Unpickler.find_class(unpickler, module, name)
-    if module in ("builtins", "__builtin__") and name in ("bytearray", "bytes", "set", "frozenset"):
-        return pickle._Unpickler.find_class(unpickler, module, name)
-    module, name = {"__builtin__": "builtins"}.get(module, module), {"long": "int", "unicode": "str"}.get(name, name)
+    module = RENAMED.get(module, module)
+    if name == "_ufunc_reconstruct":
+        return find_class
+    if name in REAL.get(module.split(".")[0], ()):
+        return getattr(importlib.import_module(module), name)
+    name = {"long": "int", "unicode": "str"}.get(name, name)
     return type(name, (StandIn,), {"__module__": module, "__qualname__": name})
-
-
-def inert(module, name):
-    real = ("dtype", "_reconstruct", "scalar", "_frombuffer", "ndarray", "_ufunc_reconstruct")
-    return name not in real
 
 
 class Unpickler(joblib.numpy_pickle.NumpyUnpickler):
     find_class = staticmethod(find_class)
-
-
-class Inner(pickle._Unpickler):
-    find_class = staticmethod(find_class)
-
-
-class Pickle:
-    """Stands in for the module pickle where joblib reads the pickle of an object array."""
-
-    load = staticmethod(lambda f, **_: Inner(f).load())
 
 
 def spell(v):
@@ -87,18 +83,13 @@ def spell(v):
 
 plain, make.spell = make.spell, spell
 
-path = sys.argv[1]
-with open(path, "rb") as f:
-    reader = joblib.numpy_pickle._read_fileobject if hasattr(joblib.numpy_pickle, "_read_fileobject") else None
-    joblib.numpy_pickle.pickle = Pickle
-    joblib.numpy_pickle.Unpickler = Unpickler
-    from joblib.numpy_pickle_utils import _detect_compressor, _COMPRESSORS
+if tuple(map(int, joblib.__version__.split(".")[:2])) < (1, 6):
+    sys.exit("joblib %s reads object arrays past find_class: 1.6 or later is needed" % joblib.__version__)
 
-    compressor = _detect_compressor(f)
-    if compressor in _COMPRESSORS:
-        f = _COMPRESSORS[compressor].decompressor_file(f)
-    unpickler = Unpickler(path, f, ensure_native_byte_order=False) if "ensure_native_byte_order" in Unpickler.__init__.__code__.co_varnames else Unpickler(path, f)
-    value = unpickler.load()
-    if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        pass
-json.dump(spell(value), sys.stdout)
+for path in sys.argv[1:]:
+    with open(path, "rb") as f:
+        compressor = _COMPRESSORS.get(_detect_compressor(f))
+        if compressor:
+            f = compressor.decompressor_file(f)
+        value = Unpickler(path, f, ensure_native_byte_order=False).load()
+    print(json.dumps(spell(value)))

@@ -30,6 +30,7 @@ func parseCompanion(data []byte, file string) (*companion, error) {
 	c.scikitLearn = c.text("sklearn_version", "scikit_learn_version", "scikit-learn")
 	c.rows = c.count("rows", "training_rows", "n_samples")
 	c.readFeatures(c.first("features", "feature_names"))
+	c.dropTwins()
 	for i := range c.features {
 		f := &c.features[i]
 		if f.Baseline == nil {
@@ -67,7 +68,18 @@ func (c *companion) count(names ...string) *int64 {
 	return nil
 }
 
-// readFeatures takes a list of names, a list of objects with a name, or an object from names to statistics.
+// dropTwins leaves a list alone in which a name stands twice.
+func (c *companion) dropTwins() {
+	names := make(map[string]bool, len(c.features))
+	for _, f := range c.features {
+		names[f.Name] = true
+	}
+	if len(names) != len(c.features) {
+		c.features = nil
+	}
+}
+
+// readFeatures takes a list of names or a list of objects with a name.
 func (c *companion) readFeatures(raw jsontext.Value) {
 	var names []string
 	if json.Unmarshal(raw, &names) == nil {
@@ -93,22 +105,24 @@ func (c *companion) readFeatures(raw jsontext.Value) {
 // readFeature takes an entry as a bundle has it, or one whose statistics stand beside its name.
 func readFeature(entry jsontext.Value) (featureEntry, bool) {
 	var f featureEntry
-	if json.Unmarshal(entry, &f) != nil || f.Name == "" || f.check("") != nil {
-		f = featureEntry{}
-		var named struct {
-			Name string `json:"name"`
-		}
-		if json.Unmarshal(entry, &named) != nil || named.Name == "" {
-			return f, false
-		}
-		f.Name = named.Name
-		return f, true
+	var parts struct {
+		Name     jsontext.Value `json:"name"`
+		DType    jsontext.Value `json:"dtype"`
+		Baseline jsontext.Value `json:"baseline"`
 	}
-	if f.Baseline == nil {
-		var flat counts
-		if json.Unmarshal(entry, &flat) == nil && (flat.Mean != nil || flat.Min != nil || flat.Max != nil) {
-			f.Baseline = &flat
-		}
+	if json.Unmarshal(entry, &parts) != nil || json.Unmarshal(parts.Name, &f.Name) != nil || f.Name == "" {
+		return f, false
+	}
+	if json.Unmarshal(parts.DType, &f.DType) != nil {
+		f.DType = ""
+	}
+	statistics := entry
+	if parts.Baseline.Kind() == '{' {
+		statistics = parts.Baseline
+	}
+	var c counts
+	if json.Unmarshal(statistics, &c) == nil && (c.counted() || c.Mean != nil || c.Min != nil || c.Max != nil) {
+		f.Baseline = &c
 	}
 	return f, true
 }

@@ -65,7 +65,7 @@ func (s *source) close() { s.folder.Close() }
 func (s *source) inFolder() error {
 	data, err := s.read(metadataFile, maxMetadata)
 	switch {
-	case err == nil && isBundle(data):
+	case err == nil && (isBundle(data) || !jsontext.Value(data).IsValid()):
 		s.bundle = data
 		return nil
 	case err == nil:
@@ -126,16 +126,13 @@ func (s *source) besideFile() error {
 }
 
 // isBundle tells metadata.json of this format from a free-form companion: it names a schema, or says in the way of
-// a bundle which file the model is. What is no JSON at all is taken for a damaged bundle.
+// a bundle which file the model is.
 func isBundle(data []byte) bool {
 	var head struct {
 		Schema jsontext.Value `json:"schema"`
 		Model  jsontext.Value `json:"model"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return true
-	}
-	return head.Schema != nil || head.Model.Kind() == '{'
+	return json.Unmarshal(data, &head) == nil && (head.Schema != nil || head.Model.Kind() == '{')
 }
 
 // read returns a regular file of at most limit bytes.

@@ -262,9 +262,12 @@ func TestTicks(t *testing.T) {
 		t.Errorf("recent values %v, want %v", r.N, want)
 	}
 	d := math.Exp2(-1.0 / 64)
-	want := Compare(Histogram{Counts: []float64{10, 80, 9}}, Histogram{Counts: []float64{0, 200 * d, 400}}, true, math.NaN())
-	if math.Abs(float64(r.PSI-want.PSI)) > 1e-12 || math.Abs(float64(r.TV-want.TV)) > 1e-12 {
-		t.Errorf("recent psi %v, tv %v, want %v, %v", r.PSI, r.TV, want.PSI, want.TV)
+	want := Compare(Histogram{[]float64{10, 80, 9}, []float64{6.1, 240, 91.2}},
+		Histogram{[]float64{0, 200 * d, 400}, []float64{0, 600 * d, 4000}}, true, 2.6)
+	for i, w := range all(want) {
+		if got := all(r.Distances)[i]; math.Abs(got-w) > 1e-12 && !math.IsInf(w, 1) {
+			t.Errorf("recent distance %d is %v, want %v", i, got, w)
+		}
 	}
 }
 
@@ -284,14 +287,25 @@ func TestReportWhileCounting(t *testing.T) {
 			}
 		})
 	}
-	for done := false; !done; {
+	done := make(chan struct{})
+	go func() {
+		owners.Wait()
+		close(done)
+	}()
+	for counting := true; counting; {
+		select {
+		case <-done:
+			counting = false
+		default:
+		}
 		r := m.Report()
 		if a := r.Features[0]; a.N != r.Events || a.Cells[1] != r.Events || r.Events%50 != 0 {
 			t.Fatalf("%d events, of them %d in a report of %v", r.Events, a.N, a.Cells)
 		}
-		done = r.Events == 30_000
 	}
-	owners.Wait()
+	if n := m.Report().Events; n != 30_000 {
+		t.Errorf("%d events at the end", n)
+	}
 }
 
 func TestMoments(t *testing.T) {

@@ -129,30 +129,39 @@ func (b *Builder) Categorical(r Reg) {
 // Lookup returns a lookup of the constants in a register; they enter the domain of its column.
 func (b *Builder) Lookup(r Reg, constants []Constant) *Lookup {
 	l := new(Lookup)
-	b.lookups = append(b.lookups, binding{l, b.domain(r, constants), constants})
+	d, constants := b.domain(r, constants)
+	b.lookups = append(b.lookups, binding{l, d, constants})
 	return l
 }
 
 // Cell returns the value by which a register holds a constant, which enters the domain of its column.
 func (b *Builder) Cell(r Reg, c Constant) *Cell {
 	v := new(Cell)
-	b.cells = append(b.cells, cell{v, b.domain(r, []Constant{c}), c})
+	d, constants := b.domain(r, []Constant{c})
+	b.cells = append(b.cells, cell{v, d, constants[0]})
 	return v
 }
 
-// domain adds constants to the domain of a register. A computed register has a domain for this one use, in which
-// only numbers can be met.
-func (b *Builder) domain(r Reg, constants []Constant) *Domain {
+// domain adds constants to the domain of a register. A computed register has a domain for this one use: it only
+// holds numbers, with 1 for true, so texts and None stay out and no lookup finds them.
+func (b *Builder) domain(r Reg, constants []Constant) (*Domain, []Constant) {
 	d := b.domains[r]
 	if d == nil {
 		d = new(Domain)
-		constants = slices.DeleteFunc(slices.Clone(constants), func(c Constant) bool { return c.Type != Number && c.Type != NaN })
+		constants = slices.Clone(constants)
+		for i, c := range constants {
+			if c.Type == Bool {
+				constants[i] = Constant{Type: Number, Num: c.Num}
+			}
+		}
 	}
 	d.read = true
 	for _, c := range constants {
-		d.add(c)
+		if b.domains[r] != nil || c.Type == Number || c.Type == NaN {
+			d.add(c)
+		}
 	}
-	return d
+	return d, constants
 }
 
 // Add appends a step under a name that messages show.

@@ -1,6 +1,9 @@
 package program
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // UnsupportedError refuses a model that was read but whose meaning is unknown, or that contradicts itself.
 type UnsupportedError struct {
@@ -13,22 +16,12 @@ type UnsupportedError struct {
 
 // Error names the class, the attribute and its value, the reason, and what to do.
 func (e *UnsupportedError) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Class)
-	if e.Attribute != "" {
-		b.WriteString(": " + e.Attribute)
-		if e.Value != "" {
-			b.WriteString("=" + e.Value)
-		}
+	attribute := e.Attribute
+	if attribute != "" && e.Value != "" {
+		attribute += "="
 	}
-	if b.Len() > 0 {
-		b.WriteString(": ")
-	}
-	b.WriteString(e.Reason)
-	if e.Advice != "" {
-		b.WriteString(": " + e.Advice)
-	}
-	return b.String()
+	parts := []string{e.Class, attribute + e.Value, e.Reason, e.Advice}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }
 
 // FaultCode says why a row cannot be scored.

@@ -14,7 +14,7 @@ func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifie
 	if rows == 2 {
 		rows = 1
 	}
-	s := &affine{in: in, coef: a.matrix("coef_", rows, len(in)), intercept: a.vector("intercept_", rows)}
+	s := &affine{in: in, coef: a.matrix("coef_", rows, len(in)), intercept: a.intercept(rows)}
 	overRest := a.oneVersusRest(len(model.classes))
 	if a.err != nil {
 		return
@@ -43,6 +43,18 @@ func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifie
 	}
 	c.b.Add(name, &argmax{s.out, model.predicted})
 	return model
+}
+
+// intercept reads intercept_, which is a lone number where liblinear fitted none.
+func (a *attributes) intercept(rows int) []float64 {
+	if _, lone := float(a.optional("intercept_")); !lone {
+		return a.vector("intercept_", rows)
+	}
+	out := make([]float64, rows)
+	for i := range out {
+		out[i] = a.number("intercept_")
+	}
+	return out
 }
 
 // oneVersusRest tells which of the two probability models a LogisticRegression is. multi_class went away in 1.8;

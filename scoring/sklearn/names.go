@@ -6,6 +6,12 @@ import (
 	"fraudstream/scoring/pickle"
 )
 
+// errNoColumns refuses a model whose number of columns nobody tells.
+var errNoColumns error = &UnsupportedError{
+	Reason: "schema-mismatch", Attribute: "n_features_in_",
+	Advice: "the model does not say which columns it reads; name the features",
+}
+
 // columnNames returns one name per column of the model: the caller's, which must be those that the model was
 // fitted on; else the model's own; else empty ones.
 func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, error) {
@@ -15,7 +21,7 @@ func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, er
 	}
 	switch {
 	case n < 0 && wanted == nil:
-		return nil, &UnsupportedError{Reason: "schema-mismatch", Attribute: "n_features_in_", Advice: "the model does not say which columns it reads; name the features"}
+		return nil, errNoColumns
 	case wanted == nil && own != nil:
 		return own, nil
 	case wanted == nil:

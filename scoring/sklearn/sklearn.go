@@ -25,6 +25,7 @@
 package sklearn
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -65,7 +66,7 @@ func Compile(v pickle.Value, spec program.Spec) (*program.Program, error) {
 	c := new(compiler)
 	names, err := c.columnNames(root, spec.Features)
 	if err != nil {
-		return nil, err
+		return nil, c.deeper(root, err)
 	}
 	if c.b, err = program.NewBuilder(names, spec.NoneIsMissing); err != nil {
 		return nil, err
@@ -75,6 +76,24 @@ func Compile(v pickle.Value, spec program.Spec) (*program.Program, error) {
 		return nil, err
 	}
 	return c.finish(root, model, spec)
+}
+
+// deeper looks for a better reason than that the columns are unknown: a model of a class that is not understood, or
+// that was never fitted, does not name them either.
+func (c *compiler) deeper(root pickle.Value, err error) error {
+	if !errors.Is(err, errNoColumns) {
+		return err
+	}
+	b, _ := program.NewBuilder(nil, nil)
+	_, inner := (&compiler{b: b}).classify(root, nil)
+	var u *UnsupportedError
+	if errors.As(inner, &u) {
+		switch u.Reason {
+		case "unsupported-estimator", "unfitted", "not-a-classifier", "custom-code":
+			return inner
+		}
+	}
+	return err
 }
 
 // transform compiles a transformer that reads in; its result is the transformed matrix.

@@ -1,0 +1,96 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"fraudstream/scoring/program"
+)
+
+// differentialCase is what testdata/differential.py writes for one pipeline.
+type differentialCase struct {
+	Attempt int
+	Columns []struct {
+		Name, Dtype string
+		MissingAs   string `json:"missing_as"`
+	}
+	Rows    [][]any
+	Outputs map[string][]any
+}
+
+// TestDifferential draws random pipelines with the scikit-learn that FRAUDSTREAM_PYTHON has and compares every row,
+// those included for which scikit-learn raises an error.
+func TestDifferential(t *testing.T) {
+	python := os.Getenv("FRAUDSTREAM_PYTHON")
+	if python == "" {
+		t.Skip("skipped the comparison with a real scikit-learn: FRAUDSTREAM_PYTHON names no python")
+	}
+	count, seed := "60", "1"
+	if v := os.Getenv("FRAUDSTREAM_DIFFERENTIAL"); v != "" {
+		if _, err := fmt.Sscan(v, &count, &seed); err != nil {
+			t.Fatalf("FRAUDSTREAM_DIFFERENTIAL is COUNT SEED: %v", err)
+		}
+	}
+	folder := t.TempDir()
+	out, err := exec.Command(python, "testdata/differential.py", folder, count, seed).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	files, err := filepath.Glob(filepath.Join(folder, "*.joblib"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no pipelines: %v", err)
+	}
+	for _, file := range files {
+		var c differentialCase
+		readJSON(t, file[:len(file)-len("joblib")]+"json", &c)
+		for output, want := range c.Outputs {
+			t.Run(fmt.Sprintf("%d/%s", c.Attempt, output), func(t *testing.T) { c.compare(t, file, output, want) })
+		}
+	}
+}
+
+func (c *differentialCase) compare(t *testing.T, file, output string, want []any) {
+	spec := program.Spec{Output: output}
+	if output == "predict" {
+		spec.Output = ""
+	}
+	for _, column := range c.Columns {
+		spec.Features = append(spec.Features, column.Name)
+		spec.NoneIsMissing = append(spec.NoneIsMissing, column.MissingAs == "none")
+	}
+	p, err := compileFile(t, file, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.NewFrame(len(c.Rows))
+	f.Rows = len(c.Rows)
+	for i, row := range c.Rows {
+		for j, v := range row {
+			f.Row(i)[j] = value(p.Columns[j], v, spec.NoneIsMissing[j])
+		}
+	}
+	p.Run(f)
+	for i, w := range want {
+		switch fault := f.Fault(i); {
+		case w == nil && fault.Code == 0:
+			t.Errorf("row %d %v: scikit-learn raises, got %v", i, c.Rows[i], f.Score(i))
+		case w == nil:
+		case fault.Code != 0:
+			t.Errorf("row %d %v: fault %d of %s in column %d, scikit-learn gives %v", i, c.Rows[i], fault.Code, p.StepNames[fault.Step], fault.Column, w)
+		case output == "predict":
+			if got := p.Classes[f.Predicted(i)]; got != jsonConstant(w) {
+				t.Errorf("row %d: predicted %v, scikit-learn %v", i, got, w)
+			}
+		default:
+			score := w.(float64)
+			if d := math.Abs(f.Score(i) - score); !(d <= 1e-12*math.Max(1, math.Abs(score))) {
+				t.Errorf("row %d %v: %v, scikit-learn %v", i, c.Rows[i], f.Score(i), score)
+			}
+		}
+	}
+}

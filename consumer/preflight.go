@@ -42,6 +42,7 @@ func (c *Consumer) Check(ctx context.Context) error {
 // reach waits until a broker answers.
 func (c *Consumer) reach(ctx context.Context) error {
 	tries := c.retrying("connect", "", nil)
+	tries.silent = true
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		_, err := c.client.Metadata(attempt, &kafka.MetadataRequest{Topics: []string{c.o.Input}})

@@ -23,6 +23,7 @@ type retry struct {
 	state     *state // of the partition that stands still; nil outside a pipeline
 	backoff   *backoff.ExponentialBackOff
 	attempts  int
+	silent    bool // the caller logs
 }
 
 func (c *Consumer) retrying(operation, resource string, s *state) *retry {
@@ -49,7 +50,7 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	if r.state != nil && r.attempts >= pausedAfter {
 		r.state.pause(pauseReason(r.operation, err))
 	}
-	if r.attempts >= pausedAfter {
+	if r.attempts >= pausedAfter && !r.silent {
 		r.c.quiet.warn(r.operation+label, r.operation+" fails, retrying", slog.String("resource", r.resource),
 			slog.Int("attempts", r.attempts), slog.Any("error", err))
 	}

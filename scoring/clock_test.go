@@ -23,6 +23,9 @@ func TestRFC3339EqualsTime(t *testing.T) {
 		// One byte changed: both refuse, or both read the same.
 		i := rapid.IntRange(0, len(text)-1).Draw(t, "i")
 		bad := text[:i] + string(rapid.RuneFrom([]rune("0123456789-+:.TZ x")).Draw(t, "c")) + text[i+1:]
+		if strings.HasSuffix(bad, ":60") || strings.Contains(bad, "+24:") || strings.Contains(bad, "-24:") {
+			return // offsets that time lets through, and RFC 3339 does not
+		}
 		want, err := time.Parse(time.RFC3339, bad)
 		got, ok := parseRFC3339([]byte(bad))
 		if far := want.Year() < 1678 || want.Year() > 2261; !far && ok != (err == nil) || ok && got != want.UnixNano() {

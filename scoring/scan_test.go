@@ -233,6 +233,36 @@ func TestShapeChangesNothing(t *testing.T) {
 	})
 }
 
+// Pairs in which the second value looks like the first up to the point where taking its shape for granted would go wrong.
+func TestShapeEndsWhereItMust(t *testing.T) {
+	paths := []string{"a", "c[1].a", "abcdefghijk", "abcdefghijl"}
+	for _, c := range []struct{ before, value string }{
+		{`{"x":{"y":{"p":1},"p":2}}`, `{"x":{"y":{"p":1,"p":2}}}`}, // the same key, in another object
+		{`{"x":[{"p":1},{"p":2}]}`, `{"x":[{"p":1,"p":2}]}`},       // likewise, in an array
+		{`{"c":[1,{"a":5}]}`, `{"c":[{"a":5}]}`},                   // an object at another place of its array
+		{`{"abcdefghijk":1}`, `{"abcdefghijl":1}`},                 // keys that differ after eight bytes
+		{`{"abcdefghijk":1}`, `{"abcdefghij":1}`},                  //
+		{`{"abcdefgh":1}`, `{"abcdefgh\u0000":1}`},                 //
+		{`{"p":1,"q":2}`, `{"p":1,"r":3,"p":2}`},                   // a key twice, once before and once after the break
+		{`{"p":1,"q":2}`, `{"p":1,"q":2,"p":3}`},                   // a key twice, beyond the end of the shape
+		{`{"x":{"p":1},"q":2}`, `{"x":{"p":1,"q":2},"q":3,"x":4}`}, // likewise, across a closed object
+		{`{"p":1,"\u0071":2,"r":3}`, `{"p":1,"\u0071":2,"q":3}`},   // an escaped key ends the shape
+		{`{"a":1,"a":2}`, `{"a":1,"a":2}`},                         // a refused value teaches nothing
+		{`{"p":1,"a":2,"a":3}`, `{"p":1,"a":2,"b":3}`},             //
+	} {
+		used, _ := testScanner(t, paths...)
+		fresh, _ := testScanner(t, paths...)
+		used.scan([]byte(c.before))
+		a, b := used.scan([]byte(c.value)), fresh.scan([]byte(c.value))
+		if a != b || used.code != fresh.code || used.at != fresh.at || !slices.Equal(used.tokens, fresh.tokens) {
+			t.Errorf("%s after %s: %v %q at %d, alone %v %q at %d", c.value, c.before, a, used.code, used.at, b, fresh.code, fresh.at)
+		}
+		if b != jsontext.Value(c.value).IsValid() {
+			t.Errorf("%s: accepted %v", c.value, b)
+		}
+	}
+}
+
 // nopTB lets helpers run inside of rapid.
 type nopTB struct{ testing.TB }
 

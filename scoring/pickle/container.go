@@ -156,8 +156,8 @@ func (c *container) explain(err error, offset int) error {
 	switch {
 	case errors.As(err, &syntax):
 		return syntax
-	case errors.Is(err, lz4.ErrInvalidFrame), strings.Contains(err.Error(), "unexpected data after stream"),
-		strings.Contains(err.Error(), "continuation file"): // the first stream was sound: its magic has been seen
+	case strings.Contains(err.Error(), "unexpected data after stream"), // xz
+		strings.Contains(err.Error(), "continuation file"): // bzip2
 		return refuse(ReasonTrailingData, offset, "something else follows the %s stream", c.name)
 	case errors.Is(err, errDictionary):
 		return refuse(ReasonInflateBomb, offset, "the %s header %v", c.name, errDictionary)

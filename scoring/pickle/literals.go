@@ -183,7 +183,10 @@ func (m *machine) decimal(long bool) error {
 	if err != nil {
 		return err
 	}
-	text := strings.TrimSpace(string(line[:min(len(line), 3*maxIntBytes)]))
+	if len(line) > 2*maxIntBytes {
+		return m.refuse(ReasonCorrupt, "an integer of %d digits", len(line))
+	}
+	text := strings.TrimSpace(string(line))
 	if !long && (text == "00" || text == "01") {
 		m.push(text == "01")
 		return nil
@@ -192,8 +195,8 @@ func (m *machine) decimal(long bool) error {
 		text = strings.TrimSuffix(text, "L")
 	}
 	n, ok := new(big.Int).SetString(text, 10)
-	if !ok || len(line) > 2*maxIntBytes {
-		return m.refuse(ReasonCorrupt, "no integer, or too long a one")
+	if !ok {
+		return m.refuse(ReasonCorrupt, "no integer")
 	}
 	m.pushInteger(n)
 	return nil

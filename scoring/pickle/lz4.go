@@ -27,7 +27,7 @@ func checkLz4(data []byte, limit int64) error {
 		header := binary.LittleEndian.Uint32(data[pos:])
 		pos += 4
 		if header == 0 { // the mark of the end
-			return nil
+			return lz4End(data, pos, flags)
 		}
 		size := int(header &^ (1 << 31))
 		if size > len(data)-pos-checksum {
@@ -43,6 +43,20 @@ func checkLz4(data []byte, limit int64) error {
 		}
 		pos += size + checksum
 	}
+}
+
+// lz4End checks that the file ends with the frame, or with the checksum of its content.
+func lz4End(data []byte, pos int, flags byte) error {
+	if flags&0x04 != 0 {
+		pos += 4
+	}
+	switch {
+	case pos > len(data):
+		return refuse(ReasonTruncated, len(data), lz4TruncatedMsg)
+	case pos < len(data):
+		return refuse(ReasonTrailingData, pos, "%d bytes follow the lz4 stream", len(data)-pos)
+	}
+	return nil
 }
 
 // lz4BlockSize adds up literals and matches of a block. What is malformed adds nothing: the decompressor refuses it.

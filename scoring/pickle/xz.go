@@ -3,34 +3,38 @@ package pickle
 import "encoding/binary"
 
 const (
-	xzHeaderLen    = 12   // of the stream: magic, flags, checksum
-	xzLZMA2        = 0x21 // the one filter that joblib writes
-	xzMaxDictByte  = 28   // states a window of 64 MiB, as maxDictionary does
-	xzTruncatedMsg = "the xz stream ends too early"
+	xzHeaderLen   = 12   // of the stream: magic, flags, checksum
+	xzLZMA2       = 0x21 // the one filter that joblib writes
+	xzMaxDictByte = 28   // states a window of 64 MiB, as maxDictionary does
 )
 
 // checkXz walks the headers of an xz stream without decompressing it. Every LZMA2 chunk states how long it is and
-// will be, so windows and inflated length are known to be within bounds before the library makes room for them.
+// will be, so window and inflated length are known to be within bounds before the library makes room for them. There
+// may be one block, as Python writes it: each further one would ask for a window of its own.
 func checkXz(data []byte, limit int64) error {
-	w := xzWalk{data: data, pos: xzHeaderLen}
-	if len(data) < xzHeaderLen {
-		return refuse(ReasonTruncated, len(data), xzTruncatedMsg)
+	w := xzWalk{data: data}
+	header, err := w.take(xzHeaderLen)
+	if err != nil {
+		return err
 	}
-	checkLen := map[byte]int{0: 0, 1: 4, 4: 8, 10: 32}[data[7]&15]
-	for {
-		start := w.pos
-		size, err := w.blockHeader()
-		if err != nil || size == 0 { // a size of 0 marks the index: no more blocks
-			return err
-		}
-		if err := w.chunks(); err != nil {
-			return err
-		}
-		if w.inflated > limit {
-			return refuse(ReasonInflateBomb, w.pos, "inflates to more than %d bytes from %d", limit, len(data))
-		}
-		w.pos += (4-(w.pos-start)%4)%4 + checkLen
+	if none, err := w.blockHeader(); none || err != nil {
+		return err
 	}
+	if err := w.chunks(); err != nil {
+		return err
+	}
+	if w.inflated > limit {
+		return refuse(ReasonInflateBomb, w.pos, "inflates to more than %d bytes from %d", limit, len(data))
+	}
+	checksum := map[byte]int{0: 0, 1: 4, 4: 8, 10: 32}[header[7]&15]
+	if _, err := w.take((4-w.pos%4)%4 + checksum); err != nil { // all parts begin at multiples of four
+		return err
+	}
+	index, err := w.take(1)
+	if err == nil && index[0] != 0 {
+		err = refuse(ReasonUnsupportedFormat, w.pos, "an xz stream of several blocks; Python writes one")
+	}
+	return err
 }
 
 type xzWalk struct {
@@ -41,23 +45,22 @@ type xzWalk struct {
 
 func (w *xzWalk) take(n int) ([]byte, error) {
 	if n > len(w.data)-w.pos {
-		return nil, refuse(ReasonTruncated, len(w.data), xzTruncatedMsg)
+		return nil, refuse(ReasonTruncated, len(w.data), "the xz stream ends too early")
 	}
 	w.pos += n
 	return w.data[w.pos-n : w.pos], nil
 }
 
-// blockHeader reads size, flags, optional sizes and the one filter; 0 means that the index begins here.
-func (w *xzWalk) blockHeader() (size int, err error) {
+// blockHeader reads size, flags, optional sizes and the one filter; none says that there is no block.
+func (w *xzWalk) blockHeader() (none bool, err error) {
 	start := w.pos
-	head, err := w.take(1)
-	if err != nil || head[0] == 0 {
-		return 0, err
+	size, err := w.take(1)
+	if err != nil || size[0] == 0 {
+		return err == nil, err
 	}
-	size = 4 * (int(head[0]) + 1)
-	body, err := w.take(size - 1)
+	body, err := w.take(4*int(size[0]) + 3)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	flags, at := body[0], 1
 	for _, optional := range []byte{0x40, 0x80} {
@@ -67,12 +70,12 @@ func (w *xzWalk) blockHeader() (size int, err error) {
 		}
 	}
 	if flags&0x3f != 0 || at+3 > len(body) || body[at] != xzLZMA2 || body[at+1] != 1 {
-		return 0, refuse(ReasonUnsupportedFormat, start, "an xz block with another filter than LZMA2")
+		return false, refuse(ReasonUnsupportedFormat, start, "an xz block with another filter than LZMA2")
 	}
 	if body[at+2] > xzMaxDictByte {
-		return 0, refuse(ReasonInflateBomb, start, "the xz header %v", errDictionary)
+		return false, refuse(ReasonInflateBomb, start, "the xz header %v", errDictionary)
 	}
-	return size, nil
+	return false, nil
 }
 
 // chunks walks over the LZMA2 chunks of a block, to the end marker.

@@ -96,6 +96,7 @@ var grammarFaults = []struct {
 	{`{"a":"\udc00"}`, BadUTF8, 6},
 	{`{"a":"\ud800A"}`, BadUTF8, 6},
 	{`{"a":"\ud800\ud800"}`, BadUTF8, 6},
+	{`{"a":"\udc00\udc00"}`, BadUTF8, 6},
 	{`{"a":1,"a":2}`, DuplicateKey, 7},
 	{`{"a":1,"\u0061":2}`, DuplicateKey, 7},
 	{`{"\u0061":1,"a":2}`, DuplicateKey, 12},

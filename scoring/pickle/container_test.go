@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,8 +21,7 @@ func compressed(t *testing.T) []string {
 }
 
 func reasonOf(err error) string {
-	var syntax *SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
 		return syntax.Reason
 	}
 	return ""
@@ -61,7 +61,7 @@ func TestContainerGoesOn(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			data := readFile(t, path)
 			for _, tail := range []string{"x", "\x00\x00\x00\x00", string(data)} {
-				_, err := Decode(append(data[:len(data):len(data)], tail...), Limits{})
+				_, err := Decode(append(slices.Clip(data), tail...), Limits{})
 				if strings.Contains(path, "bz2") && len(tail) < 4 && reasonOf(err) == ReasonTruncated {
 					continue // too short to tell from the beginning of another stream, which bzip2 allows
 				}

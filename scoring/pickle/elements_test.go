@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -137,8 +138,8 @@ func TestPermute(t *testing.T) {
 				index[axis], rest = rest%shape[axis], rest/shape[axis]
 			}
 			want := 0
-			for axis := len(shape) - 1; axis >= 0; axis-- {
-				want = want*shape[axis] + index[axis]
+			for axis, dim := range slices.Backward(shape) {
+				want = want*dim + index[axis]
 			}
 			if from != want {
 				t.Fatalf("shape %v, index %v: from %d, want %d", shape, index, from, want)

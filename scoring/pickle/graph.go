@@ -1,5 +1,7 @@
 package pickle
 
+import "slices"
+
 // A graphWalk looks once at every container that can be reached from the root. Memoised values are shared, so the
 // values form a graph, not a tree; what walks it as a tree later meets each value once per path.
 type graphWalk struct {
@@ -104,8 +106,8 @@ func (w *graphWalk) tooDeep() error {
 
 // offset returns where the innermost object or array on the path began, or -1.
 func (w *graphWalk) offset() int {
-	for i := len(w.path) - 1; i >= 0; i-- {
-		switch v := w.path[i].value.(type) {
+	for _, s := range slices.Backward(w.path) {
+		switch v := s.value.(type) {
 		case *Object:
 			return int(v.Offset)
 		case *Array:

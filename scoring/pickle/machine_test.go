@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"reflect"
@@ -102,7 +103,7 @@ func TestOffset(t *testing.T) {
 		"N..":                  2,
 	} {
 		_, err := Decode([]byte(stream), Limits{})
-		if syntax, ok := err.(*SyntaxError); !ok || syntax.Offset != want {
+		if syntax, ok := errors.AsType[*SyntaxError](err); !ok || syntax.Offset != want {
 			t.Errorf("%q: %v, want offset %d", stream, err, want)
 		}
 	}

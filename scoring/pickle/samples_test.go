@@ -60,8 +60,7 @@ func TestAgainstPython(t *testing.T) {
 	}
 	out, err := exec.CommandContext(t.Context(), python, append(arguments, files...)...).Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
 		t.Fatalf("Python: %v", err)

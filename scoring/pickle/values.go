@@ -19,11 +19,14 @@ type Global struct {
 // String returns the dotted name.
 func (g Global) String() string { return g.Module + "." + g.Name }
 
-// List, Tuple and Set are the Python containers; they are pointers because memoised values are shared.
+// The containers are pointers, because memoised values are shared.
 type (
-	List  struct{ Items []Value }
+	// List is a Python list.
+	List struct{ Items []Value }
+	// Tuple is a Python tuple.
 	Tuple struct{ Items []Value }
-	Set   struct{ Items []Value }
+	// Set is a Python set or frozenset, in the order of the file.
+	Set struct{ Items []Value }
 )
 
 // Dict keeps insertion order. Keys are unique, in Python's sense of equality for numbers, strings and bytes.

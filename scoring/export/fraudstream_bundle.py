@@ -24,6 +24,7 @@ The same input gives the same bytes: nothing here reads the clock or draws unsee
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import json
 import math
@@ -64,7 +65,7 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
     for column in columns:
         column.missing_allowed = _missing_allowed(model, columns, column, X_holdout)
     scores = model.score(X_holdout)
-    _check_thresholds(thresholds, model.fraud_is)
+    _check_thresholds(thresholds, model)
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -173,6 +174,8 @@ class _Column:
 
     def series(self, values):
         """The column of the frame that these JSON values stand for."""
+        if isinstance(self.dtype, pd.api.extensions.ExtensionDtype):
+            return pd.Series(values, dtype=self.dtype)
         if self.numeric_dtype:
             if any(v is None for v in values):
                 wide = self.dtype if self.dtype in (np.float32, np.float16) else np.float64
@@ -181,7 +184,7 @@ class _Column:
         if self.dtype == object:
             marker = None if self.missing_as == "none" else np.nan
             return pd.Series([marker if v is None else v for v in values], dtype=object)
-        return pd.Series(values, dtype=self.dtype)
+        raise TypeError(f"column {self.name!r} is of dtype {self.dtype}; turn it into numbers or texts before fit()")
 
     def unseen(self):
         """A category that training never had; None where the column cannot hold one."""
@@ -249,20 +252,20 @@ def _encoded_by_steps(pipeline, names):
 
 
 def _encoded_by_columns(transformer, names):
-    parts = []
-    for _, step, selected in transformer.transformers_:
-        if isinstance(step, str):
-            continue
-        if isinstance(selected, slice):
-            chosen = names[selected] if not isinstance(selected.start or selected.stop, str) else None
-            chosen = list(pd.Index(names)[pd.Index(names).slice_indexer(selected.start, selected.stop)]) \
-                if chosen is None else chosen
-        else:
-            marks = np.atleast_1d(np.asarray(selected))
-            chosen = [n for n, m in zip(names, marks) if m] if marks.dtype == bool else \
-                [names[s] if isinstance(s, (int, np.integer)) else s for s in marks.tolist()]
-        parts.append(_encoded(step, chosen))
-    return _merged(parts)
+    return _merged(_encoded(step, _chosen(names, selected)) for _, step, selected in transformer.transformers_
+                   if not isinstance(step, str))
+
+
+def _chosen(names, selected):
+    """The names behind a column selection: a name, names, numbers, a mask, or a slice of either."""
+    if isinstance(selected, slice):
+        if isinstance(selected.start, str) or isinstance(selected.stop, str):
+            selected = pd.Index(names).slice_indexer(selected.start, selected.stop, selected.step)
+        return names[selected]
+    marks = np.atleast_1d(np.asarray(selected))
+    if marks.dtype == bool:
+        return [n for n, chosen in zip(names, marks) if chosen]
+    return [m if isinstance(m, str) else names[m] for m in marks.tolist()]
 
 
 def _keeps_places(step, width):
@@ -345,15 +348,20 @@ def _edges(finite):
 
 def categorical_baseline(series, trained=()):
     """Counts of the most frequent categories as text, and the names of all others that were trained."""
-    texts = [_text(v) for v in series if not _is_missing(v)]
-    counts = pd.Series(texts, dtype=object).value_counts(sort=False)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    counts = collections.Counter()
+    if series.dtype == object:  # True and 1 may stand in one column, and are two categories
+        counts.update(_text(v) for v in series if not _is_missing(v))
+    else:
+        for value, n in series.value_counts(sort=False).items():
+            counts[_text(value)] += int(n)
+    present = sum(counts.values())
+    ranked = sorted(((t, n) for t, n in counts.items() if n), key=lambda item: (-item[1], item[0]))
     listed, rest = ranked[:LISTED], ranked[LISTED:]
     known = {t for t, _ in rest} | {_text(v) for v in trained if not _is_missing(v)}
     known -= {t for t, _ in listed}
-    baseline = {"values": [t for t, _ in listed], "counts": [int(n) for _, n in listed],
-                "other": int(sum(n for _, n in rest)), "known": sorted(known),
-                "missing": int(len(series) - len(texts))}
+    baseline = {"values": [t for t, _ in listed], "counts": [n for _, n in listed],
+                "other": sum(n for _, n in rest), "known": sorted(known),
+                "missing": len(series) - present}
     if len(known) > KNOWN_LIMIT:
         del baseline["known"]
     return baseline
@@ -372,19 +380,7 @@ def _golden(model, columns, X, y, scores, thresholds, wanted):
     if not rows:
         raise ValueError("X_holdout has no row without infinite values to make golden rows of")
 
-    changes = _changes(columns)
-    start = max(0, len(rows) - max(len(rows) // 3, len(changes)))
-    turn = 0
-    for k in range(start, len(rows)):
-        if not changes:
-            break
-        i, value = changes[turn % len(changes)]
-        turn += 1
-        changed = list(rows[k])
-        changed[i] = value
-        if model.scores_or_none(_frame(columns, [rows[0], changed])) is not None:
-            rows[k] = changed
-
+    _change(model, columns, rows)
     rows = json.loads(json.dumps(rows, allow_nan=False))
     frame = _frame(columns, rows)
     golden = {"columns": [c.name for c in columns], "rows": rows,
@@ -408,6 +404,18 @@ def _picks(order, scores, y, thresholds, model, wanted):
     picks += order[:wanted].tolist()
     # Each row once, natural rows last: those are the ones that get a value changed.
     return list(dict.fromkeys(picks))[:wanted]
+
+
+def _change(model, columns, rows):
+    """Give rows at the end one missing value or one unseen category each, in turn, where a score comes of it."""
+    changes = _changes(columns)
+    start = max(0, len(rows) - max(len(rows) // 3, len(changes)))
+    for turn, k in enumerate(range(start, len(rows)) if changes else ()):
+        i, value = changes[turn % len(changes)]
+        changed = list(rows[k])
+        changed[i] = value
+        if model.scores_or_none(_frame(columns, [rows[0], changed])) is not None:
+            rows[k] = changed
 
 
 def _changes(columns):
@@ -481,16 +489,18 @@ def _check_frames(pipeline, X_train, X_holdout):
         raise ValueError(f"the pipeline was fitted on {list(fitted)}, X_train has {list(X_train.columns)}")
 
 
-def _check_thresholds(thresholds, fraud_is):
+def _check_thresholds(thresholds, model):
     if not thresholds:
         return
+    if model.output == "predict_proba" and not all(0 <= t <= 1 for t in thresholds.values()):
+        raise ValueError(f"thresholds {thresholds} are no probabilities")
     unknown = set(thresholds) - {"review", "block"}
     if unknown:
         raise ValueError(f"thresholds know review and block, not {sorted(unknown)}")
     if len(thresholds) == 2:
         review, block = thresholds["review"], thresholds["block"]
-        if (review > block) if fraud_is == "high" else (review < block):
-            raise ValueError(f"thresholds crossed: review {review}, block {block}, fraud is {fraud_is}")
+        if (review > block) if model.fraud_is == "high" else (review < block):
+            raise ValueError(f"thresholds crossed: review {review}, block {block}, fraud is {model.fraud_is}")
 
 
 def _sha256(path):

@@ -1,0 +1,81 @@
+package scoring
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"fraudstream/scoring/program"
+)
+
+// What save_bundle of export/fraudstream_bundle.py wrote loads, says what it was told, and has no surprises.
+func TestSavedBundles(t *testing.T) { checkSaved(t, "testdata/saved") }
+
+// The same, written now: twice, for equal input must give equal bytes.
+func TestSaveBundle(t *testing.T) {
+	python := os.Getenv("FRAUDSTREAM_PYTHON")
+	if python == "" {
+		t.Skip("skipped: FRAUDSTREAM_PYTHON names no Python with scikit-learn; bundles saved before are tested")
+	}
+	folders := [2]string{t.TempDir(), t.TempDir()}
+	for _, folder := range folders {
+		if out, err := exec.Command(python, "export/testdata/pipelines.py", folder).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	checkSaved(t, folders[0])
+	files, err := filepath.Glob(filepath.Join(folders[0], "*", "*"))
+	if err != nil || len(files) != 9 {
+		t.Fatalf("%d files (%v)", len(files), err)
+	}
+	for _, file := range files {
+		name, _ := filepath.Rel(folders[0], file)
+		first, err1 := os.ReadFile(file)
+		second, err2 := os.ReadFile(filepath.Join(folders[1], name))
+		if err1 != nil || err2 != nil || !bytes.Equal(first, second) {
+			t.Errorf("%s differs between two runs (%v, %v)", name, err1, err2)
+		}
+	}
+}
+
+func checkSaved(t *testing.T, folder string) {
+	for name, warnings := range map[string]int{"logreg": 0, "forest": 0, "boosting": 1} {
+		s, err := Load(filepath.Join(folder, name), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		b := s.Bundle
+		if b.Name != name || b.Rows != 2000 || b.GoldenRows != 60 || b.GoldenBitEqual == 0 || len(b.Warnings) != warnings {
+			t.Errorf("%s: %d rows, %d golden, %d bit-equal, warnings %q", b.Name, b.Rows, b.GoldenRows, b.GoldenBitEqual, b.Warnings)
+		}
+		if b.Score == nil || b.Score.Rows != 1000 || b.Resampled != (name == "boosting") {
+			t.Errorf("%s: score baseline %+v", name, b.Score)
+		}
+		checkSavedFeatures(t, s)
+	}
+}
+
+func checkSavedFeatures(t *testing.T, s *Scorer) {
+	for i, f := range s.Bundle.Features {
+		b := f.Baseline
+		total := b.Missing + b.Infinite + b.Other
+		for _, n := range b.Counts {
+			total += n
+		}
+		if total != 2000 {
+			t.Errorf("%s %s: %d rows in all cells", s.Bundle.Name, f.Name, total)
+		}
+		if want := f.Name == "country" || f.Name == "merchant" || f.Name == "mcc" && s.Bundle.Name != "forest"; f.Categorical != want {
+			t.Errorf("%s %s: categorical %v", s.Bundle.Name, f.Name, f.Categorical)
+		}
+		if f.DriftDisabled != (f.Name == "hour") {
+			t.Errorf("%s %s: drift disabled %v", s.Bundle.Name, f.Name, f.DriftDisabled)
+		}
+		if f.Name == "merchant" && (len(b.Values) != 40 || len(b.Known) < 20 || s.Program.Columns[i].Domain.Type() != program.String) {
+			t.Errorf("%s %s: %d values, %d known", s.Bundle.Name, f.Name, len(b.Values), len(b.Known))
+		}
+	}
+}

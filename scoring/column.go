@@ -37,7 +37,7 @@ type column struct {
 	zeroOne         bool // numeric bool: of the numbers only 0 and 1
 	single          bool // rounded to float32
 	dictionary      *dictionary
-	missing         float64
+	noneIsMissing   bool // a missing value is None to the pipeline, in a column that tells it from NaN
 	missingRejected bool
 	needs           string // for messages
 }
@@ -46,15 +46,13 @@ type column struct {
 func newColumn(c *program.Column, f featureSpec) column {
 	col := column{
 		name: f.Name, takes: numbers, single: f.DType == "float32",
-		missing: program.Missing, missingRejected: f.MissingRejected,
+		missingRejected: f.MissingRejected,
 	}
 	switch domain := c.Domain.Type(); {
 	case domain == program.String:
 		col.dictionary = newDictionary(c.Domain)
 		col.takes = col.dictionary.types()
-		if f.NoneIsMissing {
-			col.missing = program.None
-		}
+		col.noneIsMissing = f.NoneIsMissing
 	case f.Categorical && domain == program.Bool:
 		col.takes = booleans
 	case f.DType == "bool" || f.DType == "boolean" || domain == program.Bool:
@@ -109,9 +107,9 @@ func (c *column) constant(v any) (float64, Code) {
 	switch v := v.(type) {
 	case nil:
 		if c.missingRejected {
-			return c.missing, MissingField
+			return program.Missing, MissingField
 		}
-		return c.missing, ""
+		return program.Missing, ""
 	case bool:
 		return c.boolean(v)
 	case string:

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
+
+	"fraudstream/scoring/program"
 )
 
 // reading is how the value at a path is understood.
@@ -54,13 +56,13 @@ func (f *feature) read(s *scanner, t *token) (float64, Code) {
 	case absent, null:
 		switch {
 		case t.kind == absent && f.absentRejected:
-			return f.column.missing, MissingField
+			return program.Missing, MissingField
 		case f.hasDefault:
 			return f.standIn, ""
 		case f.missingRejected:
-			return f.column.missing, MissingField
+			return program.Missing, MissingField
 		}
-		return f.column.missing, ""
+		return program.Missing, ""
 	case number:
 		if math.IsInf(t.number, 0) {
 			return math.Inf(1), NonFinite

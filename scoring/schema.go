@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"fraudstream/scoring/program"
@@ -26,6 +27,7 @@ type Schema struct {
 	idPath   string
 	time     clock
 	where    *filter // nil: every event is scored
+	nones    []int   // features whose missing value is None to the pipeline
 }
 
 // newSchema compiles a mapping. The domains of the program's columns are complete by then. Its errors name the key of
@@ -49,6 +51,9 @@ func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, 
 			}
 		}
 		s.features = append(s.features, f)
+		if f.noneIsMissing {
+			s.nones = append(s.nones, i)
+		}
 		list = append(list, steps)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
@@ -112,6 +117,7 @@ func (s *Schema) compileEnvelope(list [][]step, m Mapping) ([][]step, error) {
 // reports whether the pipeline can be asked.
 func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 	*r = Result{Feature: -1, Time: e.Timestamp * 1_000_000}
+	r.Decision.Score = math.NaN() // until there is one: 0 would mean "no fraud"
 	r.Decision.Origin = e.Origin
 	r.Decision.EventTime, r.Decision.HasTime = r.Time, e.Timestamp != 0
 	if !sc.scan(e.Value) {
@@ -149,6 +155,16 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 		}
 	}
 	return r.Outcome != Refused
+}
+
+// fill copies x to a row of a frame. What is missing is NaN to the monitor and may be None to the pipeline.
+func (s *Schema) fill(row, x []float64) {
+	copy(row, x)
+	for _, i := range s.nones {
+		if math.IsNaN(x[i]) {
+			row[i] = program.None
+		}
+	}
 }
 
 // refuse keeps the first error.

@@ -159,7 +159,7 @@ func TestTypesOfValues(t *testing.T) {
 		{"mixed", "false", program.Unseen, ""},
 		{"mixed", "2", program.Unseen, ""},
 		{"needed", "null", missing, MissingField},
-		{"none", "null", program.None, ""},
+		{"none", "null", missing, ""},
 		{"none", `"x"`, 0, ""},
 	} {
 		r := scoreOne(s, with(`"`+c.feature+`":`+c.value))
@@ -184,7 +184,7 @@ func TestRefusedEventsAreReadToTheEnd(t *testing.T) {
 	s := newProbeScorer(t, Mapping{})
 	r := scoreOne(s, `{"amount":7,"single":"x","flag":true,"country":"GB","mcc":1e999,"chip":true,"mixed":[]}`)
 	inf := math.Inf(1)
-	want := []float64{7, inf, 1, 0, inf, 1, inf, program.Missing, program.None}
+	want := []float64{7, inf, 1, 0, inf, 1, inf, program.Missing, program.Missing}
 	if !slices.EqualFunc(r.X, want, same) {
 		t.Errorf("x is %v, want %v", r.X, want)
 	}
@@ -298,7 +298,7 @@ func TestMappedFields(t *testing.T) {
 	})
 	r := scoreOne(s, `{"head":{"id":12345678901234567890,"at":1700000000123.5},"DE.4":"000000001999","pos":{"pin":"Y"},`+
 		`"card":{"countries":["FR","GB"]},"mcc":null,"chip":true,"cents":"B88="}`)
-	want := []float64{19.99, 1999, 1, 0, 5411, 1, program.Missing, 19.99, program.None}
+	want := []float64{19.99, 1999, 1, 0, 5411, 1, program.Missing, 19.99, program.Missing}
 	if r.Outcome != Decided || !slices.EqualFunc(r.X, want, same) {
 		t.Errorf("%+v: x is %v, want %v", r.Err, r.X, want)
 	}
@@ -306,7 +306,7 @@ func TestMappedFields(t *testing.T) {
 		t.Errorf("id %s, time %d", id, r.Time)
 	}
 	r = scoreOne(s, `{"pos":{"pin":"y"},"chip":null}`)
-	want = []float64{program.Missing, program.Missing, math.Inf(1), 1, 5411, program.Missing, program.Missing, 3.5, program.None}
+	want = []float64{program.Missing, program.Missing, math.Inf(1), 1, 5411, program.Missing, program.Missing, 3.5, program.Missing}
 	if r.Err.Code != WrongType || r.Err.Field != "flag" || !slices.EqualFunc(r.X, want, same) {
 		t.Errorf("%+v: x is %v, want %v", r.Err, r.X, want)
 	}
@@ -324,6 +324,47 @@ func TestMappedFields(t *testing.T) {
 	dotted := newTestScorer(t, p, numericSpecs([]string{"de.4"}), Mapping{})
 	if r = scoreOne(dotted, `{"de.4":1,"de":{"4":2}}`); r.Outcome != Decided || r.X[0] != 1 {
 		t.Errorf("%+v: x is %v", r.Err, r.X)
+	}
+}
+
+// A missing category is NaN to the monitor, and to the pipeline what it was in training.
+func TestNoneReachesThePipeline(t *testing.T) {
+	specs := []featureSpec{{Name: "none", Categorical: true, NoneIsMissing: true}, {Name: "nan", Categorical: true}}
+	for i, want := range []float64{program.None, program.Missing} {
+		b, err := program.NewBuilder([]string{"none", "nan"}, []bool{true, false})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for column := range 2 {
+			b.Categorical(program.Reg(column))
+			b.Lookup(program.Reg(column), []program.Constant{text1("x")})
+		}
+		seen := &recorder{column: i}
+		b.Add("recorder", seen)
+		p, err := b.Finish(program.Outputs{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newTestScorer(t, p, specs, Mapping{})
+		if r := scoreOne(s, "{}"); !math.IsNaN(r.X[i]) || !same(seen.value, want) {
+			t.Errorf("%s: the monitor sees %v, the pipeline %v, want %v", specs[i].Name, r.X[i], seen.value, want)
+		}
+		seen.value = 7
+		if s.scoreRow([]any{nil, nil}); !same(seen.value, want) {
+			t.Errorf("%s: a golden row gives %v, want %v", specs[i].Name, seen.value, want)
+		}
+	}
+}
+
+// recorder is a step that keeps what it meets in a column.
+type recorder struct {
+	column int
+	value  float64
+}
+
+func (r *recorder) Run(f *program.Frame) {
+	if f.Rows > 0 {
+		r.value = f.Row(0)[r.column]
 	}
 }
 

@@ -65,6 +65,7 @@ func (s *Scorer) scoreRow(values []any) (score float64, class int, err *EventErr
 		}
 		x[i] = value
 	}
+	s.schema.fill(x, x)
 	s.Program.Run(frame)
 	s.decide(&r, frame, 0)
 	if r.Outcome == Refused {
@@ -130,7 +131,7 @@ func (s *Scorer) scoreChunk(b *Batch, first, end int) {
 	for i := first; i < end; i++ {
 		x := b.x[i*columns : (i+1)*columns : (i+1)*columns]
 		if s.schema.read(b.scanner, &b.Events[i], x, &b.Results[i]) {
-			copy(b.frame.Row(n), x)
+			s.schema.fill(b.frame.Row(n), x)
 			b.rows[n] = int32(i)
 			n++
 		}

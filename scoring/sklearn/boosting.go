@@ -106,7 +106,10 @@ func (c *compiler) initial(a *attributes, in matrix, outputs int, exponential bo
 	if v == "zero" || a.err != nil {
 		return nil, nil
 	}
-	s := &logOdds{outputs: outputs, half: exponential, centred: a.version() >= parseVersion("1.4")}
+	s := &logOdds{outputs: outputs, half: exponential, centred: a.version() >= parseVersion("1.4"), epsilon: 1.0 / (1 << 23)}
+	if a.version() >= parseVersion("1.8") {
+		s.epsilon = 1.0 / (1 << 52)
+	}
 	o, ok := v.(*pickle.Object)
 	if ok && o.Class.Name == "DummyClassifier" {
 		inner := attributesOf(o)
@@ -152,8 +155,9 @@ func isTreeFamily(o *pickle.Object) bool {
 type logOdds struct {
 	in, out matrix
 	outputs int
-	half    bool // exponential loss: half the log odds
-	centred bool // several classes: logarithms of 1.4 and later are relative to their mean
+	half    bool    // exponential loss: half the log odds
+	centred bool    // several classes: logarithms of 1.4 and later are relative to their mean
+	epsilon float64 // how far from 0 and 1 probabilities are kept: that of float32, since 1.8 of float64
 }
 
 func (s *logOdds) Run(f *program.Frame) {
@@ -170,12 +174,10 @@ func (s *logOdds) Run(f *program.Frame) {
 	}
 }
 
-// link computes log(p/(1-p)) for two classes and log p for more, with p kept away from 0 and 1 by the epsilon of
-// float32.
+// link computes log(p/(1-p)) for two classes and log p for more.
 func (s *logOdds) link(p, raw []float64) {
-	const epsilon = 1.0 / (1 << 23)
 	if s.outputs == 1 {
-		q := clip(p[1], epsilon, 1-epsilon)
+		q := clip(p[1], s.epsilon, 1-s.epsilon)
 		raw[0] = math.Log(q / (1 - q))
 		if s.half {
 			raw[0] *= 0.5
@@ -184,7 +186,7 @@ func (s *logOdds) link(p, raw []float64) {
 	}
 	mean := 0.0
 	for k := range raw {
-		raw[k] = math.Log(clip(p[k], epsilon, 1-epsilon))
+		raw[k] = math.Log(clip(p[k], s.epsilon, 1-s.epsilon))
 		mean += raw[k]
 	}
 	if !s.centred {

@@ -74,16 +74,21 @@ func (a *attributes) groupings(categories [][]program.Constant) []grouping {
 			return nil
 		}
 		if rare[i] != nil || mappings[i] != nil {
-			out[i] = a.grouped(mappings[i], rare[i], len(categories[i]))
+			n := len(categories[i])
+			missingLast := n > 0 && categories[i][n-1].Type == program.NaN
+			out[i] = a.grouped(mappings[i], rare[i], n, missingLast)
 		}
 	}
 	return out
 }
 
 // grouped reads the grouping of one column with n categories.
-func (a *attributes) grouped(mapping, rare pickle.Value, n int) grouping {
+func (a *attributes) grouped(mapping, rare pickle.Value, n int, missingLast bool) grouping {
 	g := grouping{place: integers(mapping)}
 	members := integers(rare)
+	if missingLast && len(g.place) == n-1 {
+		g.place = append(g.place, n-1) // an ordinal encoder does not group the missing value, which is the last
+	}
 	if len(g.place) != n || len(members) == 0 {
 		a.mismatch("_default_to_infrequent_mappings", show(mapping), fmt.Sprintf("%d places are expected", n))
 		return g
@@ -139,13 +144,15 @@ func (c *compiler) oneHotEncoder(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
+	// "warn" promises the same as infrequent_if_exist, but gave all zeros until 1.8.
+	toGroup := handle == "infrequent_if_exist" || handle == "warn" && a.version() >= parseVersion("1.8")
 	s := &oneHot{in: in, columns: c.b.Origins(in)}
 	for i, g := range groups {
 		unknown := zeros
 		switch {
 		case handle == "error":
 			unknown = refuse
-		case handle != "ignore" && g.infrequent >= 0:
+		case toGroup && g.infrequent >= 0:
 			unknown = g.infrequent
 		}
 		places := append(slices.Clone(g.place), unknown)

@@ -21,7 +21,7 @@ func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	}
 	absent := a.missingValues()
 	indicated := a.indicator(len(in), absent)
-	keepEmpty := a.flag("keep_empty_features", false) || a.text("strategy", "mean") == "constant" && a.version() < parseVersion("1.9")
+	keepEmpty := a.flag("keep_empty_features", false) || a.text("strategy", "mean") == "constant" && a.version() < parseVersion("1.8")
 	if a.err != nil {
 		return nil
 	}

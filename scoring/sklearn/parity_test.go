@@ -100,7 +100,7 @@ func compileFile(t testing.TB, path string, spec program.Spec) (*program.Program
 // value is what a row holds for a JSON value: the rule of package scoring.
 func value(c program.Column, v any, noneIsMissing bool) float64 {
 	if v == nil {
-		if c.Domain.Type() == program.String && (noneIsMissing || knowsNoneOnly(c.Domain)) {
+		if c.Domain.Type() == program.String && noneIsMissing {
 			return program.None
 		}
 		return program.Missing
@@ -184,7 +184,8 @@ func checkGolden(t *testing.T, p *program.Program, b *bundle) (worst float64) {
 	f.Rows, single.Rows = len(rows), 1
 	for i, row := range rows {
 		for j, v := range row {
-			x := value(p.Columns[j], v, b.Features[j].MissingAs == "none")
+			as := b.Features[j].MissingAs
+			x := value(p.Columns[j], v, as == "none" || as == "" && knowsNoneOnly(p.Columns[j].Domain))
 			if b.Features[j].Dtype == "bool" && v != nil && x != 0 {
 				x = 1 // the dtype is applied: whatever is not zero is true
 			}

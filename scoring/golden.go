@@ -48,12 +48,28 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	if err := check.run(); err != nil {
 		return err
 	}
+	g.tryMissing(s, check.first)
 	if n := len(file.Score); n < fewGolden {
 		g.warn("%d golden rows show little; save_bundle writes 200", n)
 	}
 	g.bundle.GoldenRows = len(file.Score)
 	g.bundle.GoldenMaxDiff, g.bundle.GoldenBitEqual = check.maxDiff, check.bitEqual
 	return nil
+}
+
+// tryMissing warns of features that may be missing by the metadata and that the pipeline cannot do without: a golden
+// row is scored with that value alone missing.
+func (g *gate) tryMissing(s *Scorer, row []any) {
+	for i, f := range g.meta.Features {
+		if f.Missing != "allowed" || row == nil {
+			continue
+		}
+		without := slices.Clone(row)
+		without[i] = nil
+		if _, _, refused := s.scoreRow(without); refused != nil {
+			g.warn("%q may be missing by the metadata, but the pipeline has no score then: such events are %s", f.Name, refused.Code)
+		}
+	}
 }
 
 // checkShape compares the columns with the features and the number of predictions with that of scores.
@@ -72,6 +88,7 @@ type goldenCheck struct {
 	scorer    *Scorer
 	file      *goldenFile
 	tolerance float64
+	first     []any // the first row
 	maxDiff   float64
 	bitEqual  int
 }
@@ -96,6 +113,9 @@ func (c *goldenCheck) run() error {
 		}
 		if err := c.compare(n, row); err != nil {
 			return err
+		}
+		if n == 0 {
+			c.first = row
 		}
 		if len(c.file.Events) > 0 {
 			if err := c.event(n, events(), row); err != nil {

@@ -12,9 +12,20 @@ import (
 // edited copies the control bundle and replaces one text in its metadata, which must be there.
 func edited(t *testing.T, old, new string) string {
 	t.Helper()
+	return editedCopy(t, "testdata/refuse/bundle-control", old, new)
+}
+
+// editedCopy does so with any bundle.
+func editedCopy(t *testing.T, bundle, old, new string) string {
+	t.Helper()
 	folder := t.TempDir()
-	for _, name := range []string{"model.joblib", "golden.json", "metadata.json"} {
-		data, err := os.ReadFile(filepath.Join("testdata/refuse/bundle-control", name))
+	files, err := os.ReadDir(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := file.Name()
+		data, err := os.ReadFile(filepath.Join(bundle, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,6 +157,17 @@ func TestWarnings(t *testing.T) {
 		if w := s.Bundle.Warnings; len(w) != 1 || !strings.Contains(w[0], want) {
 			t.Errorf("%s: warnings %q", want, w)
 		}
+	}
+}
+
+func TestMissingThatThePipelineCannotTake(t *testing.T) {
+	const amount = `"name": "amount", "kind": "numeric", "dtype": "float64", "missing": `
+	s, err := Load(editedCopy(t, "testdata/fixtures/gb-sk1.9.1", amount+`"rejected"`, amount+`"allowed"`), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := s.Bundle.Warnings; len(w) != 1 || !strings.Contains(w[0], `"amount" may be missing`) {
+		t.Errorf("warnings %q", w)
 	}
 }
 

@@ -38,7 +38,7 @@ func resolve(module, name string, offset int) (Global, error) {
 	if !isForeign(module) {
 		return g, refuse(ReasonForbiddenGlobal, offset, "%s is not among the names that a fitted model is made of", clip(g.String()))
 	}
-	return g, refuse(ReasonCustomCode, offset, "%s is code of the author's own, which is not in the file and would not be run: "+
+	return g, refuse(ReasonCustomCode, offset, "%s is code from outside scikit-learn, which is not in the file and would not be run: "+
 		"build the pipeline of scikit-learn's own classes, or export it to ONNX and load that", clip(g.String()))
 }
 
@@ -72,6 +72,10 @@ func roleOf(module, name string) role {
 	switch pkg {
 	case "sklearn", "imblearn", "xgboost", "lightgbm", "catboost", "_loss":
 		return modelRole(name)
+	case "pandas":
+		if isClassName(name) || strings.HasPrefix(name, "_unpickle_") {
+			return roleData // tables and types that an artefact carries along; only labels are ever read
+		}
 	case "numpy":
 		return numpyRole(module, name)
 	case "scipy":

@@ -4,8 +4,8 @@ package pickle
 type Limits struct {
 	File     int64 // bytes of the file as it is stored; default 1 GiB
 	Inflated int64 // bytes after decompression; default 2 GiB, and never more than 200 times the file
-	Objects  int   // opcodes carried out, each of which makes at most one value; default 8 Mi
-	Memo     int   // memo entries; default 4 Mi
+	Objects  int   // opcodes carried out, each of which makes at most one value; default 4 Mi
+	Memo     int   // memo entries; default 2 Mi
 	Depth    int   // containers nested one in another; default 256
 	Expanded int   // values met when shared references are walked as if each were a copy; default 16 Mi
 }
@@ -29,8 +29,8 @@ const (
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.File, 1<<30)
 	setDefault(&l.Inflated, 2<<30)
-	setDefault(&l.Objects, 8<<20)
-	setDefault(&l.Memo, 4<<20)
+	setDefault(&l.Objects, 4<<20)
+	setDefault(&l.Memo, 2<<20)
 	setDefault(&l.Depth, 256)
 	setDefault(&l.Expanded, 16<<20)
 	return l

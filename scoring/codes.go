@@ -8,7 +8,7 @@ type Code string
 // The codes. Empty and BadJSON to TooLarge are about the value as a whole; see [EventError] for the order in which
 // they are found.
 const (
-	Empty           Code = "empty"            // no bytes, or a tombstone
+	Empty           Code = "empty"            // no bytes at all: a tombstone (white space alone is bad_json)
 	BadJSON         Code = "bad_json"         // no JSON, text after it, or a byte order mark before it
 	BadUTF8         Code = "bad_utf8"         // also an escaped half of a surrogate pair
 	DuplicateKey    Code = "duplicate_key"    // compared after unescaping

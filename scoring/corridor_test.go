@@ -130,15 +130,26 @@ func BenchmarkCorridor(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/event")
 }
 
+// BenchmarkScan reads values of one shape, and values whose first key is never that of the value before.
 func BenchmarkScan(b *testing.B) {
 	names := cardNames()
 	s := newTestScorer(b, newLogistic(b, names), numericSpecs(names), Mapping{})
-	events := cardEvents(512)
-	sc := newScanner(s.schema.paths)
-	for i := 0; b.Loop(); i++ {
-		if !sc.scan(events[i%len(events)].Value) {
-			b.Fatal(sc.code)
+	same := cardEvents(512)
+	other := cardEvents(512)
+	for i := range other {
+		if i%2 == 1 {
+			other[i].Value = append([]byte(`{"channel":0,`), other[i].Value[1:]...)
 		}
+	}
+	for name, events := range map[string][]Event{"same": same, "other": other} {
+		b.Run(name, func(b *testing.B) {
+			sc := newScanner(s.schema.paths)
+			for i := 0; b.Loop(); i++ {
+				if !sc.scan(events[i%len(events)].Value) {
+					b.Fatal(sc.code)
+				}
+			}
+		})
 	}
 }
 

@@ -111,6 +111,9 @@ func TestScaleOfTies(t *testing.T) {
 	if got, _ := readAs(s, `"900719925474099300000.00000000000000000000000000000000001"`); got != 9007199254740994 {
 		t.Errorf("just above a tie is %v", got)
 	}
+	if got, _ := readAs(s, `"900719925474099300.00000000000000000000000000000000000001e3"`); got != 9007199254740994 {
+		t.Errorf("just above a tie, with an exponent, is %v", got)
+	}
 	if got, _ := readAs(s, `"900719925474099300000.00000000000000000000000000000000000e0"`); got != 9007199254740992 {
 		t.Errorf("a tie is %v", got)
 	}

@@ -302,6 +302,7 @@ func FuzzScan(f *testing.F) {
 			f.Add([]byte(`{"a":1,"b":[{"a":"é"}]}`), []byte(c.value))
 		}
 	}
+	f.Add([]byte(nil), []byte(`{"a":"\b\f\n\r\t\/\"\\\u00e9\uD83D\uDE00","\u0062":[{"a":"\u0000"},-12.50e-3]}`))
 	f.Fuzz(func(t *testing.T, before, value []byte) {
 		s, _ := testScanner(t, "a", "b[0].a", "b[1]")
 		s.scan(before)

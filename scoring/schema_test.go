@@ -194,7 +194,7 @@ func TestRefusedEventsAreReadToTheEnd(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	s := newProbeScorer(t, Mapping{Where: &Where{Path: "mti", In: []any{"0100", 7, true}}})
+	s := newProbeScorer(t, Mapping{Where: &Where{Path: "mti", In: []any{"0100", 7, true, int64(-1), uint64(9), float32(2.5)}}})
 	for _, c := range []struct {
 		value string
 		code  Code
@@ -207,6 +207,8 @@ func TestPrecedence(t *testing.T) {
 		{`{"amount":1}`, "skipped", ""},
 		{`{"mti":null}`, "skipped", ""},
 		{`{"mti":8}`, "skipped", ""},
+		{`{"mti":false}`, "skipped", ""},
+		{`{"mti":{"mti":7}}`, "skipped", ""},
 		{`[{"mti":"0100"}]`, WrongType, ""},
 		{`null`, WrongType, ""},
 		{`{"mti":"0100","z":1e999,"transaction_id":[],"event_time":1,"amount":"x"}`, NonFinite, ""},
@@ -228,6 +230,9 @@ func TestPrecedence(t *testing.T) {
 		{`{"mti":true,"amount":15,"needed":0}`, Unscorable, ""},
 		{`{"mti":true,"amount":16,"needed":0}`, Unscorable, ""},
 		{`{"mti":true,"amount":0.5,"needed":0}`, "", ""},
+		{`{"mti":-1,"amount":0.5,"needed":0}`, "", ""},
+		{`{"mti":9,"amount":0.5,"needed":0}`, "", ""},
+		{`{"mti":25e-1,"amount":0.5,"needed":0}`, "", ""},
 	} {
 		r := scoreOne(s, c.value)
 		got := r.Err.Code

@@ -49,6 +49,8 @@ type Options struct {
 	Listen     string        // address of the first worker's HTTP door; a free port where it is empty or taken
 	Out        io.Writer     // what the person sees, the summary line last
 	Executable string        // started as `Executable run …` for each worker
+
+	environment []string // of the workers, beyond the caller's: tests make them misbehave
 }
 
 // Run shows everything and returns what the reader found. When ctx ends, the show ends early: it sends nothing more,
@@ -157,7 +159,8 @@ func (s *show) startWorker(listen string) error {
 		return err
 	}
 	s.started++
-	w, err := startWorker(s.options.Executable, fmt.Sprintf("worker %d", s.started), s.dir, address, s.cluster.ListenAddrs())
+	name := fmt.Sprintf("worker %d", s.started)
+	w, err := startWorker(s.options.Executable, name, s.dir, address, s.cluster.ListenAddrs(), s.options.environment...)
 	if err != nil {
 		return err
 	}

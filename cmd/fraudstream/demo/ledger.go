@@ -74,7 +74,8 @@ func (l *ledger) Sent(partition int32, offset int64, e entry) {
 	a.forget()
 }
 
-// Decided books a decision. It returns the event, and true if this is its first decision and the event is known.
+// Decided books a decision. It returns the event, and true if this is its first answer; an event without a number is
+// one that the ledger has not heard of yet.
 func (l *ledger) Decided(partition int32, offset int64, transactionID string) (entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +83,7 @@ func (l *ledger) Decided(partition int32, offset int64, transactionID string) (e
 	return l.settle(partition, offset, digest([]byte(transactionID)), 0)
 }
 
-// DeadLettered books a dead letter with the value it carries.
+// DeadLettered books a dead letter with the value it carries. It returns what Decided does.
 func (l *ledger) DeadLettered(partition int32, offset int64, value []byte) (entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +117,7 @@ func (l *ledger) settle(partition int32, offset int64, id, value uint64) (entry,
 	}
 	s.id, s.value = id, value
 	if !s.sent {
-		return entry{}, false
+		return entry{}, true
 	}
 	l.counts.Lost--
 	if s.contradicts() {

@@ -78,6 +78,27 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestLedgerTellsFirstAnswers checks what the screen lives on: the first answer of an event is told from later ones,
+// whether or not the ledger knows the event already.
+func TestLedgerTellsFirstAnswers(t *testing.T) {
+	l := newLedger(1)
+	value := []byte("value")
+	if e, first := l.DeadLettered(0, 0, value); !first || e.value != 0 {
+		t.Errorf("early answer: event %+v, first %v", e, first)
+	}
+	sent := entry{value: digest(value)}
+	l.Sent(0, 0, sent)
+	l.Sent(0, 1, sent)
+	if e, first := l.DeadLettered(0, 1, value); !first || e != sent {
+		t.Errorf("answer: event %+v, first %v", e, first)
+	}
+	for offset := range int64(2) {
+		if _, first := l.DeadLettered(0, offset, value); first {
+			t.Errorf("the second answer of offset %d is told as the first", offset)
+		}
+	}
+}
+
 // TestLedgerInAnyOrder sends events, answers each some number of times, and tells the ledger all of it in any order:
 // it must find exactly the events without an answer and the answers beyond the first, and forget what is settled.
 func TestLedgerInAnyOrder(t *testing.T) {

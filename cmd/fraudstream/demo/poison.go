@@ -37,10 +37,12 @@ func replaceAmount(with string) func([]byte) []byte {
 	}
 }
 
-// driftedAmount is the fault of the drift scene: a gateway upstream starts to send cents for euros.
-func driftedAmount(tx *cards.Transaction) {
+// drifted is the fault of the drift scene: a gateway upstream starts to send cents for euros, and the systems behind
+// it compare those with the euros of the week before.
+func drifted(tx *cards.Transaction) {
 	if tx.Channel == "ecommerce" {
 		tx.Amount *= 100
+		tx.AmountToMean7d *= 100
 	}
 }
 

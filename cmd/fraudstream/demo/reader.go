@@ -98,18 +98,19 @@ func (r *reader) readDecision(record *kgo.Record) {
 		r.ledger.Stranger()
 		return
 	}
-	e, fresh := r.ledger.Decided(d.Source.Partition, d.Source.Offset, d.TransactionID)
+	e, first := r.ledger.Decided(d.Source.Partition, d.Source.Offset, d.TransactionID)
+	known := first && e.tx.Number > 0
 	r.mu.Lock()
 	r.verdicts[d.Verdict]++
 	isFirst := r.first == 0
 	if isFirst {
 		r.first = time.Since(r.began)
 	}
-	if fresh && !r.sampled && len(r.latencies) < latencySample {
+	if known && !r.sampled && len(r.latencies) < latencySample {
 		r.latencies = append(r.latencies, time.Since(e.at))
 	}
 	r.mu.Unlock()
-	if fresh {
+	if known {
 		r.screen.Decision(&e.tx, &d)
 	}
 	if isFirst {
@@ -136,7 +137,7 @@ func (r *reader) readLetter(record *kgo.Record) {
 		partition: int32(partition), offset: offset,
 		code: header("fraudstream.error.code"), message: header("__connect.errors.exception.message"),
 	}
-	if _, fresh := r.ledger.DeadLettered(l.partition, l.offset, record.Value); !fresh {
+	if _, first := r.ledger.DeadLettered(l.partition, l.offset, record.Value); !first {
 		return
 	}
 	r.mu.Lock()

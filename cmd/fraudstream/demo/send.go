@@ -44,7 +44,7 @@ func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func
 func (s *show) sendPayment() {
 	tx := s.payments.Next()
 	if s.drifting {
-		driftedAmount(&tx)
+		drifted(&tx)
 	}
 	value := tx.AppendJSON(nil)
 	s.produce(tx.AppendCard(nil), value, entry{id: digest(tx.AppendID(nil)), value: digest(value), tx: tx})

@@ -40,7 +40,7 @@ func (s *show) drain() error {
 			return err
 		}
 	}
-	s.screen.Note("SIGTERM: the workers have drained and left within %.1f s", time.Since(began).Seconds())
+	s.screen.Note("SIGTERM: the workers have drained and left within %.2f s", time.Since(began).Seconds())
 	for deadline := time.Now().Add(lastRecord); !s.reader.CaughtUp(s.cluster); time.Sleep(beat) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the reader did not reach the ends of %s and %s", output, deadLetter)
@@ -96,7 +96,7 @@ func (s *show) sumUp(early bool) Summary {
 		row(red, "lost", c.Lost, "events without a decision or a dead letter")
 	}
 	row(bold, "duplicated", c.Duplicated, "answers beyond an event's first, under the same decision id")
-	s.screen.Line("   %-12s %9s  sent to decided and read, before the kill: half in %v, 99 %% in %v", "first after",
+	s.screen.Line("   %-12s %9s  sent to decided: p50 %s, p99 %s (before the kill)", "first after",
 		fmt.Sprintf("%.2f s", summary.FirstDecision.Seconds()), milliseconds(s.reader.Latency(.5)), milliseconds(s.reader.Latency(.99)))
 	s.screen.Line("\n   Next: point it at your Kafka.")
 	s.screen.Line("     fraudstream run --brokers localhost:9092 --input transactions --output decisions \\")

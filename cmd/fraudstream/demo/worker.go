@@ -28,8 +28,8 @@ type worker struct {
 	err     error         // how it ended; valid once gone is closed
 }
 
-// startWorker starts the executable with the flags of `run`.
-func startWorker(executable, name, dir, listen string, brokers []string) (*worker, error) {
+// startWorker starts the executable with the flags of `run`. Its bundle and its log are in dir.
+func startWorker(executable, name, dir, listen string, brokers []string, environment ...string) (*worker, error) {
 	w := &worker{name: name, listen: listen, log: filepath.Join(dir, name+".log"), gone: make(chan struct{})}
 	log, err := os.Create(w.log)
 	if err != nil {
@@ -40,7 +40,7 @@ func startWorker(executable, name, dir, listen string, brokers []string) (*worke
 		"--brokers", strings.Join(brokers, ","), "--input", input, "--output", output, "--dead-letter", deadLetter,
 		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen)
 	w.command.Stdout, w.command.Stderr = log, log
-	w.command.Env = withoutOwnVariables(os.Environ())
+	w.command.Env = append(withoutOwnVariables(os.Environ()), environment...)
 	w.command.SysProcAttr = childAttributes()
 	if err := w.command.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

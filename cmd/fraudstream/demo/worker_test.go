@@ -45,7 +45,7 @@ func dieYoung(dir string) {
 }
 
 // fault is the variable that makes a stand-in misbehave: "lose" drops every hundredth event, "mistake" gives every
-// hundredth decision the id of another transaction, "swallow" decides poison, "exit" ends with an error at once.
+// hundredth decision the id of another transaction, "exit" ends with an error at once.
 const fault = "STAND_IN_FAULT"
 
 // standIn consumes as simply as one can with franz-go: at least once, decisions before offsets.
@@ -97,7 +97,7 @@ func standIn(args []string) error {
 // answer is the decision or dead letter of an event.
 func answer(r *kgo.Record, output, deadLetter string) *kgo.Record {
 	misbehave := os.Getenv(fault)
-	if code := codeOf(r.Value); code != "" && misbehave != "swallow" {
+	if code := codeOf(r.Value); code != "" {
 		return &kgo.Record{Topic: deadLetter, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: []kgo.RecordHeader{
 			{Key: "__connect.errors.topic", Value: []byte(r.Topic)},
 			{Key: "__connect.errors.partition", Value: fmt.Append(nil, r.Partition)},
@@ -108,7 +108,7 @@ func answer(r *kgo.Record, output, deadLetter string) *kgo.Record {
 	var event struct {
 		TransactionID string `json:"transaction_id"`
 	}
-	_ = json.Unmarshal(r.Value, &event) // a swallowed poison has an id or none
+	_ = json.Unmarshal(r.Value, &event) // codeOf has found it sound
 	if r.Offset%100 == 99 && misbehave == "lose" {
 		return nil
 	}

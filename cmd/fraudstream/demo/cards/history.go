@@ -47,7 +47,8 @@ func (h *history) mean() (n int, euros float64) {
 
 func (h *history) last() int64 { return h.payments[len(h.payments)-1].at }
 
-// A reputation counts the payments and disputes of a terminal, halved every seven days.
+// A reputation counts the payments and disputes of a terminal, halved every two days: after the ten days of the
+// warm-up they are what they will stay.
 type reputation struct {
 	payments, disputes float64
 	at                 int64
@@ -71,7 +72,7 @@ func (r *reputation) paid(at int64) {
 }
 
 func (r *reputation) fade(at int64) {
-	const halfLife = float64(7 * day)
+	const halfLife = float64(2 * day)
 	keep := math.Exp2(-float64(at-r.at) / halfLife)
 	r.payments *= keep
 	r.disputes *= keep

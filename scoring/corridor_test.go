@@ -65,8 +65,6 @@ func numericSpecs(names []string) []featureSpec {
 	return specs
 }
 
-func cut(f float64) *float64 { return &f }
-
 var testBundle = Bundle{Name: "card-fraud", Version: "2026-11-01", SHA256: "9f2c"}
 
 func newTestScorer(tb testing.TB, p *program.Program, specs []featureSpec, m Mapping) *Scorer {
@@ -75,7 +73,7 @@ func newTestScorer(tb testing.TB, p *program.Program, specs []featureSpec, m Map
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return newScorer(p, schema, testBundle, Thresholds{Review: cut(0.3), Block: cut(0.8)}, "bundle", false)
+	return newScorer(p, schema, testBundle, Thresholds{Review: new(0.3), Block: new(0.8)}, "bundle", false)
 }
 
 // cardNames are the columns of the well-known data set of European card payments.

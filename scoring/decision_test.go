@@ -18,7 +18,7 @@ func TestDecisionBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const model = `,"model":{"name":"card-fraud","version":"2026-11-01","sha256":"9f2c"}`
-	both := Thresholds{Review: cut(0.3), Block: cut(0.8)}
+	both := Thresholds{Review: new(0.3), Block: new(0.8)}
 	topic := Origin{Topic: "transactions", Partition: 3, Offset: 1042}
 	for _, c := range []struct {
 		name       string
@@ -43,12 +43,20 @@ func TestDecisionBytes(t *testing.T) {
 				`,"event_time":"2026-11-22T10:15:00.123Z","source":{"topic":"transactions","partition":3,"offset":1042}}`,
 		},
 		{
-			"file, no thresholds", Thresholds{}, "bundle", false, Origin{Row: 7}, 0, `{"transaction_id":null,"amount":1e-7,"needed":0}`,
+			"file, no thresholds",
+			Thresholds{},
+			"bundle", false,
+			Origin{Row: 7},
+			0, `{"transaction_id":null,"amount":1e-7,"needed":0}`,
 			`{"decision_id":"row/7","transaction_id":"row/7","score":1e-07,"predicted":1,"is_fraud":true,"decision":"block"` + model +
 				`,"event_time":null,"source":{"row":7}}`,
 		},
 		{
-			"request, one threshold, low", Thresholds{Review: cut(-0.1)}, "bundle", true, Origin{Request: "a\"é", Index: 2}, 0, `{"amount":-0.1,"needed":0}`,
+			"request, one threshold, low",
+			Thresholds{Review: new(-0.1)},
+			"bundle", true,
+			Origin{Request: "a\"é", Index: 2},
+			0, `{"amount":-0.1,"needed":0}`,
 			`{"decision_id":"http/a\"é/2","transaction_id":"http/a\"é/2","score":-0.1,"predicted":1,"is_fraud":false,"decision":"review",` +
 				`"thresholds":{"review":-0.1,"from":"bundle"}` + model + `,"event_time":null}`,
 		},

@@ -355,8 +355,8 @@ func TestNoneReachesThePipeline(t *testing.T) {
 			t.Errorf("%s: the monitor sees %v, the pipeline %v, want %v", specs[i].Name, r.X[i], seen.value, want)
 		}
 		seen.value = 7
-		if s.scoreRow([]any{nil, nil}); !same(seen.value, want) {
-			t.Errorf("%s: a golden row gives %v, want %v", specs[i].Name, seen.value, want)
+		if _, _, err := s.scoreRow([]any{nil, nil}); err != nil || !same(seen.value, want) {
+			t.Errorf("%s: a golden row gives %v, want %v (%v)", specs[i].Name, seen.value, want, err)
 		}
 	}
 }

@@ -126,8 +126,11 @@ func (m *machine) newDict(args []Value) (Value, error) {
 		case *Tuple:
 			pair = p.Items
 		}
-		if len(pair) != 2 || !d.set(pair[0], pair[1]) {
+		if len(pair) != 2 {
 			return nil, m.refuse(ReasonCorrupt, "an OrderedDict of what are no pairs")
+		}
+		if err := m.setItem(d, pair[0], pair[1]); err != nil {
+			return nil, err
 		}
 	}
 	return d, nil

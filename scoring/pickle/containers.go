@@ -33,9 +33,31 @@ func (m *machine) fill(d *Dict, items []Value) error {
 		return m.refuse(ReasonCorrupt, "a key without a value")
 	}
 	for i := 0; i < len(items); i += 2 {
-		if !d.set(items[i], items[i+1]) {
-			return m.refuse(ReasonCorrupt, "a key of a dict that cannot be hashed")
+		if err := m.setItem(d, items[i], items[i+1]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// setItem stores a pair. A long key counts as a copy, since one that is memoised could be hashed again and again.
+func (m *machine) setItem(d *Dict, key, value Value) error {
+	size := 0
+	switch k := key.(type) {
+	case string:
+		size = len(k)
+	case Bytes:
+		size = len(k)
+	case *Scalar:
+		size = len(k.Data)
+	}
+	if size > freeKey {
+		if err := m.spendCopy(size); err != nil {
+			return err
+		}
+	}
+	if !d.set(key, value) {
+		return m.refuse(ReasonCorrupt, "a key of a dict that cannot be hashed")
 	}
 	return nil
 }

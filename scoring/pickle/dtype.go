@@ -71,8 +71,8 @@ func (m *machine) buildDType(d *DType, state Value) error {
 func (m *machine) buildFields(d *DType, names, fields Value) error {
 	order, ok := names.(*Tuple)
 	places, also := fields.(*Dict)
-	if !ok || !also || d.Kind != 'V' || len(order.Items) != places.Len() {
-		return m.refuse(ReasonArrayDType, "a record without matching names and fields")
+	if !ok || !also || d.Kind != 'V' || len(order.Items) != places.Len() || places.Len() > maxFields {
+		return m.refuse(ReasonArrayDType, "a record without matching names and fields, or with more than %d", maxFields)
 	}
 	for _, n := range order.Items {
 		name, ok := n.(string)

@@ -28,7 +28,7 @@ const (
 func resolve(module, name string, offset int) (Global, error) {
 	module, name = renamed(module, name)
 	g := Global{Module: module, Name: name, Offset: int64(offset)}
-	if !isDotted(module) || !isIdentifier(name) {
+	if len(module) > maxName || len(name) > maxName || !isDotted(module) || !isIdentifier(name) {
 		return g, refuse(ReasonForbiddenGlobal, offset, "%q is no plain name of a class", clip(module+"."+name))
 	}
 	g.role = roleOf(module, name)

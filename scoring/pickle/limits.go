@@ -21,6 +21,12 @@ const (
 	maxDims = 32
 	// maxIntBytes bounds arbitrary-precision integers; random generators need 16 bytes.
 	maxIntBytes = 1024
+	// maxName bounds module and class names, which are looked at letter by letter each time they are used.
+	maxName = 256
+	// maxFields bounds the fields of a record; the nodes of a tree have 8, those of a histogram tree 15.
+	maxFields = 128
+	// freeKey is the length up to which hashing a key of a dict costs nothing worth counting.
+	freeKey = 256
 	// maxMemoGap bounds how far a memo index may lie beyond the entries made so far; picklers count them up by one.
 	maxMemoGap = 1024
 )

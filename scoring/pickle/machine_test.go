@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"reflect"
@@ -156,6 +157,33 @@ func TestSharedReferences(t *testing.T) {
 	if _, err := Decode([]byte(again), Limits{}); reasonOf(err) != ReasonMemoBomb {
 		t.Errorf("one text encoded a hundred times: %v", err)
 	}
+}
+
+// TestWorkIsLinear checks that one long memoised value cannot be worked through again and again: each of these files
+// would cost the square of its length.
+func TestWorkIsLinear(t *testing.T) {
+	long := strings.Repeat("a", 100_000)
+	module := "\x80\x04Vsklearn." + long + "\np0\nVFoo\np1\n](" + strings.Repeat("h\x00h\x01\x93", 1000) + "e."
+	key := "\x80\x04V" + long + "\np0\n}(" + strings.Repeat("h\x00N", 1000) + "u."
+	fields := "\x80\x04(" + strings.Repeat("K\x01", 1000) + "tp0\n0}(" + numbered(1000) + "up1\n0cnumpy\ndtype\n(VV8\ntRp2\n0"
+	for stream, want := range map[string]string{
+		module: "no plain name",
+		key:    "over and over",
+		fields + "h\x02(I3\nV|\nNh\x00h\x01I-1\nI1\nI0\ntb.": "more than 128",
+	} {
+		if _, err := Decode([]byte(stream), Limits{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q…: %v, want: %s", stream, err, want)
+		}
+	}
+}
+
+// numbered writes n pairs of the keys 0 to n-1 and None.
+func numbered(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "I%d\nN", i)
+	}
+	return out.String()
 }
 
 func TestDict(t *testing.T) {

@@ -15,14 +15,14 @@ import (
 // fewGolden is the number of golden rows below which a warning says that they show little.
 const fewGolden = 20
 
-// goldenFile is golden.json: rows that the model has not seen, and what scikit-learn said of them. Rows and events
-// stay JSON text and are read one at a time, so that a large file does not become a much larger heap.
+// goldenFile is golden.json: rows that the model has not seen, and what scikit-learn said of them. The lists stay JSON
+// text and are read item by item, so that a large file does not become a much larger heap.
 type goldenFile struct {
 	Columns   []string                  `json:"columns"`
 	Rows      jsontext.Value            `json:"rows"`
 	Score     []float64                 `json:"score"`
-	Predicted []jsontext.Value          `json:"predicted"`
-	Label     []jsontext.Value          `json:"label"` // the older name of predicted
+	Predicted jsontext.Value            `json:"predicted"`
+	Label     jsontext.Value            `json:"label"` // the older name of predicted
 	Truth     jsontext.Value            `json:"truth"`
 	Events    jsontext.Value            `json:"events"`
 	Unknown   map[string]jsontext.Value `json:",embed"`
@@ -34,18 +34,15 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	if err := json.Unmarshal(data, file); err != nil {
 		return jsonError(goldenMismatch, "golden.json", err)
 	}
-	if file.Predicted == nil {
-		file.Predicted = file.Label
-	}
-	if err := file.checkShape(g.meta.Features); err != nil {
+	if err := checkColumns(file.Columns, g.meta.Features); err != nil {
 		return err
 	}
 	tolerance := defaultTolerance
 	if t := g.meta.Golden.Tolerance; t != nil {
 		tolerance = *t
 	}
-	check := goldenCheck{scorer: s, file: file, tolerance: tolerance}
-	if err := check.run(); err != nil {
+	check := goldenCheck{scorer: s, columns: file.Columns, score: file.Score, tolerance: tolerance}
+	if err := check.run(file); err != nil {
 		return err
 	}
 	g.tryMissing(s, check.first)
@@ -72,13 +69,15 @@ func (g *gate) tryMissing(s *Scorer, row []any) {
 	}
 }
 
-// checkShape compares the columns with the features and the number of predictions with that of scores.
-func (f *goldenFile) checkShape(features []featureEntry) error {
-	if !slices.EqualFunc(f.Columns, features, func(c string, e featureEntry) bool { return c == e.Name }) {
-		return refuse(goldenMismatch, "golden.json: columns", "%q are not the features in their order", f.Columns)
+// checkColumns compares the columns of golden.json with the features.
+func checkColumns(columns []string, features []featureEntry) error {
+	if len(columns) != len(features) {
+		return refuse(goldenMismatch, "golden.json: columns", "%d columns for %d features", len(columns), len(features))
 	}
-	if f.Predicted != nil && len(f.Predicted) != len(f.Score) {
-		return refuse(goldenMismatch, "golden.json: predicted", "%d predictions for %d scores", len(f.Predicted), len(f.Score))
+	for i, f := range features {
+		if columns[i] != f.Name {
+			return refuse(goldenMismatch, "golden.json: columns", "column %d is %.60q, the feature %q", i, columns[i], f.Name)
+		}
 	}
 	return nil
 }
@@ -86,49 +85,66 @@ func (f *goldenFile) checkShape(features []featureEntry) error {
 // A goldenCheck is under way through the rows.
 type goldenCheck struct {
 	scorer    *Scorer
-	file      *goldenFile
+	columns   []string
+	score     []float64
 	tolerance float64
 	first     []any // the first row
 	maxDiff   float64
 	bitEqual  int
 }
 
-func (c *goldenCheck) run() error {
-	rows, err := items("rows", c.file.Rows)
+func (c *goldenCheck) run(f *goldenFile) error {
+	if f.Predicted == nil {
+		f.Predicted = f.Label
+	}
+	var lists [3]*list
+	for i, l := range []struct {
+		name string
+		text jsontext.Value
+	}{{"rows", f.Rows}, {"predicted", f.Predicted}, {"events", f.Events}} {
+		var err error
+		if lists[i], err = newList(l.name, l.text); err != nil {
+			return err
+		}
+	}
+	rows, predicted, events := lists[0], lists[1], lists[2]
+	for n := range c.score {
+		raw := rows.next()
+		if raw == nil {
+			return refuse(goldenMismatch, "golden.json: score", "%d scores for %d rows", len(c.score), n)
+		}
+		if err := c.checkRow(n, raw, predicted, events); err != nil {
+			return err
+		}
+	}
+	for _, l := range lists {
+		if l.next() != nil {
+			return refuse(goldenMismatch, "golden.json: "+l.name, "there are more of them than the %d scores", len(c.score))
+		}
+	}
+	return nil
+}
+
+// checkRow takes one row with its score, its prediction and its event through all checks.
+func (c *goldenCheck) checkRow(n int, raw jsontext.Value, predicted, events *list) error {
+	row, err := c.row(n, raw)
 	if err != nil {
 		return err
 	}
-	events, err := items("events", c.file.Events)
+	if n == 0 {
+		c.first = row
+	}
+	class, err := c.checkScore(n, row)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for raw := rows(); raw != nil; raw = rows() {
-		if n == len(c.file.Score) {
-			return refuse(goldenMismatch, "golden.json: score", "%d scores for more rows", n)
-		}
-		row, err := c.row(n, raw)
-		if err != nil {
+	if predicted.given {
+		if err := c.checkPrediction(n, predicted.next(), class); err != nil {
 			return err
 		}
-		if err := c.compare(n, row); err != nil {
-			return err
-		}
-		if n == 0 {
-			c.first = row
-		}
-		if len(c.file.Events) > 0 {
-			if err := c.event(n, events(), row); err != nil {
-				return err
-			}
-		}
-		n++
 	}
-	switch {
-	case n < len(c.file.Score):
-		return refuse(goldenMismatch, "golden.json: score", "%d scores for %d rows", len(c.file.Score), n)
-	case events() != nil:
-		return refuse(goldenMismatch, "golden.json: events", "more events than the %d rows", n)
+	if events.given {
+		return c.checkEvent(n, events.next(), row)
 	}
 	return nil
 }
@@ -140,8 +156,8 @@ func (c *goldenCheck) row(n int, raw jsontext.Value) ([]any, error) {
 	if err := json.Unmarshal(raw, &cells); err != nil {
 		return nil, refuse(goldenMismatch, at, "is no list of values")
 	}
-	if len(cells) != len(c.file.Columns) {
-		return nil, refuse(goldenMismatch, at, "%d values for %d columns", len(cells), len(c.file.Columns))
+	if len(cells) != len(c.columns) {
+		return nil, refuse(goldenMismatch, at, "%d values for %d columns", len(cells), len(c.columns))
 	}
 	values := make([]any, len(cells))
 	for i, cell := range cells {
@@ -151,7 +167,7 @@ func (c *goldenCheck) row(n int, raw jsontext.Value) ([]any, error) {
 		constant, ok := scalar(cell)
 		if !ok {
 			return nil, refuse(goldenMismatch, fmt.Sprintf("%s[%d]", at, i), "is no value of %q but a list or an object",
-				c.file.Columns[i])
+				c.columns[i])
 		}
 		values[i] = goValue(constant)
 	}
@@ -170,43 +186,48 @@ func goValue(c program.Constant) any {
 	}
 }
 
-// compare scores one row and compares score and prediction.
-func (c *goldenCheck) compare(n int, row []any) error {
+// checkScore scores one row, compares the score, and returns the class that is predicted.
+func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 	got, class, refused := c.scorer.scoreRow(row)
 	if refused != nil {
-		return refuse(goldenMismatch, fmt.Sprintf("golden.json: rows[%d]", n), "has a score, but here it is refused: %s: %s: %s",
+		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: rows[%d]", n), "has a score, but here it is refused: %s: %s: %s",
 			refused.Code, refused.Field, refused.Message)
 	}
-	want := c.file.Score[n]
+	want := c.score[n]
 	room := c.tolerance
 	if c.scorer.Program.Output != "predict_proba" {
 		room *= max(1, math.Abs(want))
 	}
 	diff := math.Abs(got - want)
 	if !(diff <= room) {
-		return refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+
+		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+
 			"they differ by %.3g, more than %.3g", got, want, diff, room)
 	}
 	c.maxDiff = max(c.maxDiff, diff)
 	if math.Float64bits(got) == math.Float64bits(want) {
 		c.bitEqual++
 	}
-	if c.file.Predicted == nil {
-		return nil
+	return class, nil
+}
+
+// checkPrediction compares the predicted class with what scikit-learn's predict said.
+func (c *goldenCheck) checkPrediction(n int, raw jsontext.Value, class int) error {
+	if raw == nil {
+		return refuse(goldenMismatch, "golden.json: predicted", "%d predictions for %d scores", n, len(c.score))
 	}
-	label, ok := scalar(c.file.Predicted[n])
+	label, ok := scalar(raw)
 	if predicted := c.scorer.Program.Classes[class]; !ok || !sameLabel(label, predicted) {
-		return refuse(goldenMismatch, fmt.Sprintf("golden.json: predicted[%d]", n), "the model predicts %v, scikit-learn %s",
-			predicted, c.file.Predicted[n])
+		return refuse(goldenMismatch, fmt.Sprintf("golden.json: predicted[%d]", n), "the model predicts %v, scikit-learn %.60s",
+			predicted, raw)
 	}
 	return nil
 }
 
-// event reads a raw event through the schema, which must give the row.
-func (c *goldenCheck) event(n int, raw jsontext.Value, row []any) error {
+// checkEvent reads a raw event through the schema, which must give the row.
+func (c *goldenCheck) checkEvent(n int, raw jsontext.Value, row []any) error {
 	at := fmt.Sprintf("golden.json: events[%d]", n)
 	if raw == nil {
-		return refuse(goldenMismatch, at, "is missing; there are more rows than events")
+		return refuse(goldenMismatch, "golden.json: events", "%d events for %d rows", n, len(c.score))
 	}
 	batch := c.scorer.NewBatch(1)
 	batch.Events = append(batch.Events, Event{Value: raw, Origin: Origin{Row: int64(n) + 1}})
@@ -219,33 +240,42 @@ func (c *goldenCheck) event(n int, raw jsontext.Value, row []any) error {
 		want, _ := c.scorer.schema.features[i].constant(value)
 		if math.Float64bits(want) != math.Float64bits(result.X[i]) && !(want != want && result.X[i] != result.X[i]) {
 			return refuse(goldenMismatch, at, "gives another %q than the row; the mapping in force may read another field",
-				c.file.Columns[i])
+				c.columns[i])
 		}
 	}
 	return nil
 }
 
-// items returns a function that gives the items of a JSON array one after the other, then nil. An absent array has
-// none. The text is known to be sound JSON.
-func items(name string, array jsontext.Value) (func() jsontext.Value, error) {
-	if len(array) == 0 && name == "events" {
-		return func() jsontext.Value { return nil }, nil
+// A list gives the items of a JSON array one after the other.
+type list struct {
+	name  string
+	given bool // the array is there
+	items *jsontext.Decoder
+}
+
+// newList opens an array whose text is known to be sound JSON. Only the rows must be there.
+func newList(name string, array jsontext.Value) (*list, error) {
+	if name != "rows" && (len(array) == 0 || array.Kind() == 'n') {
+		return &list{name: name}, nil
 	}
 	if array.Kind() != '[' {
 		return nil, refuse(goldenMismatch, "golden.json: "+name, "is missing, or no list")
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(array))
-	if _, err := d.ReadToken(); err != nil {
+	l := &list{name: name, given: true, items: jsontext.NewDecoder(bytes.NewReader(array))}
+	if _, err := l.items.ReadToken(); err != nil {
 		return nil, jsonError(goldenMismatch, "golden.json: "+name, err)
 	}
-	return func() jsontext.Value {
-		if d.PeekKind() == ']' {
-			return nil
-		}
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil
-		}
-		return slices.Clone(v)
-	}, nil
+	return l, nil
+}
+
+// next is the next item, a copy; nil at the end.
+func (l *list) next() jsontext.Value {
+	if !l.given || l.items.PeekKind() == ']' {
+		return nil
+	}
+	v, err := l.items.ReadValue()
+	if err != nil {
+		return nil
+	}
+	return slices.Clone(v)
 }

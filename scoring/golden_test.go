@@ -74,12 +74,12 @@ func TestGoldenRules(t *testing.T) {
 		"an unknown key":        {func(g golden) { g["seed"] = 7 }, ""},
 		"predicted":             {func(g golden) { g["predicted"] = g["label"]; delete(g, "label") }, ""},
 		"no predictions":        {func(g golden) { delete(g, "label") }, ""},
-		"other predictions":     {func(g golden) { g["predicted"] = []any{1} }, "golden.json: predicted"},
+		"other predictions":     {func(g golden) { g["predicted"] = []any{0} }, "golden.json: predicted"},
 		"a prediction null":     {func(g golden) { g["label"].([]any)[2] = nil }, "golden.json: predicted[2]"},
 		"no rows":               {func(g golden) { delete(g, "rows") }, "golden.json: rows"},
 		"rows an object":        {func(g golden) { g["rows"] = map[string]any{} }, "golden.json: rows"},
 		"a row an object":       {func(g golden) { g["rows"].([]any)[1] = map[string]any{} }, "golden.json: rows[1]"},
-		"a row more":            {func(g golden) { g["rows"] = append(g["rows"].([]any), g.row(0)) }, "golden.json: score"},
+		"a row more":            {func(g golden) { g["rows"] = append(g["rows"].([]any), g.row(0)) }, "golden.json: rows"},
 		"a row twice as wide":   {func(g golden) { g["rows"].([]any)[1] = append(g.row(1), g.row(1)...) }, "golden.json: rows[1]"},
 		"a list in a row":       {func(g golden) { g.row(1)[6] = []any{} }, "golden.json: rows[1][6]"},
 		"a text for a number":   {func(g golden) { g.row(1)[0] = "12" }, "golden.json: rows[1]"},
@@ -88,7 +88,7 @@ func TestGoldenRules(t *testing.T) {
 		"columns swapped":       {func(g golden) { c := g["columns"].([]any); c[0], c[1] = c[1], c[0] }, "golden.json: columns"},
 		"no columns":            {func(g golden) { delete(g, "columns") }, "golden.json: columns"},
 		"events":                {func(g golden) { g.natural(); g["events"] = g.events() }, ""},
-		"an event less":         {func(g golden) { g.natural(); e := g.events(); g["events"] = e[1:] }, "golden.json: events[0]"},
+		"an event less":         {func(g golden) { g.natural(); e := g.events(); g["events"] = e[:len(e)-1] }, "golden.json: events"},
 		"an event more":         {func(g golden) { g.natural(); g["events"] = append(g.events(), map[string]any{}) }, "golden.json: events"},
 		"an event of another": {func(g golden) {
 			g.natural()

@@ -25,6 +25,26 @@
 // does the [Schema] look at tokens: the filter, id and time, then the features in training order, so the error that is
 // reported does not depend on the order of the fields in the event.
 //
+// # What a model must pass
+//
+// A bundle is a folder of three files: the fitted pipeline, metadata.json with hashes, features and baselines, and
+// golden.json with held-out rows and what scikit-learn said of them. [Load] believes none of it. The metadata is read
+// strictly and its numbers are held against each other; the files must lie in the folder and have the hashes it gives;
+// decoding runs nothing; names, order, classes and the version of scikit-learn must be those inside the model; and the
+// model must give the golden scores before it scores anything else. A model that fails is refused whole, by a
+// [BundleError] that names the field, a pickle.SyntaxError with the byte, or a program.UnsupportedError with class and
+// attribute; [Reason] has one word for each.
+//
+// A bare joblib.dump file loads too. Its features are those that the pipeline remembers, or that the caller names, or
+// that a free-form companion lists: NAME.metadata.json, NAME_metadata.json or metadata.json beside it. What cannot be
+// checked then is said in Bundle.Warnings.
+//
+// # Why a baseline is kept as numbers
+//
+// The corridor and the monitor see only x. So the categories of a baseline, which the metadata writes as text, become
+// the numbers by which x will hold them, once, at load: a number or boolean is itself, and a text is its code in the
+// column's domain, which is extended by categories that the model never compares.
+//
 // # Why there is no silent zero
 //
 // A field of another type than the pipeline was trained on, a string where the path expects an object, text that does

@@ -66,6 +66,7 @@ func nanoseconds(d decimal, digits int) (int64, bool) {
 	return int64(n), true
 }
 
+// message says which times are read.
 func (c *clock) message() string {
 	switch {
 	case c.digits > 0:
@@ -143,6 +144,7 @@ func zoneOffset(b []byte) (seconds int, ok bool) {
 	return seconds, true
 }
 
+// daysIn is the length of a month of the Gregorian calendar.
 func daysIn(year, month int) int {
 	switch month {
 	case 4, 6, 9, 11:

@@ -35,6 +35,7 @@ type EventError struct {
 	Byte    int // 1-based place in the value of what breaks its grammar; 0: none
 }
 
+// Error is code, field and message in one line.
 func (e *EventError) Error() string {
 	s := string(e.Code)
 	if e.Field != "" {

@@ -17,6 +17,7 @@ const (
 	texts
 )
 
+// String lists the types for a message.
 func (t types) String() string {
 	var names []string
 	for _, n := range []struct {

@@ -115,6 +115,7 @@ func (d *Decision) appendJSONID(dst []byte) []byte {
 	return append(dst, '"')
 }
 
+// isPlain reports whether s is the same inside of a JSON string.
 func isPlain(s []byte) bool {
 	for _, c := range s {
 		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -154,6 +155,7 @@ func (s *Scorer) outcome(d *Decision) int {
 	return (class*3+int(d.Verdict))*2 + oneIf(d.IsFraud)
 }
 
+// appendConstant appends a class label in its JSON type; 1.0 and 1 are both 1.
 func appendConstant(dst []byte, c program.Constant) []byte {
 	switch c.Type {
 	case program.Number:
@@ -182,6 +184,7 @@ func appendThresholds(dst []byte, t Thresholds, from string) []byte {
 	return append(appendString(append(dst, `"from":`...), from), '}')
 }
 
+// appendModel appends which model decided.
 func appendModel(dst []byte, b *Bundle) []byte {
 	dst = appendString(append(dst, `,"model":{"name":`...), b.Name)
 	dst = appendString(append(dst, `,"version":`...), b.Version)

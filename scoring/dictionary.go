@@ -17,6 +17,7 @@ type dictionary struct {
 	flags   types
 }
 
+// newDictionary takes the codes from the domain, once, so that no event asks a Go map.
 func newDictionary(d *program.Domain) *dictionary {
 	dict := &dictionary{codes: []float64{program.Unseen}, bools: [2]float64{program.Unseen, program.Unseen}}
 	constants := slices.Clone(d.Constants())
@@ -39,8 +40,11 @@ func newDictionary(d *program.Domain) *dictionary {
 	return dict
 }
 
+// types are those of the constants: what the column takes.
 func (d *dictionary) types() types { return d.flags }
 
+// text, number and boolean return the code of a value, Unseen where it is no constant of the domain. The text "1",
+// the number 1 and true are three categories.
 func (d *dictionary) text(s []byte) float64 { return d.codes[d.names.lookup(s, hashKey(s))] }
 
 func (d *dictionary) number(f float64) float64 {

@@ -15,35 +15,46 @@ const (
 // powersOfFive holds, for every q in [leastPower, mostPower], the first 128 bits of 5^q, its highest bit set.
 var powersOfFive = computePowersOfFive()
 
+// A uint128 is high·2^64 + low.
 type uint128 struct{ high, low uint64 }
 
+// computePowersOfFive takes about a millisecond, once; a table in the source would be 20 kB that nobody can check.
 func computePowersOfFive() (table [mostPower - leastPower + 1]uint128) {
-	five := big.NewInt(5)
-	for q := leastPower; q <= mostPower; q++ {
-		power := new(big.Int).Exp(five, big.NewInt(int64(max(q, -q))), nil)
-		table[q-leastPower] = significand(power, q)
+	five, power := big.NewInt(5), big.NewInt(1)
+	for n := 0; n <= -leastPower; n++ {
+		if n <= mostPower {
+			table[n-leastPower] = normalize(power)
+		}
+		if n > 0 {
+			table[-n-leastPower] = reciprocal(power, n <= 27)
+		}
+		power.Mul(power, five)
 	}
 	return table
 }
 
-// significand normalises 5^|q| or its reciprocal to 128 bits. The reciprocals down to 5^-27 are rounded up and the
-// rest down, which is what the proof of the algorithm needs.
-func significand(power *big.Int, q int) uint128 {
-	width := uint(power.BitLen())
-	switch {
-	case q < 0:
-		ones := new(big.Int).Lsh(big.NewInt(1), width+127)
-		power = ones.Quo(ones, power)
-		if q >= -27 {
-			power.Add(power, big.NewInt(1))
-		}
-	case width <= 128:
-		power.Lsh(power, 128-width)
-	default:
-		power.Rsh(power, width-128)
+// normalize returns the first 128 bits of a number, filled up with zeros.
+func normalize(n *big.Int) uint128 {
+	shift := 128 - n.BitLen()
+	first := new(big.Int)
+	if shift >= 0 {
+		first.Lsh(n, uint(shift))
+	} else {
+		first.Rsh(n, uint(-shift))
 	}
-	low := new(big.Int).And(power, new(big.Int).SetUint64(math.MaxUint64)).Uint64()
-	return uint128{high: power.Rsh(power, 64).Uint64(), low: low}
+	low := new(big.Int).And(first, new(big.Int).SetUint64(math.MaxUint64)).Uint64()
+	return uint128{high: first.Rsh(first, 64).Uint64(), low: low}
+}
+
+// reciprocal returns the first 128 bits of 1/n. Those down to 5^-27 are rounded up and the rest down, which is what
+// the proof of the algorithm needs.
+func reciprocal(n *big.Int, up bool) uint128 {
+	first := new(big.Int).Lsh(big.NewInt(1), uint(n.BitLen()+127))
+	first.Quo(first, n)
+	if up {
+		first.Add(first, big.NewInt(1))
+	}
+	return normalize(first)
 }
 
 // eiselLemire returns the float64 nearest to w·10^q, ties to even, or false in the rare case that 128 bits of the

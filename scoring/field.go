@@ -80,6 +80,7 @@ func (f *feature) read(s *scanner, t *token) (float64, Code) {
 	return math.Inf(1), WrongType
 }
 
+// readText reads text as the type of the field says.
 func (f *feature) readText(s *scanner, t *token) (float64, Code) {
 	switch f.reading {
 	case asBoolText:
@@ -174,6 +175,7 @@ const (
 	maxUnscaledBase64 = (maxUnscaled + 2) / 3 * 4
 )
 
+// strictBase64 takes no text but the one that encoding the bytes would give.
 var strictBase64 = base64.StdEncoding.Strict()
 
 // debezium returns the decimal digits of a base64 text of a big-endian number in two's complement, in front of

@@ -16,6 +16,7 @@ type keyTable struct {
 	used  int
 }
 
+// A keySlot keeps the hash beside the name, so that names are compared only where they will be equal.
 type keySlot struct {
 	hash  uint64
 	name  []byte
@@ -55,6 +56,7 @@ func (t *keyTable) insert(name string, value int32) {
 	t.place(keySlot{hash: hashKey([]byte(name)), name: []byte(name), value: value, used: true})
 }
 
+// place puts a slot into the first free place from that of its hash on.
 func (t *keyTable) place(slot keySlot) {
 	mask := uint64(len(t.slots) - 1)
 	i := slot.hash & mask
@@ -71,6 +73,7 @@ type keySet struct {
 	keys  []openKey
 }
 
+// An openKey is a key of an object that is not closed yet. Its name is a view of the value or of the scan's scratch.
 type openKey struct {
 	name   []byte
 	hash   uint64
@@ -78,6 +81,7 @@ type openKey struct {
 	slot   uint32 // in table
 }
 
+// newKeySet has room for the keys of an ordinary event.
 func newKeySet() keySet {
 	return keySet{table: make([]uint32, 256), keys: make([]openKey, 0, 128)}
 }
@@ -110,6 +114,7 @@ func (s *keySet) close(object uint32) {
 	s.keys = s.keys[:n]
 }
 
+// reset forgets all keys: a scan that met a fault leaves objects open.
 func (s *keySet) reset() {
 	for i := range s.keys {
 		s.table[s.keys[i].slot] = 0

@@ -22,7 +22,7 @@ type Field struct {
 	Path    string          `yaml:"path"`
 	Type    string          `yaml:"type"`    // json (default), decimal, integer_text, bool_text, debezium_decimal
 	Scale   int             `yaml:"scale"`   // divides a text or debezium_decimal by 10^scale
-	Default any             `yaml:"default"` // string, number or bool for an absent or null field: what the feature takes, not the text of an event
+	Default any             `yaml:"default"` // for an absent or null field: string, number or bool as the feature takes it
 	Absent  string          `yaml:"absent"`  // null (default): an absent field is a null one; reject: it is missing_field
 	Map     map[string]bool `yaml:"map"`     // of bool_text; empty: true and false
 }
@@ -101,6 +101,7 @@ func compileField(col column, field Field) (feature, error) {
 	return f, nil
 }
 
+// boolWords gives 1 to the words that mean false and 2 to those that mean true; 0 is left for words unknown.
 func boolWords(words map[string]bool) (table keyTable) {
 	if len(words) == 0 {
 		words = map[string]bool{"true": true, "false": false}
@@ -152,6 +153,7 @@ type filter struct {
 	null    bool
 }
 
+// compileFilter compiles everything of a Where but its path.
 func compileFilter(w Where) (*filter, error) {
 	f := new(filter)
 	if len(w.In) == 0 {
@@ -178,6 +180,7 @@ func compileFilter(w Where) (*filter, error) {
 	return f, nil
 }
 
+// admits reports whether the event with this token is to be scored. Types are not mixed: the text "7" is not 7.
 func (f *filter) admits(s *scanner, t *token) bool {
 	switch t.kind {
 	case absent, null:
@@ -196,6 +199,7 @@ func (f *filter) admits(s *scanner, t *token) bool {
 	}
 }
 
+// oneIf indexes a pair by a condition.
 func oneIf(b bool) int {
 	if b {
 		return 1

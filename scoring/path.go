@@ -56,6 +56,7 @@ func parsePath(path string) ([]step, error) {
 	}
 }
 
+// parseIndex reads the [n] that rest begins with.
 func parseIndex(rest string) (index int, after string, err error) {
 	digits, after, closed := strings.Cut(rest[1:], "]")
 	n, err := strconv.ParseUint(digits, 10, 31)
@@ -71,8 +72,11 @@ type paths struct {
 	slots int
 }
 
+// rootNode is the value as a whole.
 const rootNode = 1
 
+// A node is a place in the value that some path ends at or leads through. The scan reads slot, inner and keys for
+// every value and the rest seldom.
 type node struct {
 	slot   int32 // where the scan leaves the token; -1: no path ends here
 	inner  bool  // paths lead on
@@ -84,6 +88,7 @@ type node struct {
 	nodes  []int32 // likewise
 }
 
+// An item is a child by its index. Paths name few, so they are searched in line.
 type item struct {
 	index int
 	node  int32

@@ -53,6 +53,7 @@ type scanner struct {
 	infinite int  // offset of the first number elsewhere that no finite float64 is near; -1: none
 }
 
+// newScanner returns scratch for the values of one loop.
 func newScanner(p *paths) *scanner {
 	return &scanner{paths: p, tokens: make([]token, p.slots), seen: newKeySet()}
 }
@@ -200,6 +201,7 @@ func (s *scanner) block(n *node, k kind) {
 	}
 }
 
+// literal reads true, false or null; what follows it is the caller's business.
 func (s *scanner) literal(p int, word string) int {
 	for i := range len(word) {
 		if s.data[p+i] != word[i] {

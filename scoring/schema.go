@@ -174,6 +174,7 @@ func (r *Result) refuse(code Code, field, message string) {
 	}
 }
 
+// readID keeps the id as it is written: a number of 20 digits, or with a zero at its end, must come out as it came in.
 func (s *Schema) readID(sc *scanner, e *Event, r *Result) {
 	switch t := &sc.tokens[s.id]; {
 	case t.kind == absent || t.kind == null:
@@ -188,6 +189,7 @@ func (s *Schema) readID(sc *scanner, e *Event, r *Result) {
 	}
 }
 
+// readTime replaces the time of the record by that of the event, where it has one.
 func (s *Schema) readTime(sc *scanner, r *Result) {
 	t := &sc.tokens[s.time.slot]
 	if t.kind == absent || t.kind == null {

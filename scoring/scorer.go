@@ -186,4 +186,5 @@ func (s *Scorer) refuse(r *Result, fault program.Fault) {
 	r.refuse(code, field, message)
 }
 
+// isInf saves the sign that nobody here asks for.
 func isInf(f float64) bool { return math.IsInf(f, 0) }

@@ -29,6 +29,7 @@ type shapeKey struct {
 // maxShape bounds what is remembered of a value.
 const maxShape = 2048
 
+// begin starts the comparison with a new value.
 func (s *shape) begin() { s.next, s.broken, s.whole = 0, false, false }
 
 // match compares the key at p, after its opening quote, with the one expected there. It returns the key's node and

@@ -41,4 +41,5 @@ const (
 	Block
 )
 
+// String is the verdict as decisions have it.
 func (v Verdict) String() string { return [...]string{"approve", "review", "block"}[v] }

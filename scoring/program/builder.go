@@ -12,6 +12,9 @@ const (
 	MaxColumns   = 1 << 14
 )
 
+// ErrFull refuses a model that computes too much for a row.
+var ErrFull error = &UnsupportedError{Reason: "budget", Advice: fmt.Sprintf("a model may compute at most %d values for a row", MaxRegisters)}
+
 // A Builder collects what a compiler finds in a model file. Its registers are cheap names: a matrix of the model
 // is a []Reg, so a pass-through, a selection and a concatenation emit no step.
 type Builder struct {
@@ -66,8 +69,8 @@ func (b *Builder) Columns() []Reg {
 	return regs
 }
 
-// Width is the number of registers so far.
-func (b *Builder) Width() int { return len(b.origin) }
+// Full reports whether the program has too many registers to be finished.
+func (b *Builder) Full() bool { return len(b.origin) > MaxRegisters }
 
 // Origin is the column that a register was computed from, -1 where there are several or none.
 func (b *Builder) Origin(r Reg) int16 { return b.origin[r] }
@@ -81,8 +84,12 @@ func (b *Builder) Origins(m []Reg) []int16 {
 	return columns
 }
 
-// New returns a register for a number that is computed from register from (-1: from several).
+// New returns a register for a number that is computed from register from (-1: from several). Beyond MaxRegisters it
+// gives the last one again; such a program is never finished.
 func (b *Builder) New(from Reg) Reg {
+	if b.Full() {
+		return MaxRegisters
+	}
 	origin := int16(-1)
 	if from >= 0 {
 		origin = b.origin[from]
@@ -189,11 +196,8 @@ func (b *Builder) Version(v string) {
 
 // Finish seals the domains, binds lookups and cells, and returns the program.
 func (b *Builder) Finish(o Outputs) (*Program, error) {
-	if len(b.origin) > MaxRegisters {
-		return nil, &UnsupportedError{
-			Reason: "budget", Attribute: "registers", Value: fmt.Sprint(len(b.origin)),
-			Advice: fmt.Sprintf("a model may compute at most %d values for a row", MaxRegisters),
-		}
+	if b.Full() {
+		return nil, ErrFull
 	}
 	for i := range b.program.Columns {
 		if err := b.seal(i); err != nil {

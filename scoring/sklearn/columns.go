@@ -31,7 +31,7 @@ func (c *compiler) columnTransformer(a *attributes, in matrix) matrix {
 		if !isPassthrough(p.estimator) {
 			c.within(p.name, func() { selected, a.err = c.transform(p.estimator, selected) })
 		}
-		out = append(out, c.weighted(a, p.name, weights, selected)...)
+		out = c.join(a, out, c.weighted(a, p.name, weights, selected))
 	}
 	return out
 }
@@ -196,9 +196,17 @@ func (c *compiler) featureUnion(a *attributes, in matrix) matrix {
 		if !isPassthrough(p.estimator) {
 			c.within(p.name, func() { result, a.err = c.transform(p.estimator, in) })
 		}
-		out = append(out, c.weighted(a, p.name, weights, result)...)
+		out = c.join(a, out, c.weighted(a, p.name, weights, result))
 	}
 	return out
+}
+
+// join puts two matrices side by side.
+func (c *compiler) join(a *attributes, left, right matrix) matrix {
+	if len(left)+len(right) > program.MaxRegisters && a.err == nil {
+		a.err = program.ErrFull
+	}
+	return append(left, right...)
 }
 
 // weights reads a dict from the names of transformers to factors.

@@ -19,6 +19,7 @@ func (a *attributes) categories(in matrix) [][]program.Constant {
 		return nil
 	}
 	out := make([][]program.Constant, len(items))
+	total := 0
 	for i, item := range items {
 		array, ok := item.(*pickle.Array)
 		if ok && len(array.Shape) == 1 {
@@ -28,6 +29,10 @@ func (a *attributes) categories(in matrix) [][]program.Constant {
 		}
 		if !ok {
 			a.refuse("unsupported-value", "categories_", show(item), "numbers, strings, booleans, None and NaN are understood as categories")
+			return nil
+		}
+		if total += len(out[i]); total > maxConstants {
+			a.refuse("budget", "categories_", "", fmt.Sprintf("an encoder may have at most %d categories", maxConstants))
 			return nil
 		}
 		seen := make(map[program.Constant]bool, len(out[i]))

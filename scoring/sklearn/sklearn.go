@@ -36,8 +36,13 @@ import (
 // UnsupportedError refuses a model by class, attribute and value.
 type UnsupportedError = program.UnsupportedError
 
-// maxDepth is how deep estimators may be nested.
-const maxDepth = 64
+// Limits of the walk. A file may refer to one object from many places, so that a small file stands for a large
+// model; honest models hardly do.
+const (
+	maxDepth     = 64      // estimators within estimators
+	maxRepeats   = 64      // estimators that are met again
+	maxConstants = 1 << 20 // categories of one encoder
+)
 
 // matrix is the registers of the columns of what scikit-learn calls X.
 type matrix = []program.Reg
@@ -55,6 +60,9 @@ type compiler struct {
 	b    *program.Builder
 	path []string // names of the steps from the outside to here, for messages
 	open []*pickle.Object
+
+	met     map[*pickle.Object]bool
+	repeats int
 }
 
 // Compile turns a decoded model into a program. Errors are of type *program.UnsupportedError.
@@ -63,7 +71,7 @@ func Compile(v pickle.Value, spec program.Spec) (*program.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := new(compiler)
+	c := &compiler{met: make(map[*pickle.Object]bool)}
 	names, err := c.columnNames(root, spec.Features)
 	if err != nil {
 		return nil, c.deeper(root, err)
@@ -85,7 +93,7 @@ func (c *compiler) deeper(root pickle.Value, err error) error {
 		return err
 	}
 	b, _ := program.NewBuilder(nil, nil)
-	_, inner := (&compiler{b: b}).classify(root, nil)
+	_, inner := (&compiler{b: b, met: c.met}).classify(root, nil)
 	var u *UnsupportedError
 	if errors.As(inner, &u) {
 		switch u.Reason {
@@ -148,10 +156,21 @@ func (c *compiler) enter(v pickle.Value) (*attributes, error) {
 		}
 	}
 	c.open = append(c.open, o)
-	if c.b != nil {
-		text, _ := a.optional("_sklearn_version").(string)
-		c.b.Version(text)
+	if c.b == nil {
+		return a, nil
 	}
+	if c.met[o] {
+		c.repeats++
+	}
+	c.met[o] = true
+	if c.repeats > maxRepeats {
+		return nil, &UnsupportedError{Reason: "budget", Class: a.class, Advice: "too many places share one estimator"}
+	}
+	if c.b.Full() {
+		return nil, program.ErrFull
+	}
+	text, _ := a.optional("_sklearn_version").(string)
+	c.b.Version(text)
 	return a, nil
 }
 

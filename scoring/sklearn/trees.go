@@ -22,12 +22,14 @@ func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
 		return
 	}
 	trees := make([]*attributes, len(estimators))
+	seen := make(map[*pickle.Object]bool)
 	for i, e := range estimators {
 		o, ok := e.(*pickle.Object)
-		if !ok || !isTreeClassifier(o) {
+		if !ok || seen[o] || !isTreeClassifier(o) {
 			a.unknown("estimators_", e)
 			return
 		}
+		seen[o] = true
 		trees[i] = attributesOf(o)
 	}
 	return c.voting(a, in, trees, trees[0].takesMissing(true))

@@ -58,7 +58,6 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
 
-	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
 
@@ -70,10 +69,10 @@ type Options struct {
 	Output         string
 	DeadLetter     string
 	Start          Start
-	ExitAtEnd      bool              // stop at the end offsets seen at the start
-	ClientID       string            // default fraudstream
-	CommitInterval time.Duration     // default 200 ms
-	Compression    recordbatch.Codec // of what is written: None or LZ4
+	ExitAtEnd      bool          // stop at the end offsets seen at the start
+	ClientID       string        // default fraudstream
+	CommitInterval time.Duration // default 200 ms
+	Uncompressed   bool          // write without LZ4
 	Log            *slog.Logger
 	Metrics        *Metrics
 	Observer       func(partition int32) PartitionObserver // nil: no monitor

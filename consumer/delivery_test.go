@@ -17,53 +17,49 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func TestMembersComeAndGo(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 4, 4)
-		sent := s.sendEvents("a", 4000, 4)
-		stopFirst := s.start(s.consumer(s.options()))
-		s.await("a first decision", func() bool { return s.countOf(s.output()) > 0 })
-		for round := range 3 {
-			stop := s.start(s.consumer(s.options()))
-			sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 1000, 4)...)
-			s.await("the second member", func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
-			stop()
-		}
-		stopFirst()
-		s.assertOnce(sent, s.decisionIDs())
-	})
+func membersComeAndGo(t *testing.T, b *broker) {
+	s := newStage(t, b, 4, 4)
+	sent := s.sendEvents("a", 4000, 4)
+	stopFirst := s.start(s.consumer(s.options()))
+	s.await("a first decision", func() bool { return s.countOf(s.output()) > 0 })
+	for round := range 3 {
+		stop := s.start(s.consumer(s.options()))
+		sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 1000, 4)...)
+		s.await("the second member", func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
+		stop()
+	}
+	stopFirst()
+	s.assertOnce(sent, s.decisionIDs())
 }
 
 // A crash is a network that is cut for good: nothing is drained, committed or left in good order.
-func TestCrashLosesNothing(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 4, 4)
-		var sent []string
-		for round := range 3 {
-			var net cuttableDial
-			o := s.options()
-			o.Dial = net.dial
-			c := s.consumer(o)
-			c.timing.drain, c.timing.leave = 0, 100*time.Millisecond
-			if !b.real {
-				c.timing.session = time.Second
-			}
-			sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 20000, 4)...)
-			before := s.countOf(s.output())
-			stop := s.start(c)
-			s.await("something to lose", func() bool { return s.countOf(s.output()) > before })
-			net.sever()
-			stop()
+func crashLosesNothing(t *testing.T, b *broker) {
+	s := newStage(t, b, 4, 4)
+	var sent []string
+	for round := range 2 {
+		var net cuttableDial
+		o := s.options()
+		o.Dial = net.dial
+		c := s.consumer(o)
+		c.timing.drain, c.timing.leave = 0, 100*time.Millisecond
+		if !b.real {
+			c.timing.session = time.Second
 		}
-		stop := s.start(s.consumer(s.options()))
-		s.await("the end of the lag", func() bool { return s.groupAtEnd() })
+		sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 20000, 4)...)
+		before := s.countOf(s.output())
+		stop := s.start(c)
+		s.await("something to lose", func() bool { return s.countOf(s.output()) > before })
+		net.sever()
 		stop()
-		lost, copies := s.compare(sent, s.decisionIDs())
-		if lost > 0 {
-			t.Errorf("lost=%d of %d\n%s", lost, len(sent), s.logs.tail())
-		}
-		t.Logf("3 crashes, %d events: lost=%d duplicated=%d", len(sent), lost, copies)
-	})
+	}
+	stop := s.start(s.consumer(s.options()))
+	s.await("the end of the lag", func() bool { return s.groupAtEnd() })
+	stop()
+	lost, copies := s.compare(sent, s.decisionIDs())
+	if lost > 0 {
+		t.Errorf("lost=%d of %d\n%s", lost, len(sent), s.logs.tail())
+	}
+	t.Logf("2 crashes, %d events: lost=%d duplicated=%d", len(sent), lost, copies)
 }
 
 // groupAtEnd tells whether the committed offsets have come to the ends.
@@ -95,43 +91,41 @@ func (s *stage) groupAtEnd() bool {
 	return true
 }
 
-func TestAbortedTransactionsAreNotScored(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 1, 1)
-		writers := []*kgo.Client{
-			s.newClient(kgo.TransactionalID(s.name+"-a"), kgo.DefaultProduceTopic(s.input())),
-			s.newClient(kgo.TransactionalID(s.name+"-b"), kgo.DefaultProduceTopic(s.input())),
+func abortedTransactionsAreNotScored(t *testing.T, b *broker) {
+	s := newStage(t, b, 1, 1)
+	writers := []*kgo.Client{
+		s.newClient(kgo.TransactionalID(s.name+"-a"), kgo.DefaultProduceTopic(s.input())),
+		s.newClient(kgo.TransactionalID(s.name+"-b"), kgo.DefaultProduceTopic(s.input())),
+	}
+	var committed []string
+	for round := range 6 { // two writers' transactions interleave, every other one is aborted
+		for _, w := range writers {
+			if err := w.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		var committed []string
-		for round := range 6 { // two writers' transactions interleave, every other one is aborted
-			for _, w := range writers {
-				if err := w.BeginTransaction(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for i := range 20 {
-				for n, w := range writers {
-					id := fmt.Sprintf("w%d-%d-%02d", n, round, i)
-					if (round+n)%2 == 0 {
-						committed = append(committed, id)
-					}
-					if err := w.ProduceSync(t.Context(), &kgo.Record{Value: event(id)}).FirstErr(); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			committed = append(committed, s.sendEvents(fmt.Sprintf("plain%d", round), 3, 1)...)
+		for i := range 20 {
 			for n, w := range writers {
-				if err := w.EndTransaction(t.Context(), kgo.TransactionEndTry((round+n)%2 == 0)); err != nil {
+				id := fmt.Sprintf("w%d-%d-%02d", n, round, i)
+				if (round+n)%2 == 0 {
+					committed = append(committed, id)
+				}
+				if err := w.ProduceSync(t.Context(), &kgo.Record{Value: event(id)}).FirstErr(); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		stop := s.start(s.consumer(s.options()))
-		s.await("the end of the lag", s.groupAtEnd)
-		stop()
-		s.assertOnce(committed, s.decisionIDs())
-	})
+		committed = append(committed, s.sendEvents(fmt.Sprintf("plain%d", round), 3, 1)...)
+		for n, w := range writers {
+			if err := w.EndTransaction(t.Context(), kgo.TransactionEndTry((round+n)%2 == 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stop := s.start(s.consumer(s.options()))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(committed, s.decisionIDs())
 }
 
 // corrupter flips a byte of every response that holds a marker text, while it is on.
@@ -161,39 +155,37 @@ func (c *corruptConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestCorruptBatchIsNeverScored(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 2, 2)
-		var wire corrupter
-		wire.on.Store(true)
-		o := s.options()
-		registry := prometheus.NewRegistry()
-		o.Metrics, o.Dial = NewMetrics(registry), wire.dial
-		sent := s.sendEvents("before", 10, 2)
-		s.produce(&kgo.Record{Value: event("corrupt-me"), Partition: 0})
-		sent = append(sent, "corrupt-me")
-		sent = append(sent, s.sendEvents("after", 10, 2)...)
-		stop := s.start(s.consumer(o))
-		s.await("the pause", func() bool {
-			_, series := metric(t, registry, "fraudstream_partition_paused", "reason", "corrupt_batch", "partition", "0")
-			return series == 1
-		})
-		s.await("the neighbours", func() bool { return s.countOf(s.output()) == 5+10 })
-		decided := s.decisionIDs()
-		if decided["corrupt-me"] != 0 || decided["Corrupt-me"] != 0 {
-			t.Error("a corrupt batch was scored")
-		}
-		if !strings.Contains(s.logs.String(), "CRC-32C") {
-			t.Errorf("the log does not name the CRC: %s", s.logs.tail())
-		}
-		wire.on.Store(false)
-		s.await("the end of the lag", s.groupAtEnd)
-		stop()
-		s.assertOnce(sent, s.decisionIDs())
-		if wire.hits.Load() < 2 {
-			t.Errorf("only %d fetches were corrupted", wire.hits.Load())
-		}
+func corruptBatchIsNeverScored(t *testing.T, b *broker) {
+	s := newStage(t, b, 2, 2)
+	var wire corrupter
+	wire.on.Store(true)
+	o := s.options()
+	registry := prometheus.NewRegistry()
+	o.Metrics, o.Dial = NewMetrics(registry), wire.dial
+	sent := s.sendEvents("before", 10, 2)
+	s.produce(&kgo.Record{Value: event("corrupt-me"), Partition: 0})
+	sent = append(sent, "corrupt-me")
+	sent = append(sent, s.sendEvents("after", 10, 2)...)
+	stop := s.start(s.consumer(o))
+	s.await("the pause", func() bool {
+		_, series := metric(t, registry, "fraudstream_partition_paused", "reason", "corrupt_batch", "partition", "0")
+		return series == 1
 	})
+	s.await("the neighbours", func() bool { return s.countOf(s.output()) == 5+10 })
+	decided := s.decisionIDs()
+	if decided["corrupt-me"] != 0 || decided["Corrupt-me"] != 0 {
+		t.Error("a corrupt batch was scored")
+	}
+	if !strings.Contains(s.logs.String(), "CRC-32C") {
+		t.Errorf("the log does not name the CRC: %s", s.logs.tail())
+	}
+	wire.on.Store(false)
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
+	if wire.hits.Load() < 2 {
+		t.Errorf("only %d fetches were corrupted", wire.hits.Load())
+	}
 }
 
 // Whatever the broker answers for a while, nothing is lost; and since the producer is idempotent, where the broker
@@ -306,145 +298,133 @@ func TestLeaderMoves(t *testing.T) {
 	t.Logf("8 moves, %d events: lost=%d duplicated=%d", len(sent), lost, copies)
 }
 
-func TestNetworkIsCutForAWhile(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 2, 2)
-		var net cuttableDial
-		registry := prometheus.NewRegistry()
-		o := s.options()
-		o.Dial, o.Metrics = net.dial, NewMetrics(registry)
-		c := s.consumer(o)
-		stop := s.start(c)
-		sent := s.sendEvents("a", 300, 2)
-		s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 300 })
-		net.sever()
-		sent = append(sent, s.sendEvents("b", 300, 2)...)
-		s.await("a word about it", func() bool { return strings.Contains(s.logs.String(), "retrying") })
-		if !c.Healthy() {
-			t.Error("health depends on the broker")
-		}
-		net.mend()
-		s.await("the end of the lag", s.groupAtEnd)
-		stop()
-		lost, copies := s.compare(sent, s.decisionIDs())
-		if lost > 0 {
-			t.Errorf("lost=%d\n%s", lost, s.logs.tail())
-		}
-		t.Logf("lost=%d duplicated=%d", lost, copies)
-		if n, _ := metric(t, registry, "fraudstream_retries_total", "code", "network"); n == 0 {
-			t.Error("no retry was counted")
-		}
-	})
+func networkIsCutForAWhile(t *testing.T, b *broker) {
+	s := newStage(t, b, 2, 2)
+	var net cuttableDial
+	registry := prometheus.NewRegistry()
+	o := s.options()
+	o.Dial, o.Metrics = net.dial, NewMetrics(registry)
+	c := s.consumer(o)
+	stop := s.start(c)
+	sent := s.sendEvents("a", 300, 2)
+	s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 300 })
+	net.sever()
+	sent = append(sent, s.sendEvents("b", 300, 2)...)
+	s.await("a word about it", func() bool { return strings.Contains(s.logs.String(), "retrying") })
+	if !c.Healthy() {
+		t.Error("health depends on the broker")
+	}
+	net.mend()
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	lost, copies := s.compare(sent, s.decisionIDs())
+	if lost > 0 {
+		t.Errorf("lost=%d\n%s", lost, s.logs.tail())
+	}
+	t.Logf("lost=%d duplicated=%d", lost, copies)
+	if n, _ := metric(t, registry, "fraudstream_retries_total", "code", "network"); n == 0 {
+		t.Error("no retry was counted")
+	}
 }
 
-func TestOrderPerPartition(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 3, 3)
-		s.sendEvents("a", 3000, 3)
-		stop := s.start(s.consumer(s.options()))
-		s.await("all decisions", func() bool { return s.countOf(s.output()) >= 3000 })
-		stop()
-		last := map[int32]string{}
-		for _, r := range s.read(s.output()) {
-			if key := string(r.Key); key <= last[r.Partition] {
-				t.Fatalf("partition %d: %s after %s", r.Partition, key, last[r.Partition])
-			} else {
-				last[r.Partition] = key
+func orderPerPartition(t *testing.T, b *broker) {
+	s := newStage(t, b, 3, 3)
+	s.sendEvents("a", 3000, 3)
+	stop := s.start(s.consumer(s.options()))
+	s.await("all decisions", func() bool { return s.countOf(s.output()) >= 3000 })
+	stop()
+	last := map[int32]string{}
+	for _, r := range s.read(s.output()) {
+		if key := string(r.Key); key <= last[r.Partition] {
+			t.Fatalf("partition %d: %s after %s", r.Partition, key, last[r.Partition])
+		} else {
+			last[r.Partition] = key
+		}
+	}
+}
+
+func exitAtEnd(t *testing.T, b *broker) {
+	s := newStage(t, b, 4, 4)
+	sent := s.sendEvents("a", 2000, 3) // the fourth partition stays empty
+	o := s.options()
+	o.ExitAtEnd = true
+	ended := make(chan error, 2)
+	for range 2 {
+		go func() { ended <- s.consumer(o).Run(t.Context()) }()
+	}
+	for range 2 {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
 			}
+		case <-time.After(40 * time.Second):
+			t.Fatalf("no end\n%s", s.logs.tail())
 		}
-	})
+	}
+	s.assertOnce(sent, s.decisionIDs())
+	if !s.groupAtEnd() {
+		t.Error("the end is not committed")
+	}
 }
 
-func TestExitAtEnd(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 4, 4)
-		sent := s.sendEvents("a", 2000, 3) // the fourth partition stays empty
-		o := s.options()
-		o.ExitAtEnd = true
-		ended := make(chan error, 2)
-		for range 2 {
-			go func() { ended <- s.consumer(o).Run(t.Context()) }()
-		}
-		for range 2 {
-			select {
-			case err := <-ended:
-				if err != nil {
-					t.Error(err)
-				}
-			case <-time.After(40 * time.Second):
-				t.Fatalf("no end\n%s", s.logs.tail())
-			}
-		}
-		s.assertOnce(sent, s.decisionIDs())
-		if !s.groupAtEnd() {
-			t.Error("the end is not committed")
-		}
-	})
+func startHoldsOnlyWithoutOffset(t *testing.T, b *broker) {
+	s := newStage(t, b, 1, 1)
+	s.sendEvents("early", 10, 1)
+	o := s.options()
+	o.Start = Start{Latest: true}
+	stop := s.start(s.consumer(o))
+	s.await("the committed start", s.groupAtEnd)
+	stop()
+	if !strings.Contains(s.logs.String(), "records_ahead=0") {
+		t.Errorf("the start is not logged: %s", s.logs.tail())
+	}
+	sent := s.sendEvents("late", 10, 1)
+	o.Start = Start{} // the group has an offset now
+	stop = s.start(s.consumer(o))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
 }
 
-func TestStartHoldsOnlyWithoutOffset(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 1, 1)
-		s.sendEvents("early", 10, 1)
-		o := s.options()
-		o.Start = Start{Latest: true}
-		stop := s.start(s.consumer(o))
-		s.await("the committed start", s.groupAtEnd)
-		stop()
-		if !strings.Contains(s.logs.String(), "records_ahead=0") {
-			t.Errorf("the start is not logged: %s", s.logs.tail())
-		}
-		sent := s.sendEvents("late", 10, 1)
-		o.Start = Start{} // the group has an offset now
-		stop = s.start(s.consumer(o))
-		s.await("the end of the lag", s.groupAtEnd)
-		stop()
-		s.assertOnce(sent, s.decisionIDs())
-	})
+func startAtTime(t *testing.T, b *broker) {
+	s := newStage(t, b, 2, 2)
+	noon := time.Now().Add(-time.Hour).Truncate(time.Second)
+	s.produce(&kgo.Record{Value: event("old"), Timestamp: noon.Add(-time.Second)})
+	s.produce(&kgo.Record{Value: event("new"), Timestamp: noon})
+	s.produce(&kgo.Record{Value: event("other"), Timestamp: noon.Add(-time.Hour), Partition: 1})
+	o := s.options()
+	o.Start, o.ExitAtEnd = Start{Time: noon}, true
+	if err := s.consumer(o).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.assertOnce([]string{"new"}, s.decisionIDs())
 }
 
-func TestStartAtTime(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 2, 2)
-		noon := time.Now().Add(-time.Hour).Truncate(time.Second)
-		s.produce(&kgo.Record{Value: event("old"), Timestamp: noon.Add(-time.Second)})
-		s.produce(&kgo.Record{Value: event("new"), Timestamp: noon})
-		s.produce(&kgo.Record{Value: event("other"), Timestamp: noon.Add(-time.Hour), Partition: 1})
-		o := s.options()
-		o.Start, o.ExitAtEnd = Start{Time: noon}, true
-		if err := s.consumer(o).Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.assertOnce([]string{"new"}, s.decisionIDs())
-	})
-}
-
-func TestOffsetOutOfRange(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 1, 1)
-		s.sendEvents("gone", 30, 1)
-		stop := s.start(s.consumer(s.options()))
-		s.await("the end of the lag", s.groupAtEnd)
-		stop()
-		s.sendEvents("missed", 50, 1)
-		s.deleteRecords(80)
-		left := s.sendEvents("left", 20, 1)
-		registry := prometheus.NewRegistry()
-		o := s.options()
-		o.Metrics = NewMetrics(registry)
-		stop = s.start(s.consumer(o))
-		s.await("the end of the lag", s.groupAtEnd)
-		if n, _ := metric(t, registry, "fraudstream_offsets_skipped_total", "topic", s.input(), "partition", "0"); n != 50 {
-			t.Errorf("offsets_skipped_total = %v, want 50", n)
-		}
-		stop()
-		if lost, copies := s.compare(append(s.ids("gone", 30), left...), s.decisionIDs()); lost+copies > 0 {
-			t.Errorf("lost=%d duplicated=%d", lost, copies)
-		}
-		if !strings.Contains(s.logs.String(), "records_lost=50") {
-			t.Error("the gap is not logged")
-		}
-	})
+func offsetOutOfRange(t *testing.T, b *broker) {
+	s := newStage(t, b, 1, 1)
+	s.sendEvents("gone", 30, 1)
+	stop := s.start(s.consumer(s.options()))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.sendEvents("missed", 50, 1)
+	s.deleteRecords(80)
+	left := s.sendEvents("left", 20, 1)
+	registry := prometheus.NewRegistry()
+	o := s.options()
+	o.Metrics = NewMetrics(registry)
+	stop = s.start(s.consumer(o))
+	s.await("the end of the lag", s.groupAtEnd)
+	if n, _ := metric(t, registry, "fraudstream_offsets_skipped_total", "topic", s.input(), "partition", "0"); n != 50 {
+		t.Errorf("offsets_skipped_total = %v, want 50", n)
+	}
+	stop()
+	if lost, copies := s.compare(append(s.ids("gone", 30), left...), s.decisionIDs()); lost+copies > 0 {
+		t.Errorf("lost=%d duplicated=%d", lost, copies)
+	}
+	if !strings.Contains(s.logs.String(), "records_lost=50") {
+		t.Error("the gap is not logged")
+	}
 }
 
 func (s *stage) ids(prefix string, n int) (ids []string) {

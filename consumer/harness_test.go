@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"fraudstream/consumer/kafkatest"
 	"fraudstream/scoring"
 )
 
@@ -44,21 +42,6 @@ func newFake(t testing.TB, opts ...kfake.Opt) *broker {
 	}
 	t.Cleanup(cluster.Close)
 	return &broker{bootstrap: strings.Join(cluster.ListenAddrs(), ","), fake: cluster}
-}
-
-// conformance runs the same test against the in-process broker and, where there is one, Apache Kafka.
-func conformance(t *testing.T, test func(t *testing.T, b *broker)) {
-	t.Parallel()
-	t.Run("kfake", func(t *testing.T) { test(t, newFake(t)) })
-	t.Run("kafka", func(t *testing.T) { test(t, realBroker(t)) })
-}
-
-func realBroker(t *testing.T) *broker {
-	t.Helper()
-	if addr := os.Getenv("FRAUDSTREAM_KAFKA"); addr != "" {
-		return &broker{bootstrap: addr, real: true}
-	}
-	return &broker{bootstrap: kafkatest.Start(t, 1).Bootstrap(), real: true}
 }
 
 // stage is a set of topics with a name of its own on a broker, and what the test knows about it.

@@ -157,7 +157,9 @@ func (p *partition) handOn(ctx context.Context, w *run, scored chan<- *run) erro
 func (p *partition) score(w *run) error {
 	p.useModel()
 	w.model = p.model
-	p.arena = p.arena[:0]
+	if p.arena = p.arena[:0]; cap(p.arena) > 8*arenaSize {
+		p.arena = nil // one huge batch must not hold its memory for ever
+	}
 	for i := range w.batches {
 		if err := p.scoreBatch(w, &w.batches[i]); err != nil {
 			w.endBefore(i)

@@ -10,8 +10,6 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
-
-	"fraudstream/consumer/recordbatch"
 )
 
 // A retry is one operation that is tried until it succeeds. Whatever the cluster answers in flight is waited out: the
@@ -73,21 +71,19 @@ func (r *retry) done() {
 // suspect.
 func classify(err error) (label string, stale bool) {
 	var code kafka.Error
-	var corrupt *recordbatch.CorruptError
 	switch {
 	case errors.As(err, &code):
 		stale = code == kafka.UnknownTopicOrPartition || code == kafka.NotLeaderForPartition ||
 			code == kafka.BrokerNotAvailable
 		return strconv.Itoa(int(code)), stale
-	case errors.As(err, &corrupt):
+	case isCorrupt(err):
 		return "corrupt", false
 	}
 	return "network", true
 }
 
 func pauseReason(operation string, err error) string {
-	var corrupt *recordbatch.CorruptError
-	if errors.As(err, &corrupt) {
+	if isCorrupt(err) {
 		return "corrupt_batch"
 	}
 	return operation

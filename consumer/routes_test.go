@@ -20,31 +20,29 @@ func TestMurmur2(t *testing.T) {
 }
 
 // With another number of partitions a decision goes where Kafka's own producers would send its key.
-func TestOutputByKeyWhereCountsDiffer(t *testing.T) {
-	conformance(t, func(t *testing.T, b *broker) {
-		s := newStage(t, b, 2, 5)
-		partitioner := kgo.StickyKeyPartitioner(nil).ForTopic("any")
-		want := map[string]int32{}
-		for i := range 60 {
-			key := fmt.Sprintf("card-%d", i)
-			want[key] = int32(partitioner.Partition(&kgo.Record{Key: []byte(key)}, 5))
-			s.produce(&kgo.Record{Key: []byte(key), Value: event(key), Partition: int32(i % 2)})
+func outputByKeyWhereCountsDiffer(t *testing.T, b *broker) {
+	s := newStage(t, b, 2, 5)
+	partitioner := kgo.StickyKeyPartitioner(nil).ForTopic("any")
+	want := map[string]int32{}
+	for i := range 60 {
+		key := fmt.Sprintf("card-%d", i)
+		want[key] = int32(partitioner.Partition(&kgo.Record{Key: []byte(key)}, 5))
+		s.produce(&kgo.Record{Key: []byte(key), Value: event(key), Partition: int32(i % 2)})
+	}
+	s.produce(&kgo.Record{Value: event("keyless"), Partition: 1})
+	want[""] = 1
+	o := s.options()
+	o.ExitAtEnd = true
+	if err := s.consumer(o).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	records := s.read(s.output())
+	if len(records) != 61 {
+		t.Errorf("%d decisions", len(records))
+	}
+	for _, r := range records {
+		if r.Partition != want[string(r.Key)] {
+			t.Errorf("%q in partition %d, want %d", r.Key, r.Partition, want[string(r.Key)])
 		}
-		s.produce(&kgo.Record{Value: event("keyless"), Partition: 1})
-		want[""] = 1
-		o := s.options()
-		o.ExitAtEnd = true
-		if err := s.consumer(o).Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		records := s.read(s.output())
-		if len(records) != 61 {
-			t.Errorf("%d decisions", len(records))
-		}
-		for _, r := range records {
-			if r.Partition != want[string(r.Key)] {
-				t.Errorf("%q in partition %d, want %d", r.Key, r.Partition, want[string(r.Key)])
-			}
-		}
-	})
+	}
 }

@@ -3,6 +3,7 @@ package recordbatch_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -141,7 +142,7 @@ func TestBuilderAgainstOthers(t *testing.T) {
 				t.Fatalf("kafka-go reads record %d as %q %q", i, key, value)
 			}
 		}
-		if _, err := set.Records.ReadRecord(); err != io.EOF {
+		if _, err := set.Records.ReadRecord(); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last: %v", err)
 		}
 		if builder.Codec == recordbatch.None {

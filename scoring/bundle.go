@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"math"
 
 	"fraudstream/scoring/program"
@@ -8,7 +9,7 @@ import (
 
 // Bundle is what is known of the model beside its arithmetic.
 type Bundle struct {
-	Name, Version  string // of the metadata; of a bare file its base name and the first 12 hex digits of its hash
+	Name, Version  string // of the metadata; else the base name of the path and the first 12 hex digits of the hash
 	SHA256         string // of the model file
 	MetadataSHA256 string // empty for a bare file
 	Features       []Feature
@@ -22,6 +23,12 @@ type Bundle struct {
 	Calibration    *Calibration      // of the score; nil: none
 	Unknown        map[string]string // keys of the metadata that mean nothing here (owner, approval, …), as JSON
 	Warnings       []string          // one line each, to be logged
+}
+
+// nameless gives a model a name and a version where nothing else does.
+func (b *Bundle) nameless(base string) {
+	b.Name = cmp.Or(b.Name, base)
+	b.Version = cmp.Or(b.Version, b.SHA256[:12])
 }
 
 // Feature is a column as the bundle describes it.

@@ -54,6 +54,7 @@ func loadBundle(s *source, o Options) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.bundle.nameless(filepath.Base(s.folder.Name()))
 	golden, err := g.readGolden()
 	if err != nil {
 		return nil, err
@@ -70,18 +71,13 @@ func loadBare(s *source, o Options) (*Scorer, error) {
 	if err := checkFormat(data, s.file, ""); err != nil {
 		return nil, err
 	}
-	hash := hashOf(data)
 	g := gate{source: s, meta: new(metadata), options: o}
-	g.bundle = Bundle{
-		Name:    strings.TrimSuffix(s.file, filepath.Ext(s.file)),
-		Version: hash[:12],
-		SHA256:  hash,
-		Warnings: append(s.warnings,
-			"no metadata: hashes and golden rows are not checked, and drift is not watched; save_bundle writes all three"),
-	}
+	g.bundle = Bundle{SHA256: hashOf(data), Warnings: append(s.warnings,
+		"no metadata: hashes and golden rows are not checked, and drift is not watched; save_bundle writes all three")}
 	if err := g.readCompanion(); err != nil {
 		return nil, err
 	}
+	g.bundle.nameless(strings.TrimSuffix(s.file, filepath.Ext(s.file)))
 	return g.pass(data, nil)
 }
 
@@ -158,13 +154,7 @@ func (g *gate) readCompanion() error {
 	if err != nil {
 		return err
 	}
-	if c.name != "" {
-		g.bundle.Name = c.name
-	}
-	if c.version != "" {
-		g.bundle.Version = c.version
-	}
-	g.bundle.Rows = orZero(c.rows)
+	g.bundle.Name, g.bundle.Version, g.bundle.Rows = c.name, c.version, orZero(c.rows)
 	g.bundle.Unknown = unknownKeys(c.unknown)
 	g.meta.Features, g.meta.Baseline.Rows = c.features, c.rows
 	g.meta.Environment.ScikitLearn = c.scikitLearn

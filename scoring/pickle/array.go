@@ -2,6 +2,10 @@ package pickle
 
 import "slices"
 
+// An array comes into being in two steps, an announcement and a state, because Python makes objects first and fills them
+// afterwards. The announced *Array is filled in place, so that a memo entry made in between refers to the same array.
+// Only _frombuffer of protocol 5 does both at once.
+
 // A maker is what announced an array before its BUILD.
 type maker byte
 
@@ -20,6 +24,8 @@ func (m *machine) newArray(by maker, args []Value) (Value, error) {
 	return a, nil
 }
 
+// isNDArray says whether a class is plain ndarray. A subclass (matrix, MaskedArray, memmap) would mean something else
+// by the same bytes.
 func isNDArray(g Global) bool { return g.Module == "numpy" && g.Name == "ndarray" }
 
 // buildArray fills an announced array.
@@ -124,6 +130,7 @@ func (m *machine) describe(a *Array, dtype, shape Value) (count int, err error) 
 	return int(product), nil
 }
 
+// tooLarge refuses a shape whose elements no allowed file could hold.
 func (m *machine) tooLarge(none bool) error {
 	if none {
 		return m.refuse(ReasonArrayShape, "an empty array of absurd shape")

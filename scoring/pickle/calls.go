@@ -2,6 +2,9 @@ package pickle
 
 import "slices"
 
+// Python calls whatever name is on the stack. Here a call is looked up by the role of the name, and one that has no
+// meaning of its own is written down: class, arguments, place in the file.
+
 // call pushes the value that a call would have made. This is the whole list of calls that have a meaning; every other
 // allowed class becomes an Object that remembers its arguments.
 func (m *machine) call(callee Global, args []Value) error {
@@ -10,6 +13,7 @@ func (m *machine) call(callee Global, args []Value) error {
 	return err
 }
 
+// made returns what a call stands for, or refuses the call.
 func (m *machine) made(callee Global, args []Value) (Value, error) {
 	switch callee.role {
 	case roleData:
@@ -165,6 +169,7 @@ func (m *machine) ufunc(args []Value) (Value, error) {
 func args0(args []Value) Value { return argument(args, 0) }
 func args1(args []Value) Value { return argument(args, 1) }
 
+// argument returns argument i, or nil. None is nil as well: no call that has a meaning here takes a None.
 func argument(args []Value, i int) Value {
 	if i >= len(args) {
 		return nil

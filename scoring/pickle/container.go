@@ -62,10 +62,13 @@ func isLzma(data []byte) bool {
 	return data[1] == 0 || len(data) >= lzma.HeaderLen && string(data[5:13]) == "\xff\xff\xff\xff\xff\xff\xff\xff"
 }
 
+// openZlib checks the Adler-32 sum at the end of the stream.
 func openZlib(r *bytes.Reader) (io.Reader, error) { return zlib.NewReader(r) }
 
+// openBzip2 reads all streams of the file as one, as bzip2 does.
 func openBzip2(r *bytes.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
 
+// openLz4 reads frames with linked blocks, which is how Python writes them.
 func openLz4(r *bytes.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
 
 // openGzip reads one member only: joblib writes one, and what follows it is trailing data.

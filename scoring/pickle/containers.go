@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// The containers that are filled here are the ones Python fills through APPEND and SETITEM, lists, dicts and sets, and
+// objects of classes that subclass them, whose items and pairs are kept beside their state.
+
 // collect makes one container of everything above the last mark.
 func (m *machine) collect(op byte) error {
 	items, err := m.popMark()
@@ -148,6 +151,7 @@ func (m *machine) indexed(width int, use func(uint64) error) error {
 	return use(i)
 }
 
+// indexedLine does the same for protocol 0, which writes the index as decimal text.
 func (m *machine) indexedLine(use func(uint64) error) error {
 	line, err := m.readLine()
 	if err != nil {
@@ -182,6 +186,7 @@ func (m *machine) put(i uint64) error {
 	return nil
 }
 
+// get pushes a memo entry. The value is shared, not copied: what fills it later fills it everywhere, as in Python.
 func (m *machine) get(i uint64) error {
 	if i < uint64(len(m.memo)) {
 		if _, unset := m.memo[i].(empty); !unset {

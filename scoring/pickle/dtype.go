@@ -5,6 +5,10 @@ import (
 	"strconv"
 )
 
+// numpy pickles a dtype as a call and a state. The call has the code: a letter for the kind and the size in bytes, or in
+// characters for U. The state has what the code leaves out: byte order, and for a record the names, types and offsets
+// of its fields. Sizes are believed only where code and state agree.
+
 // newDType makes a dtype of its code, such as f8, U12 or V56. Byte order and fields come with its state.
 func (m *machine) newDType(args []Value) (Value, error) {
 	code, ok := args0(args).(string)

@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// The accessors convert once, when a model is compiled; none is on the path of an event. They trust what Decode has
+// checked, that Data and Objects fill Shape, and check what it has not: that the elements are of the kind asked for.
+
 // Len returns the number of elements.
 func (a *Array) Len() int {
 	n := 1
@@ -68,6 +71,7 @@ func (a *Array) Strings() ([]string, error) {
 	return stringsOf(values)
 }
 
+// stringsOf narrows values to text, and names the first that is none.
 func stringsOf(values []Value) ([]string, error) {
 	out := make([]string, len(values))
 	for i, v := range values {

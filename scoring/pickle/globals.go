@@ -6,22 +6,28 @@ import "strings"
 type role byte
 
 const (
+	// roleForbidden is the role of every name that no rule mentions.
 	roleForbidden role = iota
-	roleName           // a value only: types, numpy and scikit-learn functions; a call is refused
-	roleData           // a call becomes an inert Object
-	roleDType
-	roleScalar
-	roleReconstruct
-	roleWrapper
-	roleFromBuffer
-	roleEncode
-	roleByteArray
-	roleBytes
-	roleReconstructor
-	roleOrderedDict
-	roleDefaultDict
-	roleSet
-	roleUfunc
+	// roleName is a value only: a type, or a function of numpy or scikit-learn. A call is refused.
+	roleName
+	// roleData is a class, or a function that only puts an object together. A call becomes an inert Object.
+	roleData
+
+	// The rest are the calls that this package knows by meaning, because arrays and containers are made by them.
+
+	roleDType         // numpy.dtype(code, align, copy)
+	roleScalar        // numpy scalar(dtype, bytes)
+	roleReconstruct   // numpy _reconstruct(ndarray, (0,), b'b'), to be followed by a state
+	roleWrapper       // joblib's NumpyArrayWrapper, to be followed by a state and raw data
+	roleFromBuffer    // numpy _frombuffer(buffer, dtype, shape, order)
+	roleEncode        // _codecs.encode(text, 'latin1'): bytes in protocols 0 to 2
+	roleByteArray     // bytearray(bytes)
+	roleBytes         // bytes(): the empty ones in protocols 0 to 2
+	roleReconstructor // copyreg._reconstructor(class, base, value): NEWOBJ in protocols 0 and 1
+	roleOrderedDict   // OrderedDict([pairs])
+	roleDefaultDict   // defaultdict(factory)
+	roleSet           // set([items]) in protocols 0 to 3
+	roleUfunc         // numpy _ufunc_reconstruct(module, name)
 )
 
 // resolve looks a name up in the allow-list, or refuses it. Nothing is imported: an allowed name is a pair of words.

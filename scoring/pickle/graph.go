@@ -2,6 +2,11 @@ package pickle
 
 import "slices"
 
+// Three things make a graph of values dangerous to read, and none of them can be seen while it is built, since a list
+// may be filled after it has been put in its place. A value that holds itself sends a plain recursion round for ever.
+// Ten thousand nested lists exhaust its stack. And sixty lists, each holding the one before twice, are sixty values to
+// the memo and 2^60 to whoever walks them.
+
 // A graphWalk looks once at every container that can be reached from the root. Memoised values are shared, so the
 // values form a graph, not a tree; what walks it as a tree later meets each value once per path.
 type graphWalk struct {
@@ -100,6 +105,7 @@ func (w *graphWalk) absorb(done extent) error {
 	return nil
 }
 
+// tooDeep points at the innermost object, which is where a reader of the file would look.
 func (w *graphWalk) tooDeep() error {
 	return refuse(ReasonDepth, w.offset(), "values nested more than %d deep", w.limits.Depth)
 }
@@ -151,6 +157,7 @@ func child(v Value, i int) (Value, bool) {
 	return nil, false
 }
 
+// item returns items[i], and false past the end.
 func item(items []Value, i int) (Value, bool) {
 	if i >= len(items) {
 		return nil, false

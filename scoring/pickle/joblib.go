@@ -5,6 +5,10 @@ import (
 	"slices"
 )
 
+// joblib.dump pickles everything but arrays. In place of each array it pickles a NumpyArrayWrapper with the attributes
+// subclass, shape, order, dtype, allow_mmap and numpy_array_alignment_bytes, and writes the data behind the BUILD that
+// ends the wrapper, in the middle of the stream. So the reader has to stop there, take the bytes and go on.
+
 // maxAlignment is the alignment that joblib pads array data to.
 const maxAlignment = 16
 

@@ -42,6 +42,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// setDefault gives a field its default unless the caller set it; a negative limit would have no meaning.
 func setDefault[T int | int64](field *T, value T) {
 	if *field <= 0 {
 		*field = value

@@ -42,6 +42,7 @@ func (m *machine) text(width int) error {
 	return nil
 }
 
+// bytes pushes a view of the file: arrays of protocol 3 and later cost no copy.
 func (m *machine) bytes(width int) error {
 	b, err := m.readCounted(width)
 	m.push(Bytes(b))
@@ -57,6 +58,7 @@ func (m *machine) asciiText(width int) error {
 	return m.pushASCII(string(b))
 }
 
+// pushASCII pushes text that must mean the same in every encoding.
 func (m *machine) pushASCII(s string) error {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -129,18 +131,21 @@ func (m *machine) escapedText() error {
 	return nil
 }
 
+// unsigned pushes a number of one or two bytes.
 func (m *machine) unsigned(width int) error {
 	n, err := m.readUint(width)
 	m.push(int64(n))
 	return err
 }
 
+// signed32 pushes BININT, the one fixed-width integer that can be negative.
 func (m *machine) signed32() error {
 	n, err := m.readUint(4)
 	m.push(int64(int32(n)))
 	return err
 }
 
+// float64 pushes a double; pickle writes it big-endian, unlike everything else.
 func (m *machine) float64() error {
 	b, err := m.read(8)
 	if err != nil {
@@ -169,6 +174,7 @@ func (m *machine) long(width int) error {
 	return nil
 }
 
+// pushInteger keeps the promise of Value that an integer is a *big.Int only where int64 is too narrow.
 func (m *machine) pushInteger(n *big.Int) {
 	if n.IsInt64() {
 		m.push(n.Int64())

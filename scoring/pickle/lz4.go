@@ -4,6 +4,11 @@ import "encoding/binary"
 
 const lz4TruncatedMsg = "the lz4 stream ends too early"
 
+// An lz4 frame is a header (magic, flags, block size, optionally content size and dictionary id, checksum), blocks that
+// each begin with their stored length, an end mark of four zero bytes, and optionally a checksum of the content. A block
+// is a run of sequences: a token whose halves hold the lengths of literals and match, the literals, and the distance of
+// the match. Lengths of 15 and more go on in further bytes.
+
 // checkLz4 measures an lz4 frame without decompressing it, by adding up the lengths that its sequences state.
 func checkLz4(data []byte, limit int64) error {
 	if len(data) < 7 {

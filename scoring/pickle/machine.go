@@ -31,6 +31,7 @@ type spending struct{ opcodes, memo, copied int }
 // empty marks a memo entry that was never set.
 type empty struct{}
 
+// newMachine returns a machine at the first byte of data, with nothing spent.
 func newMachine(data []byte, l Limits) *machine {
 	return &machine{data: data, limits: l, spent: &spending{}, unbuilt: map[*Array]maker{}}
 }
@@ -125,6 +126,7 @@ func (m *machine) spendCopy(n int) error {
 	return nil
 }
 
+// readByte returns the next byte.
 func (m *machine) readByte() (byte, error) {
 	if m.pos == len(m.data) {
 		return 0, m.shortage(1, ReasonTruncated)

@@ -32,6 +32,7 @@ func (m *machine) stackGlobal() error {
 	return m.pushGlobal(module, name)
 }
 
+// pushGlobal is where every name of the file passes, whichever opcode wrote it.
 func (m *machine) pushGlobal(module, name string) error {
 	g, err := resolve(module, name, m.opcode)
 	m.push(g)

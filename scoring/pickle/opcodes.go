@@ -46,6 +46,8 @@ const (
 	opSetItems       = 'u'
 	opEmptyDict      = '}'
 
+	// From here on protocol 2 and later; a stream that uses them begins with PROTO.
+
 	opProto           = 0x80
 	opNewObj          = 0x81
 	opExt1            = 0x82
@@ -73,7 +75,11 @@ const (
 	opReadonlyBuffer  = 0x98
 )
 
+// newestProtocol is that of Python 3.8 to 3.14.
 const newestProtocol = 5
+
+// The opcodes fall into five groups, each with a method that says whether an opcode is its own. An opcode that
+// fails ends the machine, so that whatever it has pushed by then is never read.
 
 // stepText carries out the opcodes of strings and bytes, and the two that frame a pickle.
 func (m *machine) stepText(op byte) (known bool, err error) {

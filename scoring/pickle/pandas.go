@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// A ColumnTransformer that was given a pandas Index keeps it as its list of columns, so that reading the model needs the
+// labels of an Index, and nothing else of pandas.
+
 // maxRange is the longest RangeIndex that is written out.
 const maxRange = 1 << 16
 
@@ -69,6 +72,7 @@ func indexLabels(o *Object) ([]Value, error) {
 	return nil, fmt.Errorf("a pandas Index of unknown make")
 }
 
+// rangeLabels writes out a range, which is how pandas labels columns without names.
 func rangeLabels(attrs *Dict) ([]Value, error) {
 	var bounds [3]int64
 	for i, name := range []string{"start", "stop", "step"} {
@@ -140,6 +144,7 @@ func arrowWidth(kind Value) (int64, error) {
 	return 0, fmt.Errorf("a pyarrow array of another type than string")
 }
 
+// arrowBuffer returns the bytes of a pyarrow buffer, or nil.
 func arrowBuffer(v Value) Bytes {
 	if o, ok := v.(*Object); ok && o.Class.Name == "py_buffer" {
 		b, _ := argument(o.Args, 0).(Bytes)

@@ -5,6 +5,10 @@ import (
 	"math"
 )
 
+// A parameter such as C=1 may have been given as an int, a float, a numpy scalar or an array without dimensions, and is
+// pickled as it was given. These functions take all of them and refuse what is of another kind: text is no
+// number, and a bool is no integer, although it counts as 0 or 1 where a float is asked for.
+
 // Plain unpacks a numpy scalar into bool, int64, float64, string or Bytes; every other value is returned as it is.
 func Plain(v Value) Value {
 	if s, ok := v.(*Scalar); ok {

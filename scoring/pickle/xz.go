@@ -8,6 +8,10 @@ const (
 	xzMaxDictByte = 28   // states a window of 64 MiB, as maxDictionary does
 )
 
+// An xz stream is a header, blocks, an index of them and a footer. A block is a header, which names the filters and the
+// window, LZMA2 chunks up to a zero byte, padding to a multiple of four, and a checksum. A chunk begins with a control
+// byte: 0 ends the block, 1 and 2 mean stored data, 0x80 and above compressed data; its sizes follow, each less one.
+
 // checkXz walks the headers of an xz stream without decompressing it. Every LZMA2 chunk states how long it is and
 // will be, so window and inflated length are known to be within bounds before the library makes room for them. There
 // may be one block, as Python writes it: each further one would ask for a window of its own.
@@ -37,12 +41,14 @@ func checkXz(data []byte, limit int64) error {
 	return err
 }
 
+// An xzWalk is a place in an xz stream and the inflated bytes that the chunks so far have announced.
 type xzWalk struct {
 	data     []byte
 	pos      int
 	inflated int64
 }
 
+// take returns the next n bytes as a view.
 func (w *xzWalk) take(n int) ([]byte, error) {
 	if n > len(w.data)-w.pos {
 		return nil, refuse(ReasonTruncated, len(w.data), "the xz stream ends too early")

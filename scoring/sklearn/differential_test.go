@@ -41,6 +41,13 @@ func TestDifferential(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+	compareAll(t, folder)
+}
+
+// TestDrawn compares pipelines that were drawn with several versions of scikit-learn and kept.
+func TestDrawn(t *testing.T) { compareAll(t, "testdata/drawn") }
+
+func compareAll(t *testing.T, folder string) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.joblib"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pipelines: %v", err)
@@ -49,7 +56,7 @@ func TestDifferential(t *testing.T) {
 		var c differentialCase
 		readJSON(t, file[:len(file)-len("joblib")]+"json", &c)
 		for output, want := range c.Outputs {
-			t.Run(fmt.Sprintf("%d/%s", c.Attempt, output), func(t *testing.T) { c.compare(t, file, output, want) })
+			t.Run(fmt.Sprintf("%s/%s", filepath.Base(file), output), func(t *testing.T) { c.compare(t, file, output, want) })
 		}
 	}
 }

@@ -12,22 +12,32 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// play runs a fast show with stand-in workers, for a time or, with 0, to its end.
-func play(t *testing.T, limit time.Duration, environment ...string) (Summary, string, error) {
+// An audience writes down the show and leaves when it has seen a line with some words.
+type audience struct {
+	bytes.Buffer
+	words string
+	leave context.CancelFunc
+}
+
+func (a *audience) Write(text []byte) (int, error) {
+	if a.words != "" && bytes.Contains(text, []byte(a.words)) {
+		a.leave()
+	}
+	return a.Buffer.Write(text)
+}
+
+// play runs a fast show with stand-in workers until some words appear; without words, to its end.
+func play(t *testing.T, until string, environment ...string) (Summary, string, error) {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := t.Context()
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	var out bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &audience{words: until, leave: cancel}
 	s, err := Run(ctx, Options{
-		Fast: true, Plain: true, Seed: 5, Out: &out, Executable: executable, environment: environment,
+		Fast: true, Plain: true, Seed: 5, Out: out, Executable: executable, environment: environment,
 	})
 	return s, out.String(), err
 }
@@ -40,7 +50,7 @@ func TestRun(t *testing.T) {
 	}
 	t.Parallel()
 	began := time.Now()
-	s, out, err := play(t, 0)
+	s, out, err := play(t, "")
 	t.Logf("%v\n%s", time.Since(began), out)
 	if err != nil {
 		t.Fatal(err)
@@ -82,20 +92,20 @@ func TestRunFindsFaults(t *testing.T) {
 	t.Parallel()
 	t.Run("lose", func(t *testing.T) {
 		t.Parallel()
-		s, out, err := play(t, 1200*time.Millisecond, fault+"=lose")
+		s, out, err := play(t, "the gateway is mended", fault+"=lose")
 		if err != nil || s.Lost == 0 || s.Decided+s.DeadLetter != s.Sent+s.Duplicated-s.Lost {
 			t.Errorf("summary %+v, error %v\n%s", s, err, out)
 		}
 	})
 	t.Run("mistake", func(t *testing.T) {
 		t.Parallel()
-		if s, _, err := play(t, 1200*time.Millisecond, fault+"=mistake"); err == nil || s.Strange == 0 {
+		if s, _, err := play(t, "the gateway is mended", fault+"=mistake"); err == nil || s.Strange == 0 {
 			t.Errorf("summary %+v, error %v", s, err)
 		}
 	})
 	t.Run("exit", func(t *testing.T) {
 		t.Parallel()
-		_, _, err := play(t, 0, fault+"=exit")
+		_, _, err := play(t, "", fault+"=exit")
 		if err == nil || !strings.Contains(err.Error(), "model refused") {
 			t.Errorf("error %v, want the worker's last words", err)
 		}

@@ -2,7 +2,9 @@ package demo
 
 import (
 	"bytes"
-	"strconv"
+	"context"
+	"fmt"
+	"time"
 
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
@@ -37,6 +39,31 @@ func replaceAmount(with string) func([]byte) []byte {
 	}
 }
 
+// playPoison sends the poisons one by one among the payments and shows what became of each.
+func (s *show) playPoison(ctx context.Context, t tempo) error {
+	s.screen.Scene("☠", "poison", "Five events that nobody can score. Each goes to "+deadLetter+"; its neighbours are scored.")
+	end := time.Now().Add(t.poison)
+	for i := range poisons {
+		p := &poisons[i]
+		s.sendPoison(p)
+		var l letter
+		arrived := func() (ok bool) { l, ok = s.reader.Letter(p.code); return ok }
+		if done, err := s.sendUntil(ctx, t, arrived); err != nil || ctx.Err() != nil {
+			return err
+		} else if done {
+			code := s.screen.paint(yellow, fmt.Sprintf("%-13s", l.code))
+			s.screen.Note("%-35s %s %s/%d/%d", p.fault, code, input, l.partition, l.offset)
+		} else {
+			s.screen.Note("%-35s no dead letter with the code %s", p.fault, p.code)
+		}
+		// So that a person can read.
+		if err := s.sendFor(ctx, t, min(time.Second, time.Until(end))); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return s.sendFor(ctx, t, time.Until(end))
+}
+
 // drifted is the fault of the drift scene: a gateway upstream starts to send cents for euros, and the systems behind
 // it compare those with the euros of the week before.
 func drifted(tx *cards.Transaction) {
@@ -44,13 +71,4 @@ func drifted(tx *cards.Transaction) {
 		tx.Amount *= 100
 		tx.AmountToMean7d *= 100
 	}
-}
-
-// thousands writes n with separators: 21,430.
-func thousands(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

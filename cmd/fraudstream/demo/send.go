@@ -11,28 +11,38 @@ import (
 // beat is the time between two looks at the clock.
 const beat = 5 * time.Millisecond
 
-// send sends payments at the tempo's rate for a time, or until done says so, or until ctx ends.
-func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func() bool) error {
+// sendFor sends payments at the tempo's rate for a time, or until ctx ends.
+func (s *show) sendFor(ctx context.Context, t tempo, limit time.Duration) error {
+	_, err := s.send(ctx, t, limit, func() bool { return false })
+	return err
+}
+
+// sendUntil sends payments at the tempo's rate until done says so, which it returns, or until ctx ends or patience.
+func (s *show) sendUntil(ctx context.Context, t tempo, done func() bool) (bool, error) {
+	return s.send(ctx, t, t.recovery, done)
+}
+
+func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func() bool) (bool, error) {
 	clock := time.NewTicker(beat)
 	defer clock.Stop()
 	start, sent := time.Now(), 0
 	for {
-		if done != nil && done() {
-			return nil
+		if done() {
+			return true, nil
 		}
 		if time.Since(start) >= limit {
-			return nil
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return false, nil
 		case <-clock.C:
 		}
 		for due := int(t.rate * time.Since(start).Seconds()); sent < due; sent++ {
 			s.sendPayment()
 		}
 		if err := s.check(); err != nil {
-			return err
+			return false, err
 		}
 		if time.Since(s.lastShown) >= t.status {
 			s.showStatus()

@@ -104,7 +104,3 @@ func (s *show) sumUp(early bool) Summary {
 	s.screen.Line("%s", summary.Line())
 	return summary
 }
-
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-}

@@ -1,0 +1,40 @@
+package demo
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// thousands writes n with separators: 21,430.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// figure is a number for people, where there is one.
+func figure(x float64, known bool) string {
+	if !known {
+		return "not yet"
+	}
+	return fmt.Sprintf("%.3f", x)
+}
+
+// shareSince is the share of one verdict among the decisions between two counts.
+func shareSince(before, after map[string]int64, verdict string) string {
+	var all int64
+	for v, n := range after {
+		all += n - before[v]
+	}
+	if all == 0 {
+		return "0.0 %"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(after[verdict]-before[verdict])/float64(all))
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}

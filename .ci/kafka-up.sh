@@ -10,6 +10,7 @@
 # starts only the nodes that are down, with the data that they had: this is how a test brings a killed broker back.
 #
 # FRAUDSTREAM_KAFKA_VERSION  4.1.2            FRAUDSTREAM_KAFKA_HEAP   of one node: 512m; of three: 384m each
+# FRAUDSTREAM_KAFKA_OWNER    a pid: the cluster is killed when that process has ended, however it ended
 # FRAUDSTREAM_KAFKA_WAIT     120 seconds      FRAUDSTREAM_KAFKA_JARS   $HOME/.cache/fraudstream/kafka-VERSION
 #
 # Needs bash, coreutils, Java 17 and, for the first start of a version, Maven.
@@ -22,11 +23,11 @@ host=127.0.0.1
 say() { echo "kafka-up: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
-[ $# -ge 1 ] || { sed -n '2,15p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,16p' "$0" >&2; exit 2; }
 nodes=${2:-1} base=${3:-19092}
 [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "NODES must be 1 or 3, not $nodes"
 mkdir -p "$1"
-dir=$(cd "$1" && pwd)
+dir=$(cd "$1" && pwd) here=$(cd "$(dirname "$0")" && pwd)
 heap=${FRAUDSTREAM_KAFKA_HEAP:-$([ "$nodes" = 1 ] && echo 512m || echo 384m)}
 command -v java >/dev/null || fail "java 17 or newer is needed"
 
@@ -203,5 +204,11 @@ until is_ready; do
   sleep 0.2
 done
 trap - EXIT
+# A test that is killed runs no cleanup. Its brokers would go on taking the memory of the tests after it.
+if [ -n "${FRAUDSTREAM_KAFKA_OWNER:-}" ] && [ ! -f "$dir/owner" ]; then
+  echo "$FRAUDSTREAM_KAFKA_OWNER" >"$dir/owner"
+  setsid nohup bash -c 'while kill -0 "$1"; do sleep 2; done; exec "$2" "$3" --kill9' owner \
+    "$FRAUDSTREAM_KAFKA_OWNER" "$here/kafka-down.sh" "$dir" </dev/null >/dev/null 2>&1 &
+fi
 say "Apache Kafka $version, $nodes node(s), ready after $SECONDS s"
 echo "$bootstrap"

@@ -146,6 +146,7 @@ func (c *Cluster) script(t testing.TB, name string, arguments ...string) string 
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, filepath.Join(c.scripts, name), arguments...)
+	command.Env = append(os.Environ(), "FRAUDSTREAM_KAFKA_OWNER="+strconv.Itoa(os.Getpid()))
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	output, err := command.Output()

@@ -12,10 +12,11 @@
 // Decode takes a whole file. The container (container.go) recognises zlib, gzip, bz2, xz, lzma and lz4 by their first
 // bytes and inflates them within bounds. The machine (machine.go, opcodes.go) is a loop over opcodes with a stack, a
 // list of marks and a memo; literals.go reads what opcodes carry, containers.go fills lists and dicts, objects.go
-// stands where Python makes objects, and calls.go has the calls that mean something. Names go through one table (globals.go, allowlist.go). Arrays (array.go, dtype.go) come in
-// three ways: as the state of an object in the pickle, as a buffer of protocol 5, and as joblib writes them, raw bytes
-// that follow the pickle's opcodes (joblib.go). At the end one walk over the graph (graph.go) makes sure that whoever
-// reads it later can do so with plain recursion. elements.go, plain.go and pandas.go then give typed access.
+// stands where Python makes objects, and calls.go has the calls that mean something. Names go through one table
+// (globals.go, allowlist.go). Arrays (array.go, dtype.go) come in three ways: as the state of an object in the pickle,
+// as a buffer of protocol 5, and as joblib writes them, raw bytes that follow the pickle's opcodes (joblib.go). At the
+// end one walk over the graph (graph.go) makes sure that whoever reads it later can do so with plain recursion.
+// elements.go, plain.go and pandas.go then give typed access.
 //
 // # Why nothing in a pickle is called
 //

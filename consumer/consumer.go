@@ -52,6 +52,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -161,7 +162,12 @@ var errAtEnd = errors.New("every partition is committed up to its end")
 // Run consumes until ctx is cancelled (then it drains, commits and leaves within 10 s) or, with ExitAtEnd, until the
 // end. It returns nil in both cases, and a *SetupError where the start cannot succeed.
 func (c *Consumer) Run(ctx context.Context) error {
+	lifetime, end := context.WithCancel(context.Background())
+	c.transport.Context = lifetime // a straggler must not bring the connections back to life
+	defer end()
 	defer c.transport.CloseIdleConnections()
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() { c.draining.Store(true) })()
@@ -172,7 +178,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		if err := c.seeEnds(ctx); err != nil {
 			return unlessDone(ctx, err)
 		}
-		go c.awaitEnds(ctx, cancel)
+		watch.Go(func() { c.awaitEnds(ctx, cancel) })
 	}
 	return unlessDone(ctx, c.consume(ctx))
 }

@@ -32,6 +32,7 @@ func estimatorOf(v pickle.Value, key string) (pickle.Value, error) {
 	return nil, &UnsupportedError{Reason: "not-a-classifier", Value: show(v), Advice: "the file holds no estimator; save the fitted pipeline itself"}
 }
 
+// entryOf finds the entry of a dict that is the model.
 func entryOf(d *pickle.Dict, key string) (pickle.Value, error) {
 	if key != "" {
 		v, ok := d.Get(key)

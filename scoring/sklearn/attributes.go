@@ -18,6 +18,7 @@ type attributes struct {
 	err    error
 }
 
+// attributesOf begins to read an estimator.
 func attributesOf(o *pickle.Object) *attributes {
 	return &attributes{object: o, class: o.Class.String()}
 }
@@ -34,6 +35,7 @@ func (a *attributes) unknown(attribute string, v pickle.Value) {
 	a.refuse("unsupported-value", attribute, show(v), "this value has no known meaning here; save the model with a supported setting or export it to ONNX")
 }
 
+// mismatch refuses parts that do not belong together.
 func (a *attributes) mismatch(attribute, value, advice string) {
 	a.refuse("model-mismatch", attribute, value, advice)
 }
@@ -88,6 +90,7 @@ func (a *attributes) version() version {
 // A version is major*1000 + minor.
 type version int
 
+// parseVersion reads "1.5.2" or "1.6.dev0"; whatever is no version is 0, older than all.
 func parseVersion(text string) version {
 	parts := strings.SplitN(text, ".", 3)
 	if len(parts) < 2 {
@@ -193,6 +196,7 @@ func (a *attributes) matrix(name string, rows, columns int) []float64 {
 	return values
 }
 
+// finite refuses NaN and infinities in what fit has computed.
 func (a *attributes) finite(name string, values []float64) {
 	for i, v := range values {
 		if math.IsNaN(v) || math.IsInf(v, 0) {

@@ -10,6 +10,9 @@ import (
 )
 
 // gradientBoosting compiles init + learning_rate · Σ trees, and the link of its loss.
+//
+// Two classes have one sum, more have one each. Up to 1.3 predict compared probabilities, where a tie goes to class
+// 0; since 1.4 it looks at the sums, where a tie goes to class 1, as it always did for the exponential loss.
 func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -103,6 +106,10 @@ func (a *attributes) boosted(features, outputs int) *forest.Forest[float32] {
 }
 
 // initial returns what the sums start from: constants, or registers that an initial tree model has computed.
+//
+// The default start is a DummyClassifier that predicts the class shares of training: constants, worked out here.
+// Other classifiers are given float32 data by scikit-learn and may compute in float32 themselves; trees compare in
+// float32 anyway, so they alone are taken.
 func (c *compiler) initial(a *attributes, in matrix, outputs int, exponential bool) ([]float64, matrix) {
 	v := a.required("init_")
 	if v == "zero" || a.err != nil {
@@ -162,6 +169,7 @@ type logOdds struct {
 	epsilon float64 // how far from 0 and 1 probabilities are kept: that of float32, since 1.8 of float64
 }
 
+// Run turns the probabilities of the initial model into raw values, row by row.
 func (s *logOdds) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

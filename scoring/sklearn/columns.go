@@ -6,11 +6,10 @@ import (
 	"strconv"
 
 	"fraudstream/scoring/pickle"
-	"fraudstream/scoring/program"
 )
 
 // columnTransformer gives every transformer its columns and puts the results side by side, in the order of
-// transformers_. The remainder is the last of them.
+// transformers_, the remainder last. It emits no step of its own: selecting and joining are done with register lists.
 func (c *compiler) columnTransformer(a *attributes, in matrix) matrix {
 	c.countColumns(a, in)
 	parts := a.parts("transformers_", 3)
@@ -126,6 +125,7 @@ func (a *attributes) columnIndex(name string, v pickle.Value, names []string, n 
 	return 0
 }
 
+// maskIndexes resolves one boolean per column.
 func (a *attributes) maskIndexes(name string, mask []pickle.Value, n int) []int {
 	var out []int
 	for i, m := range mask {
@@ -178,114 +178,4 @@ func (a *attributes) bound(name string, v pickle.Value, names []string, n int) i
 		return int(min(max(i, 0), int64(n)))
 	}
 	return a.columnIndex(name, v, names, n)
-}
-
-// featureUnion gives every transformer all columns and puts the results side by side.
-func (c *compiler) featureUnion(a *attributes, in matrix) matrix {
-	parts := a.parts("transformer_list", 2)
-	weights := a.weights("transformer_weights")
-	var out matrix
-	for _, p := range parts {
-		if a.err != nil {
-			return nil
-		}
-		if p.estimator == "drop" {
-			continue
-		}
-		result := in
-		if !isPassthrough(p.estimator) {
-			c.within(p.name, func() { result, a.err = c.transform(p.estimator, in) })
-		}
-		out = c.join(a, out, c.weighted(a, p.name, weights, result))
-	}
-	return out
-}
-
-// join puts two matrices side by side.
-func (c *compiler) join(a *attributes, left, right matrix) matrix {
-	if len(left)+len(right) > program.MaxRegisters && a.err == nil {
-		a.err = program.ErrFull
-	}
-	return append(left, right...)
-}
-
-// weights reads a dict from the names of transformers to factors.
-func (a *attributes) weights(name string) map[string]float64 {
-	v := a.optional(name)
-	if v == nil {
-		return nil
-	}
-	d, ok := v.(*pickle.Dict)
-	if !ok {
-		a.unknown(name, v)
-		return nil
-	}
-	weights := make(map[string]float64, len(d.Keys))
-	for i, k := range d.Keys {
-		key, isText := k.(string)
-		w, isNumber := float(d.Values[i])
-		if !isText || !isNumber || w-w != 0 {
-			a.unknown(name, d.Values[i])
-			return nil
-		}
-		weights[key] = w
-	}
-	return weights
-}
-
-// weighted multiplies the result of one transformer by its factor, if it has one.
-func (c *compiler) weighted(a *attributes, name string, weights map[string]float64, in matrix) matrix {
-	w, ok := weights[name]
-	if !ok || a.err != nil {
-		return in
-	}
-	s := &rescale{in: in, scale: make([]float64, len(in)), offset: make([]float64, len(in))}
-	for i := range s.scale {
-		s.scale[i] = w
-	}
-	s.out = c.computed(in)
-	c.b.Compute(in)
-	c.within(name, func() { c.b.Add(c.stepName(a), s) })
-	return s.out
-}
-
-// functionTransformer compiles the identity and the numpy functions that work value by value.
-func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
-	a.reads(in)
-	if d, ok := a.optional("kw_args").(*pickle.Dict); a.optional("kw_args") != nil && (!ok || len(d.Keys) > 0) {
-		a.unknown("kw_args", a.optional("kw_args"))
-	}
-	f := a.optional("func")
-	apply := elementwise(f)
-	if f != nil && apply == nil {
-		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things before the pipeline or export it to ONNX")
-	}
-	validate := a.flag("validate", false)
-	if a.err != nil {
-		return nil
-	}
-	if validate {
-		c.b.CheckFinite(c.stepName(a), in, false)
-	}
-	if apply == nil {
-		return in
-	}
-	s := &mapEach{in: in, out: c.computed(in), apply: apply}
-	c.b.Compute(in)
-	c.b.Add(c.stepName(a), s)
-	return s.out
-}
-
-type mapEach struct {
-	in, out matrix
-	apply   func(float64) float64
-}
-
-func (s *mapEach) Run(f *program.Frame) {
-	for i := range f.Rows {
-		row := f.Registers(i)
-		for j, r := range s.in {
-			row[s.out[j]] = s.apply(row[r])
-		}
-	}
 }

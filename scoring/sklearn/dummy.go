@@ -30,6 +30,7 @@ type fill struct {
 	values []float64
 }
 
+// Run needs no input.
 func (s *fill) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -5,7 +5,51 @@ import (
 	"strings"
 
 	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
 )
+
+// functionTransformer compiles the identity and the numpy functions that work value by value.
+func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
+	a.reads(in)
+	if d, ok := a.optional("kw_args").(*pickle.Dict); a.optional("kw_args") != nil && (!ok || len(d.Keys) > 0) {
+		a.unknown("kw_args", a.optional("kw_args"))
+	}
+	f := a.optional("func")
+	apply := elementwise(f)
+	if f != nil && apply == nil {
+		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things before the pipeline or export it to ONNX")
+	}
+	validate := a.flag("validate", false)
+	if a.err != nil {
+		return nil
+	}
+	if validate {
+		c.b.CheckFinite(c.stepName(a), in, false)
+	}
+	if apply == nil {
+		return in
+	}
+	s := &mapEach{in: in, out: c.computed(in), apply: apply}
+	c.b.Compute(in)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// mapEach applies a function to every value.
+type mapEach struct {
+	in, out matrix
+	apply   func(float64) float64
+}
+
+// Run passes on whatever the function gives; the next estimator refuses NaN and infinities if it must.
+func (s *mapEach) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			row[s.out[j]] = s.apply(row[r])
+		}
+	}
+}
 
 // elementwise returns the numpy function that a value names, nil where it names none. numpy of the 0.24 era
 // saved its functions as a call of _ufunc_reconstruct(module, name).
@@ -25,6 +69,8 @@ func elementwise(v pickle.Value) func(float64) float64 {
 	return nil
 }
 
+// numpyFunction knows the functions that work value by value and have no parameters. Go and numpy agree on them to
+// the last digit or the one before.
 func numpyFunction(name string) func(float64) float64 {
 	switch name {
 	case "log1p":

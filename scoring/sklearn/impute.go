@@ -21,6 +21,7 @@ func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	}
 	absent := a.missingValues()
 	indicated := a.indicator(len(in), absent)
+	// A column that was empty in training has the statistic NaN and is left out, unless it is kept on purpose.
 	keepEmpty := a.flag("keep_empty_features", false) || a.text("strategy", "mean") == "constant" && a.version() < parseVersion("1.8")
 	if a.err != nil {
 		return nil
@@ -67,6 +68,7 @@ func (c *compiler) replacement(r program.Reg, absent, fill program.Constant, obj
 	return m
 }
 
+// numberCell holds a number, or NaN, that belongs to no domain.
 func numberCell(c program.Constant) *program.Cell {
 	if c.Type == program.NaN {
 		return &program.Cell{Value: program.Missing}
@@ -114,11 +116,13 @@ func (a *attributes) indicator(n int, absent program.Constant) []int {
 	return features
 }
 
+// impute replaces what is missing, column by column.
 type impute struct {
 	each      []replacement
 	refuseNaN bool // NaN is not what is missing here, and scikit-learn does not take it
 }
 
+// replacement is what happens to one column.
 type replacement struct {
 	in, out, flag program.Reg // out is -1 for a column that is left out, flag for one without indicator
 	absent, fill  *program.Cell
@@ -145,6 +149,7 @@ func (s *impute) matrix(in matrix, indicated []int) matrix {
 	return out
 }
 
+// Run writes the filled value and the indicator of every column. Missing is what equals the cell, or NaN.
 func (s *impute) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -7,6 +7,9 @@ import (
 )
 
 // logisticRegression compiles X·coef_ᵀ + intercept_ and the link that multi_class, the solver and the version ask for.
+//
+// Two classes have one row of coefficients and one decision value, whose sign decides; more classes have a row each
+// and the largest decision value decides.
 func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()

@@ -13,6 +13,7 @@ type sigmoid struct {
 	factor float64
 }
 
+// Run takes the complement as 1-p, as scikit-learn does, so that the two add up to 1 exactly.
 func (s *sigmoid) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -27,6 +28,7 @@ func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 // softmax computes exp(x_k - max x) / sum.
 type softmax struct{ raw, out matrix }
 
+// Run subtracts the largest value first, so that exp does not overflow.
 func (s *softmax) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -49,6 +51,7 @@ func (s *softmax) Run(f *program.Frame) {
 // oneVersusRest computes expit of every raw value and divides by their sum.
 type oneVersusRest struct{ raw, out matrix }
 
+// Run is the normalisation of independent binary models.
 func (s *oneVersusRest) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -70,6 +73,7 @@ type argmax struct {
 	out program.Reg
 }
 
+// Run compares with > alone, so NaN is never the largest and ties go to the first, as numpy.argmax does it.
 func (s *argmax) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -89,6 +93,7 @@ type sign struct {
 	zeroIsOne bool
 }
 
+// Run writes 0 or 1.
 func (s *sign) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -106,6 +111,7 @@ type label struct {
 	labels         []float64
 }
 
+// Run looks the label up by its class.
 func (s *label) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

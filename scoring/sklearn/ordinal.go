@@ -8,6 +8,10 @@ import (
 )
 
 // ordinalEncoder compiles the place of a category in its list.
+//
+// NaN is no category of its own, though it stands in the list: it becomes encoded_missing_value, which files before
+// 1.1 do not have and which is NaN there. None is an ordinary category. A NaN in a column that had none in training
+// is an unknown category like any other.
 func (c *compiler) ordinalEncoder(a *attributes, in matrix) matrix {
 	a.reads(in)
 	categories := a.categories(in)
@@ -77,6 +81,7 @@ func (a *attributes) encodedType() {
 	a.unknown("dtype", v)
 }
 
+// ordinal replaces every category by its code.
 type ordinal struct {
 	in, out matrix
 	columns []int16
@@ -85,6 +90,7 @@ type ordinal struct {
 	fail    bool        // an unknown category cannot be scored
 }
 
+// Run looks every column up; the last code of a column is that of unknown categories.
 func (s *ordinal) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

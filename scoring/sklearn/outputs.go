@@ -30,6 +30,7 @@ func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec
 	return p, nil
 }
 
+// firstOutput is the default: probabilities where there are any.
 func firstOutput(model classifier) string {
 	switch {
 	case model.probability != nil:
@@ -93,4 +94,5 @@ func (a *attributes) positiveClass(classes []program.Constant, wish *program.Con
 	return 0
 }
 
+// isNumber tells constants that Python compares as numbers.
 func isNumber(c program.Constant) bool { return c.Type == program.Number || c.Type == program.Bool }

@@ -78,6 +78,7 @@ func (c *compiler) through(a *attributes, steps []part, in matrix) matrix {
 	return in
 }
 
+// isSampler tells the resamplers of imbalanced-learn, which a pipeline skips once it is fitted.
 func isSampler(v pickle.Value) bool {
 	o, ok := v.(*pickle.Object)
 	return ok && (strings.HasPrefix(o.Class.Module, "imblearn.over_sampling.") ||

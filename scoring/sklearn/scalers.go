@@ -48,11 +48,13 @@ func (a *attributes) nonZero(name string, values []float64) {
 	}
 }
 
+// standardize subtracts, then divides: the order in which StandardScaler rounds.
 type standardize struct {
 	in, out     matrix
 	mean, scale []float64
 }
 
+// Run lets NaN through, as the scaler does.
 func (s *standardize) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -83,6 +85,7 @@ func (c *compiler) minMaxScaler(a *attributes, in matrix) matrix {
 	return s.out
 }
 
+// limit reads one end of feature_range.
 func (a *attributes) limit(v any) float64 {
 	x, ok := float(v)
 	if !ok || x-x != 0 {
@@ -91,6 +94,7 @@ func (a *attributes) limit(v any) float64 {
 	return x
 }
 
+// rescale multiplies, then adds: the order in which MinMaxScaler rounds. The factors of a ColumnTransformer use it too.
 type rescale struct {
 	in, out       matrix
 	scale, offset []float64
@@ -98,6 +102,7 @@ type rescale struct {
 	low, high     float64
 }
 
+// Run rounds the product before the sum, so that no processor fuses the two.
 func (s *rescale) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -28,11 +28,13 @@ func (a *attributes) tree(features, width int) (t forest.Tree) {
 	return t
 }
 
+// structure refuses a tree that is no tree.
 func (a *attributes) structure(attribute, value, advice string) {
 	a.refuse("tree-structure", attribute, value, advice)
 }
 
-// treeShape checks the arguments that the tree was made with: features, classes per output, outputs.
+// treeShape checks that the Tree belongs to its estimator. A file is free to say otherwise, and the kernels index
+// by these numbers. A Tree is made with three arguments: features, classes per output, outputs.
 func (a *attributes) treeShape(features, width int) {
 	args := a.object.Args
 	if n, ok := integer(args[0]); !ok || n != int64(features) {
@@ -49,7 +51,8 @@ func (a *attributes) treeShape(features, width int) {
 	}
 }
 
-// treeNodes reads the array of nodes.
+// treeNodes reads the array of nodes. A leaf has -1 for both children; its feature and threshold (-2) mean nothing.
+// missing_go_to_left is there since 1.3.
 func (a *attributes) treeNodes() []forest.Node {
 	array, ok := a.optional("nodes").(*pickle.Array)
 	if a.err == nil && (!ok || len(array.Shape) != 1) {

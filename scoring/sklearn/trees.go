@@ -1,6 +1,7 @@
 package sklearn
 
 import (
+	"errors"
 	"fmt"
 
 	"fraudstream/scoring/forest"
@@ -35,6 +36,7 @@ func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
 	return c.voting(a, in, trees, trees[0].takesMissing(true))
 }
 
+// isTreeClassifier tells the two classes that forests are made of.
 func isTreeClassifier(o *pickle.Object) bool {
 	switch o.Class.String() {
 	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
@@ -43,7 +45,8 @@ func isTreeClassifier(o *pickle.Object) bool {
 	return false
 }
 
-// voting compiles trees whose class shares are added in order and divided by their number.
+// voting compiles trees whose leaves hold one share per class. Each tree adds to every class, in the order of the
+// file, and the sums are divided at the end: scikit-learn's own order with one job.
 func (c *compiler) voting(a *attributes, in matrix, trees []*attributes, missing bool) (model classifier) {
 	a.reads(in)
 	if v := a.optional("n_outputs_"); v != nil && a.err == nil {
@@ -75,7 +78,8 @@ func (c *compiler) voting(a *attributes, in matrix, trees []*attributes, missing
 
 // within adds to a refusal which of many estimators it is about.
 func within(err error, place string, many bool) error {
-	if u, ok := err.(*UnsupportedError); ok && many {
+	var u *UnsupportedError
+	if many && errors.As(err, &u) {
 		u.Attribute = place + "." + u.Attribute
 	}
 	return err

@@ -62,6 +62,30 @@ func TestThresholdsOfUnboundedOutputs(t *testing.T) {
 	}
 }
 
+// A missing category is None where an encoder knows None and not NaN, unless the metadata says otherwise.
+func TestWhatAMissingCategoryWas(t *testing.T) {
+	none, nan := program.Constant{Type: program.NoneType}, program.Constant{Type: program.NaN}
+	gb := program.StringConstant("GB")
+	for name, c := range map[string]struct {
+		said    string
+		trained []program.Constant
+		want    string
+	}{
+		"None alone":       {"", []program.Constant{gb, none}, "none"},
+		"NaN alone":        {"", []program.Constant{gb, nan}, "nan"},
+		"both":             {"", []program.Constant{none, gb, nan}, "nan"},
+		"neither":          {"", []program.Constant{gb}, "nan"},
+		"said, over None":  {"nan", []program.Constant{gb, none}, "nan"},
+		"said, over texts": {"none", []program.Constant{gb}, "none"},
+	} {
+		f := featureEntry{Kind: "categorical", MissingAs: c.said}
+		column := &program.Column{Kind: program.Categorical, Domain: domainOf(t, c.trained)}
+		if err := f.settle("at", column); err != nil || f.MissingAs != c.want {
+			t.Errorf("%s: %s (%v), want %s", name, f.MissingAs, err, c.want)
+		}
+	}
+}
+
 func TestNameless(t *testing.T) {
 	folder := edited(t, `"name": "ct-onehot-logreg",
  "version": "2026-01-11",`, "")

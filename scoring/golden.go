@@ -194,10 +194,7 @@ func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 			refused.Code, refused.Field, refused.Message)
 	}
 	want := c.score[n]
-	room := c.tolerance
-	if c.scorer.Program.Output != "predict_proba" {
-		room *= max(1, math.Abs(want))
-	}
+	room := c.tolerance * max(1, math.Abs(want)) // a probability is never above 1
 	diff := math.Abs(got - want)
 	if !(diff <= room) {
 		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+

@@ -144,3 +144,22 @@ func TestFewGoldenRowsWarn(t *testing.T) {
 		t.Errorf("%d rows, warnings %q", s.Bundle.GoldenRows, w)
 	}
 }
+
+// The tolerance is absolute for a probability, and grows with the score where that has no bounds.
+func TestToleranceOfUnboundedOutputs(t *testing.T) {
+	row := []any{2.66, 14.0, 2.0, 14.73, 2.44, 31.0, "GB", "web", 5812.0, true}
+	for output, admitted := range map[string]bool{"predict_proba": false, "decision_function": true} {
+		s, err := Load(withoutGolden(t, `"output": "predict_proba"`, `"output": "`+output+`"`), Options{Thresholds: &Thresholds{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		score, _, refused := s.scoreRow(row)
+		if refused != nil || admitted && score > -3 {
+			t.Fatalf("%v, %v", score, refused)
+		}
+		check := goldenCheck{scorer: s, score: []float64{score + 2e-6}, tolerance: 1e-6}
+		if _, err := check.checkScore(0, row); (err == nil) != admitted {
+			t.Errorf("%s: a score of %v may be off by 2e-6: %v", output, score, err == nil)
+		}
+	}
+}

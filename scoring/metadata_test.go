@@ -89,6 +89,7 @@ func TestMetadataRules(t *testing.T) {
 		"not derived after all":       {amount, amount + ` "from": null,`, "", ""},
 		"drift tolerance of one":      {`"tolerance": 0.02`, `"tolerance": 1`, "metadata-invalid", "features[0].drift.tolerance"},
 		"texts called numeric":        {`"country", "kind": "categorical"`, `"country", "kind": "numeric"`, "baseline-mismatch", "features[6].baseline.values"},
+		"texts called numeric, alone": {`"country", "kind": "categorical", "dtype": "str", "missing": "allowed", "baseline": {`, `"country", "kind": "numeric", "missing": "allowed", "former": {`, "metadata-invalid", "features[6].kind"},
 		"weighting unknown":           {schema, schema + `"baseline": {"weighting": "balanced"},`, "metadata-invalid", "baseline.weighting"},
 		"rows of the baseline":        {schema, schema + `"baseline": {"rows": 3501},`, "baseline-mismatch", "features[0].baseline.counts"},
 		"rows below zero":             {schema, schema + `"baseline": {"rows": -1},`, "metadata-invalid", "baseline.rows"},

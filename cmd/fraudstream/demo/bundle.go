@@ -34,7 +34,8 @@ func WriteBundle(dir string) error {
 	return nil
 }
 
-// describeBundle is one line about the embedded model, from its metadata.
+// describeBundle is one line about the embedded model, from its metadata. Whether it may be trusted is for the workers
+// to find out, which put it through the whole gate when they load it.
 func describeBundle() (string, error) {
 	data, err := bundle.ReadFile("bundle/metadata.json")
 	if err != nil {

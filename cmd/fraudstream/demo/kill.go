@@ -80,7 +80,8 @@ func (s *show) burst(ctx context.Context) error {
 	return nil
 }
 
-// settleGroup keeps sending until the group is at rest with that many members, all partitions taken.
+// settleGroup keeps sending until the group is at rest with that many members, all partitions taken. It asks the
+// broker, which decides who is in the group and who has which partition.
 func (s *show) settleGroup(ctx context.Context, t tempo, members int, when string) error {
 	settled := func() bool {
 		g := s.cluster.GroupInfo(group)

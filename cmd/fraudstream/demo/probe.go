@@ -13,6 +13,9 @@ import (
 // glance is how long the show waits for an answer of a worker's HTTP door: it never holds up the stream for it.
 const glance = 300 * time.Millisecond
 
+// These are the only questions that the show asks the program it shows. They decorate: the summary does not need them,
+// and where no answer comes the show goes on without.
+
 // amountPSI is the largest PSI of the amount that the workers show in their metrics; false where none shows one.
 func amountPSI(ctx context.Context, workers []*worker) (float64, bool) {
 	largest, found := 0.0, false

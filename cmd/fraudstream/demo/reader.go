@@ -57,6 +57,8 @@ type reader struct {
 // latencySample is how many events the reported latencies are taken from.
 const latencySample = 20_000
 
+// newReader returns a reader that is in no consumer group: it cannot take a partition from a worker, and a rebalance
+// among them does not touch it.
 func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
@@ -91,6 +93,8 @@ func (r *reader) Run(ctx context.Context) {
 	}
 }
 
+// readDecision believes nothing: the id must be the one that the source makes, and the ledger checks that the
+// transaction is the one that was sent there.
 func (r *reader) readDecision(record *kgo.Record) {
 	var d decision
 	if err := json.Unmarshal(record.Value, &d); err != nil || d.Source.Topic != input ||
@@ -118,6 +122,7 @@ func (r *reader) readDecision(record *kgo.Record) {
 	}
 }
 
+// readLetter finds the origin in the headers, as any Kafka Connect tool would: the value may be no JSON at all.
 func (r *reader) readLetter(record *kgo.Record) {
 	header := func(name string) string {
 		for _, h := range record.Headers {
@@ -146,7 +151,7 @@ func (r *reader) readLetter(record *kgo.Record) {
 	r.codes[l.code]++
 }
 
-// CaughtUp tells whether every record of the output topics has been read.
+// CaughtUp tells whether every record of the output topics has been read. Once no worker runs, that is for good.
 func (r *reader) CaughtUp(cluster *kfake.Cluster) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -69,7 +69,9 @@ func (s *screen) Note(format string, args ...any) {
 	s.Line("   %s %s", s.paint(cyan, s.either("▸", ">")), fmt.Sprintf(format, args...))
 }
 
-// Status shows a line that stays below the others; where there is no terminal it is just another line.
+// Status shows a line that stays below the others: every other line wipes it, takes its place and writes it again
+// underneath. It must fit into 80 columns, for a line that wraps could not be wiped. Without a terminal it is just
+// another line.
 func (s *screen) Status(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +93,8 @@ func (s *screen) Settle() {
 	s.status = ""
 }
 
-// Decision writes one decision, unless the last one was written too short a time ago.
+// Decision writes one decision, unless the last one was written too short a time ago: what scrolls by is a sample,
+// with more blocked payments in it than there are.
 func (s *screen) Decision(tx *cards.Transaction, d *decision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// The show is a script of five scenes. Each sends payments all the while: sending is what time is made of here, and a
+// scene waits for something (a first decision, a dead letter, a group at rest) by sending until it has happened.
+
 // A tempo is how long the scenes last and how fast the payments come.
 type tempo struct {
 	calm, drift, poison time.Duration // length of a scene
@@ -18,6 +21,8 @@ type tempo struct {
 	quiet               time.Duration // at the end, what has not been answered after this much silence is lost
 }
 
+// tempo is short for tests: there, nothing is waited for but what must happen. For people, the scenes share the length
+// of the show, and the rest is left to the recovery and the time after it.
 func (s *show) tempo() tempo {
 	if s.options.Fast {
 		return tempo{
@@ -64,6 +69,8 @@ func (s *show) introduce() error {
 	return nil
 }
 
+// playCalm waits for the first decision and shows an ordinary day. Payments are sent before any worker is there: the
+// group begins at the earliest record, so none of them is missed.
 func (s *show) playCalm(ctx context.Context, t tempo) error {
 	answered, err := s.sendUntil(ctx, t, func() bool { return s.reader.First() > 0 })
 	if err != nil || ctx.Err() != nil {
@@ -78,7 +85,8 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 	return s.sendFor(ctx, t, t.calm)
 }
 
-// offerCurl shows how to ask the first worker over HTTP, if that works.
+// offerCurl shows how to ask the first worker over HTTP, if that works: the first worker, because it is the one that
+// will not be killed. The event lies in a file, since it is longer than a line.
 func (s *show) offerCurl(ctx context.Context) error {
 	tx := s.payments.Next()
 	event := tx.AppendJSON(nil)
@@ -94,6 +102,8 @@ func (s *show) offerCurl(ctx context.Context) error {
 	return nil
 }
 
+// playDrift changes what the payments look like and shows what the workers' monitors make of it. The gauge is theirs,
+// and moves only when one of their ticks ends; the share of blocked payments is the reader's own count.
 func (s *show) playDrift(ctx context.Context, t tempo) error {
 	s.screen.Scene("⚡", "drift", "A gateway upstream now sends cents for euros: web amounts are a hundred times too high.")
 	before, known := amountPSI(ctx, s.workers)
@@ -118,6 +128,7 @@ func (s *show) playDrift(ctx context.Context, t tempo) error {
 	return nil
 }
 
+// playAftermath shows that nothing of all this has left a trace, for the rest of the time.
 func (s *show) playAftermath(ctx context.Context, t tempo) error {
 	s.screen.Scene("🌤", "and on", "Payments go on as before.")
 	left := t.aftermath

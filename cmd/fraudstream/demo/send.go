@@ -22,6 +22,8 @@ func (s *show) sendUntil(ctx context.Context, t tempo, done func() bool) (bool, 
 	return s.send(ctx, t, t.recovery, done)
 }
 
+// send tells whether done was what ended it. It looks at the clock at every beat and sends what is due by then, so that
+// the rate holds on average however late a beat may come.
 func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func() bool) (bool, error) {
 	clock := time.NewTicker(beat)
 	defer clock.Stop()
@@ -68,6 +70,8 @@ func (s *show) sendPoison(p *poison) {
 	s.produce(tx.AppendCard(nil), value, entry{value: digest(value), tx: tx})
 }
 
+// produce hands an event to the producer, which works on its own. The event counts as sent when the broker has said
+// where it is: an event that Kafka never took cannot be lost by those who read from Kafka.
 func (s *show) produce(key, value []byte, e entry) {
 	e.at = time.Now()
 	record := &kgo.Record{Key: key, Value: value}
@@ -83,7 +87,7 @@ func (s *show) produce(key, value []byte, e entry) {
 	})
 }
 
-// check tells whether the show can go on.
+// check tells whether the show can go on: Kafka takes events, and no worker has ended by itself.
 func (s *show) check() error {
 	select {
 	case err := <-s.refused:

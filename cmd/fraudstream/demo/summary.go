@@ -70,7 +70,8 @@ func (s *show) awaitLastEvent(quiet time.Duration) error {
 	return nil
 }
 
-// sumUp shows what was found, the line for programs last.
+// sumUp shows what was found, the line for programs last. The counts are final: the workers are gone, and the reader
+// is at the ends of its topics.
 func (s *show) sumUp(early bool) Summary {
 	c := s.ledger.Counts(true)
 	summary := Summary{

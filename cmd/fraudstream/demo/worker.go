@@ -63,7 +63,8 @@ func withoutOwnVariables(environment []string) []string {
 	return kept
 }
 
-// Kill ends the worker as a power failure would.
+// Kill ends the worker as a power failure would, and returns when it is gone. No worker is ever looked for by name:
+// the process that was started is the one that is killed.
 func (w *worker) Kill() {
 	w.ending.Store(true)
 	_ = w.command.Process.Kill() // fails only where the process has ended
@@ -110,7 +111,9 @@ func (w *worker) failure(what string) error {
 	return fmt.Errorf("%s %s (%v); it said last:\n  %s", w.name, what, w.command.ProcessState, last)
 }
 
-// freeAddress is the wanted address if nothing listens there, else a free port of this machine.
+// freeAddress is the wanted address if nothing listens there, else a free port of this machine: so the show can say
+// where its workers listen before they do. Should another program take the port in between, the worker ends and the
+// show says so.
 func freeAddress(wanted string) (string, error) {
 	for _, address := range []string{wanted, "127.0.0.1:0"} {
 		if address == "" {

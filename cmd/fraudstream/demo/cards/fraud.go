@@ -20,6 +20,10 @@ const (
 // episodesPerDay is how many episodes of fraud begin in a day, of all patterns.
 const episodesPerDay = 30
 
+// The patterns differ in what gives them away, so that no single feature does: a stolen card by its frequency and its
+// distance, a foreign purchase by amount and border, a terminal by its disputes, card testing by tiny amounts in quick
+// succession. All of them overlap with what honest customers do, and some payments of an episode look quite ordinary.
+
 // planEpisode plans the payments of one episode that begins at a time.
 func (g *Generator) planEpisode(at int64) {
 	switch u := g.rng.Float64(); {
@@ -34,6 +38,7 @@ func (g *Generator) planEpisode(at int64) {
 	}
 }
 
+// planStolenCard empties a card in the shops of its country, far from where its owner lives, and at cash machines.
 func (g *Generator) planStolenCard(at int64) {
 	who := g.anyCustomer()
 	c := &g.bank.customers[who]
@@ -54,6 +59,7 @@ func (g *Generator) planStolenCard(at int64) {
 	}
 }
 
+// planForeignPurchase buys what can be sold again, from a shop in another country.
 func (g *Generator) planForeignPurchase(at int64) {
 	who := g.anyCustomer()
 	c := &g.bank.customers[who]
@@ -70,6 +76,8 @@ func (g *Generator) planForeignPurchase(at int64) {
 	}
 }
 
+// planCompromisedTerminal uses copied cards of any customers at one terminal until it is found out, some days later.
+// Its first payments look honest; disputes arrive a day after.
 func (g *Generator) planCompromisedTerminal(at int64) {
 	in := homeCountry(g.rng)
 	terminal := g.oneOf(g.bank.shopsIn[in])
@@ -90,6 +98,7 @@ func (g *Generator) planCompromisedTerminal(at int64) {
 	}
 }
 
+// planCardTesting tries a card with amounts that nobody notices, then buys.
 func (g *Generator) planCardTesting(at int64) {
 	who := g.anyCustomer()
 	shop := g.webShopOf(digitalGoods)

@@ -12,7 +12,8 @@ type payment struct {
 	pattern  Pattern
 }
 
-// honest is an ordinary payment of the customer.
+// honest is an ordinary payment of the customer: on the web, at a cash machine or at a till. Small amounts at a till are
+// mostly contactless.
 func (g *Generator) honest(at int64, who int) payment {
 	c := &g.bank.customers[who]
 	p := payment{at: at, customer: who}
@@ -44,7 +45,8 @@ func (g *Generator) amount(c *customer, terminal int) int64 {
 	return max(int64(math.Round(euros*100)), 50)
 }
 
-// whereabouts is the country a customer is in: home, or for some days abroad.
+// whereabouts is the country a customer is in: home, or for some days abroad. Travellers are what makes distance and
+// border weak evidence.
 func (g *Generator) whereabouts(at int64, who int) country {
 	past, home := &g.cards[who], g.bank.customers[who].home
 	if at < past.awayUntil {
@@ -66,6 +68,7 @@ func (g *Generator) shop(c *customer, in country) int {
 	return g.oneOf(g.bank.shopsIn[in])
 }
 
+// webShop is a web shop that the customer knows, or any.
 func (g *Generator) webShop(c *customer) int {
 	if g.rng.Float64() < .8 {
 		return g.oneOf(c.webShops)

@@ -67,6 +67,7 @@ const (
 	travel       category = 9
 )
 
+// A customer has a home, habits and one card.
 type customer struct {
 	home     country
 	x, y     float64
@@ -79,6 +80,7 @@ type customer struct {
 	webShops []int
 }
 
+// A terminal takes payments for a merchant: a machine in a shop, a cash machine, or the checkout of a web shop.
 type terminal struct {
 	merchant int
 	in       country
@@ -103,6 +105,7 @@ const (
 	webShopCount  = 260
 )
 
+// newBank draws shops first, since customers choose among them.
 func newBank() *bank {
 	rng := rand.New(rand.NewPCG(20261102, 7))
 	b := &bank{}
@@ -122,6 +125,7 @@ func newBank() *bank {
 	return b
 }
 
+// addShop puts a shop or a cash machine somewhere around the centre of a country. Two terminals share a merchant.
 func (b *bank) addShop(rng *rand.Rand) {
 	in := homeCountry(rng)
 	if rng.Float64() < .12 { // where customers travel to
@@ -141,6 +145,8 @@ func (b *bank) addShop(rng *rand.Rand) {
 	}
 }
 
+// addCustomer draws everything that makes one customer differ from another: a model that knows only the average will
+// not do.
 func (b *bank) addCustomer(rng *rand.Rand) {
 	home := homeCountry(rng)
 	c := customer{

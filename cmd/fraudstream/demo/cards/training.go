@@ -26,7 +26,8 @@ func WriteTraining(w io.Writer, seed int64, n int) error {
 	return out.Flush()
 }
 
-// appendRow appends the label and the features as one line of CSV.
+// appendRow appends the label and the features as one line of CSV, the numbers with the same digits as AppendJSON: a
+// model should be trained on the very values that it will see.
 func (t *Transaction) appendRow(dst []byte) []byte {
 	label := byte('0')
 	if t.Fraud() {

@@ -18,14 +18,13 @@ var ErrFull error = &UnsupportedError{Reason: "budget", Advice: fmt.Sprintf("a m
 // A Builder collects what a compiler finds in a model file. Its registers are cheap names: a matrix of the model
 // is a []Reg, so a pass-through, a selection and a concatenation emit no step.
 type Builder struct {
-	program  Program
-	origin   []int16   // per register: the column that it was computed from, or -1
-	domains  []*Domain // per register: of a column and what still carries its categories; nil for computed numbers
-	finite   []bool    // per register: an earlier step has checked it
-	versions []string
-	lookups  []binding
-	cells    []cell
-	none     []bool
+	program Program
+	origin  []int16   // per register: the column that it was computed from, or -1
+	domains []*Domain // per register: of a column and what still carries its categories; nil for computed numbers
+	finite  []bool    // per register: an earlier step has checked it
+	lookups []binding
+	cells   []cell
+	none    []bool
 }
 
 // A binding is a lookup to fill when all constants of its domain are known; a cell likewise.

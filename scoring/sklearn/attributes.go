@@ -246,17 +246,3 @@ func (a *attributes) constants(name string) []program.Constant {
 	}
 	return cs
 }
-
-// index returns a count or an index: an integer from 0 to 2^31-1.
-func (a *attributes) index(name string) int {
-	v := a.required(name)
-	if a.err != nil {
-		return 0
-	}
-	n, ok := integer(v)
-	if !ok || n < 0 || n > math.MaxInt32 {
-		a.mismatch(name, show(v), "a count is expected")
-		return 0
-	}
-	return int(n)
-}

@@ -27,6 +27,7 @@ package sklearn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fraudstream/scoring/pickle"
@@ -94,8 +95,7 @@ func (c *compiler) deeper(root pickle.Value, err error) error {
 	}
 	b, _ := program.NewBuilder(nil, nil)
 	_, inner := (&compiler{b: b, met: c.met}).classify(root, nil)
-	var u *UnsupportedError
-	if errors.As(inner, &u) {
+	if u, ok := errors.AsType[*UnsupportedError](inner); ok {
 		switch u.Reason {
 		case "unsupported-estimator", "unfitted", "not-a-classifier", "custom-code":
 			return inner
@@ -144,10 +144,8 @@ func (c *compiler) enter(v pickle.Value) (*attributes, error) {
 		}
 	}
 	a := attributesOf(o)
-	for _, outer := range c.open {
-		if outer == o {
-			return nil, &UnsupportedError{Reason: "cycle", Class: a.class, Advice: "the estimator holds itself"}
-		}
+	if slices.Contains(c.open, o) {
+		return nil, &UnsupportedError{Reason: "cycle", Class: a.class, Advice: "the estimator holds itself"}
 	}
 	if len(c.open) >= maxDepth {
 		return nil, &UnsupportedError{

@@ -128,21 +128,18 @@ func (s *source) besideFile() error {
 // isBundle tells metadata.json of this format from a free-form companion: it names a schema, or says in the way of
 // a bundle which file the model is.
 func isBundle(data []byte) bool {
-	var head struct {
-		Schema jsontext.Value `json:"schema"`
-		Model  jsontext.Value `json:"model"`
+	var head, model map[string]jsontext.Value
+	if json.Unmarshal(data, &head) != nil {
+		return false
 	}
-	return json.Unmarshal(data, &head) == nil && (head.Schema != nil || head.Model.Kind() == '{')
+	named := json.Unmarshal(head["model"], &model) == nil && model["file"] != nil
+	return head["schema"] != nil || named
 }
 
 // read returns a regular file of at most limit bytes.
 func (s *source) read(name string, limit int64) ([]byte, error) {
-	f, err := s.folder.Open(filepath.FromSlash(name))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	name = filepath.FromSlash(name)
+	info, err := s.folder.Stat(name) // before it is opened: to open a pipe would wait for its writer
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +149,11 @@ func (s *source) read(name string, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), limit)
 	}
+	f, err := s.folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	// The size is that of this moment, so the reader is held to the limit as well.
 	buffer := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	if n, err := buffer.ReadFrom(io.LimitReader(f, limit+1)); err != nil || n > limit {

@@ -24,6 +24,10 @@ func TestFolders(t *testing.T) {
 		"ONNX":                 {map[string]string{"model.onnx": "\x08\x08"}, "unsupported-format"},
 		"a pickle called ONNX": {map[string]string{"model.onnx": string(seed)}, ""},
 		"damaged metadata":     {map[string]string{"a.pkl": string(seed), "metadata.json": "{"}, "metadata-invalid"},
+		"free-form metadata with a model": {
+			map[string]string{"a.pkl": string(seed), "metadata.json": `{"model": {"type": "LogisticRegression"}}`}, "",
+		},
+		"a schema alone": {map[string]string{"a.pkl": string(seed), "metadata.json": `{"schema": 1, "model": "a.pkl"}`}, "metadata-invalid"},
 		"metadata without a schema that names the model": {
 			map[string]string{"a.pkl": string(seed), "metadata.json": `{"model": {"file": "a.pkl"}}`}, "metadata-invalid",
 		},

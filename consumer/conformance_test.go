@@ -29,6 +29,7 @@ func conformance() []promise {
 		{"dead letter too large", deadLetterTooLarge},
 		{"output by key where counts differ", outputByKeyWhereCountsDiffer},
 		{"missing topic", missingTopic},
+		{"partition added", partitionAdded},
 	}
 }
 

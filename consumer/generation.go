@@ -127,6 +127,7 @@ func afterwards(ctx context.Context, d time.Duration) (context.Context, context.
 // assign makes the partitions of a generation. One without a committed offset starts by policy, and that offset is
 // committed before anything is read, so that a later start does not decide anew.
 func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]*partition, error) {
+	c.transport.CloseIdleConnections() // what is cached of the topics is from before the rebalance
 	var partitions []*partition
 	for _, a := range generation.Assignments[c.o.Input] {
 		offset := a.Offset

@@ -84,6 +84,9 @@ func (p *partition) findRoutes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if int(p.id) >= input {
+		return kafka.UnknownTopicOrPartition // what is known of the topic is older than the assignment
+	}
 	for topic, r := range map[string]*route{p.c.o.Output: &p.routes.output, p.c.o.DeadLetter: &p.routes.deadLetter} {
 		n, err := p.c.partitions(ctx, topic)
 		if err != nil {
@@ -134,6 +137,9 @@ func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 	return pr.publishAsLetter(ctx, w, o)
 }
 
+// rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again.
+const rerouteAfter = 10
+
 // send repeats the same bytes under the same sequence until there is an answer that decides.
 func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 	c := pr.p.c
@@ -152,6 +158,8 @@ func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 			return nil
 		case errors.Is(err, errTooLarge), errors.Is(err, errNewProducer):
 			return err
+		case errors.Is(err, kafka.UnknownTopicOrPartition) && pr.tries.attempts >= rerouteAfter:
+			return err // the topic may have been made anew with other partitions
 		}
 		if err := pr.tries.wait(ctx, err); err != nil {
 			return err

@@ -328,8 +328,8 @@ def numeric_baseline(values):
         "sums": [math.fsum(c) for c in cells],
     }
     if len(finite):
-        baseline |= {"min": float(finite.min()), "max": float(finite.max()),
-                     "mean": math.fsum(finite) / len(finite), "std": float(finite.std())}
+        baseline.update(min=float(finite.min()), max=float(finite.max()),
+                        mean=math.fsum(finite) / len(finite), std=float(finite.std()))
     baseline["missing"] = int(np.isnan(values).sum())
     baseline["infinite"] = int(np.isinf(values).sum())
     return baseline
@@ -477,7 +477,7 @@ def _hyperparameters(pipeline):
 def _check_frames(pipeline, X_train, X_holdout):
     for label, frame in (("X_train", X_train), ("X_holdout", X_holdout)):
         if not isinstance(frame, pd.DataFrame):
-            raise TypeError(f"{label} is a {type(frame).__name__}; a DataFrame is needed, for the names of the features")
+            raise TypeError(f"{label} is a {type(frame).__name__}; the names of the features need a DataFrame")
         if len(frame) == 0:
             raise ValueError(f"{label} has no rows")
         if len(set(map(str, frame.columns))) != len(frame.columns):

@@ -184,3 +184,30 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkRun reports ns per row of whole pipelines, in batches of 32.
+func BenchmarkRun(b *testing.B) {
+	for _, name := range []string{"logreg-sk1.7.2", "ct-onehot-logreg-sk1.9.1", "ct-onehot-gb-sk1.7.2", "ct-ordinal-rf-sk1.8.0"} {
+		b.Run(name, func(b *testing.B) {
+			folder := filepath.Join("../testdata/fixtures", name)
+			bundle := readBundle(b, folder)
+			p, err := compileFile(b, filepath.Join(folder, bundle.Model.File), bundle.spec())
+			if err != nil {
+				b.Fatal(err)
+			}
+			const rows = 32
+			f := p.NewFrame(rows)
+			f.Rows = rows
+			for i := range rows {
+				for j, v := range bundle.golden.Rows[i%len(bundle.golden.Rows)] {
+					f.Row(i)[j] = value(p.Columns[j], v, false)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Run(f)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+		})
+	}
+}

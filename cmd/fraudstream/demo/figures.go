@@ -15,6 +15,14 @@ func thousands(n int64) string {
 	return text
 }
 
+// shortened is text of at most n characters.
+func shortened(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}
+
 // figure is a number for people, where there is one.
 func figure(x float64, known bool) string {
 	if !known {

@@ -51,9 +51,9 @@ func (s *show) awaitRecovery(ctx context.Context, t tempo, killed time.Time) err
 	return nil
 }
 
-// burst sends as fast as Kafka takes it until every partition has had a hundred of the burst's decisions, so that
-// either worker is in the middle of a batch when it returns. It gives up after three seconds or 50,000 payments: more
-// than that may not fit into what the broker keeps.
+// burst sends as fast as Kafka takes it until every partition has had a hundred of the burst's decisions, and then a
+// thousand payments more, so that either worker is in the middle of its work when it returns. It gives up after three
+// seconds or 50,000 payments: more than that may not fit into what the broker keeps.
 func (s *show) burst(ctx context.Context) error {
 	before := s.reader.Positions(output)
 	started := func() bool {
@@ -76,6 +76,9 @@ func (s *show) burst(ctx context.Context) error {
 			return err
 		}
 		time.Sleep(time.Millisecond)
+	}
+	for range 1000 {
+		s.sendPayment()
 	}
 	return nil
 }

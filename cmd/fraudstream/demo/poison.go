@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"fraudstream/cmd/fraudstream/demo/cards"
@@ -53,6 +54,7 @@ func (s *show) playPoison(ctx context.Context, t tempo) error {
 		} else if done {
 			code := s.screen.paint(yellow, fmt.Sprintf("%-13s", l.code))
 			s.screen.Note("%-35s %s %s/%d/%d", p.fault, code, input, l.partition, l.offset)
+			s.screen.Line("     %s", s.screen.paint(dim, shortened(strings.TrimPrefix(l.message, l.code+": "), 90)))
 		} else {
 			s.screen.Note("%-35s no dead letter with the code %s", p.fault, p.code)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -191,11 +192,7 @@ func (r *reader) Letter(code string) (letter, bool) {
 func (r *reader) Verdicts() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	copied := make(map[string]int64, len(r.verdicts))
-	for k, v := range r.verdicts {
-		copied[k] = v
-	}
-	return copied
+	return maps.Clone(r.verdicts)
 }
 
 // Codes counts the dead letters by code, sorted.

@@ -119,7 +119,7 @@ func TestBrokerForgets(t *testing.T) {
 			t.Fatalf("only %d records were written", p.HighWatermark)
 		}
 		held := p.NumBytes
-		if held <= 24<<20 && p.LogStartOffset > 0 {
+		if held <= 12<<20 && p.LogStartOffset > 0 {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -3,6 +3,7 @@ package cards
 import (
 	"container/heap"
 	"math"
+	"slices"
 )
 
 // Pattern says what a payment was: the truth that only the training data and the tests see.
@@ -139,10 +140,8 @@ func (g *Generator) ofCategory(ids []int, wanted []category) int {
 	var id int
 	for range 200 {
 		id = g.oneOf(ids)
-		for _, w := range wanted {
-			if g.bank.terminals[id].category == w {
-				return id
-			}
+		if slices.Contains(wanted, g.bank.terminals[id].category) {
+			return id
 		}
 	}
 	return id

@@ -24,8 +24,8 @@ type Options struct {
 //
 // The path is a bundle folder, a bare model file, or a folder with one model file. The gate, in its order: sizes;
 // metadata.json, strictly; the model file, inside the folder, and its hash; the format; decoding, which runs
-// nothing; compiling, which checks names and order; the version of scikit-learn, the classes, the output; the kinds
-// of the features and their baselines; the mapping; the golden rows. [Reason] gives the stable word of an error.
+// nothing; compiling, which checks names, order and output; the classes; the version of scikit-learn; the kinds of
+// the features and their baselines; the thresholds; the mapping; the golden rows. [Reason] gives the stable word of an error.
 func Load(path string, o Options) (*Scorer, error) {
 	s, err := open(path)
 	if err != nil {

@@ -28,7 +28,8 @@ const (
 	maxTolerance     = 1e-6
 )
 
-// metadata is metadata.json. A pointer or a nil slice tells what the file leaves out.
+// metadata is metadata.json. A pointer or a nil slice tells what the file leaves out. Some keys stand here only for
+// their form to be checked and for Unknown to hold what is truly unknown: nothing at load depends on them.
 type metadata struct {
 	Schema      *int                      `json:"schema"`
 	Name        string                    `json:"name"`

@@ -100,8 +100,8 @@ type show struct {
 	lastSent  int64
 }
 
-// open starts everything: Kafka, the workers, the reader and the producer. The generator lives through its first
-// days while the workers start.
+// open starts everything: Kafka, a worker, the reader and the producer. The generator lives through its first days
+// while the worker starts.
 func open(o Options, began time.Time) (*show, error) {
 	s := &show{
 		options: o, began: began, ledger: newLedger(partitions), lastShown: began,
@@ -125,9 +125,6 @@ func (s *show) start() (err error) {
 		return fmt.Errorf("in-process Kafka: %w", err)
 	}
 	if err = s.startWorker(s.options.Listen); err != nil {
-		return err
-	}
-	if err = s.startWorker(""); err != nil {
 		return err
 	}
 	if err = s.introduce(); err != nil {

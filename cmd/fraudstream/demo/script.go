@@ -69,8 +69,9 @@ func (s *show) introduce() error {
 	return nil
 }
 
-// playCalm waits for the first decision and shows an ordinary day. Payments are sent before any worker is there: the
-// group begins at the earliest record, so none of them is missed.
+// playCalm waits for the first decision, lets a second worker join and shows an ordinary day. Payments are sent before
+// any worker is there: the group begins at the earliest record, so none of them is missed. The second worker comes
+// later, because two that join at once may keep each other from the first decision for a second.
 func (s *show) playCalm(ctx context.Context, t tempo) error {
 	answered, err := s.sendUntil(ctx, t, func() bool { return s.reader.First() > 0 })
 	if err != nil || ctx.Err() != nil {
@@ -78,6 +79,9 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 	}
 	if !answered {
 		return fmt.Errorf("no decision within %v; %w", t.recovery, s.workers[0].failure("is still silent"))
+	}
+	if err := s.startWorker(""); err != nil {
+		return err
 	}
 	if err := s.offerCurl(ctx); err != nil {
 		return err

@@ -67,6 +67,24 @@ func TestBadDay(t *testing.T) {
 	if want := badDayEvents / poisonEvery; reader.deadLetters < want {
 		t.Errorf("%d dead letters, at least %d were provoked", reader.deadLetters, want)
 	}
+	if n := countWithKcat(t, cluster.Bootstrap(), "decisions"); n != reader.decided {
+		t.Errorf("librdkafka, checking every CRC, reads %d decisions, franz-go %d", n, reader.decided)
+	}
+}
+
+// countWithKcat reads a topic to its end with librdkafka, which checks what we wrote by other code than franz-go's.
+func countWithKcat(t *testing.T, bootstrap, topic string) int {
+	t.Helper()
+	kcat, err := exec.LookPath("kcat")
+	if err != nil {
+		t.Skip("kcat is not installed: apt-get install kcat (FRAUDSTREAM_REAL_KAFKA wants it)")
+	}
+	out, err := exec.Command(kcat, "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q",
+		"-X", "check.crcs=true", "-f", ".").Output()
+	if err != nil {
+		t.Fatalf("kcat: %v", err)
+	}
+	return len(out)
 }
 
 // buildCommand builds the command as a user does.

@@ -40,15 +40,17 @@ func TestObserverSeesEachEventOnce(t *testing.T) {
 	b := newFake(t)
 	s := newStage(t, b, 1, 1)
 	s.sendEvents("a", 300, 1)
-	s.produce(&kgo.Record{Value: []byte("no json")}, &kgo.Record{Value: []byte(`{"income":"x","debt":2}`)})
-	s.sendEvents("b", 300, 1)
-	b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.output(), Err: kerr.UnknownProducerID, Count: 3})
+	refuse := b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.output(), Err: kerr.UnknownProducerID, Count: -1})
 	w := &witness{}
 	o := s.options()
-	o.ExitAtEnd, o.Observer = true, func(int32) PartitionObserver { return w }
-	if err := s.consumer(o).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	o.Observer = func(int32) PartitionObserver { return w }
+	stop := s.start(s.consumer(o))
+	s.await("a refusal", func() bool { return refuse.Hits() > 0 })
+	s.produce(&kgo.Record{Value: []byte("no json")}, &kgo.Record{Value: []byte(`{"income":"x","debt":2}`)})
+	s.sendEvents("b", 300, 1) // the pipeline reads on in other chunks than before
+	refuse.Remove()
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
 	if len(w.seen) != 601 || w.next != 602 {
 		t.Fatalf("%d observations up to %d, want 601 up to 602", len(w.seen), w.next)
 	}

@@ -79,25 +79,26 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	return summary, err
 }
 
-// A show is what the scenes work with. One goroutine plays; the reader has another.
+// A show is what the scenes work with. One goroutine plays, and it alone touches a show; the reader has another, and
+// the producer's answers come on its own. These three meet in the ledger, the reader's counts and the screen.
 type show struct {
 	options   Options
 	began     time.Time
-	dir       string // bundle, logs and the sample event
+	dir       string // bundle, logs and the sample event; removed at the end
 	cluster   *kfake.Cluster
-	workers   []*worker
-	started   int // workers so far
+	workers   []*worker // those that live, the oldest first
+	started   int       // workers so far, dead ones too
 	payments  *cards.Generator
-	client    *kgo.Client
+	client    *kgo.Client // the producer
 	ledger    *ledger
 	reader    *reader
 	screen    *screen
 	stopRead  context.CancelFunc
-	drifting  bool
-	poisoned  int
+	drifting  bool       // payments are spoilt before they are sent
+	poisoned  int        // poison events sent
 	refused   chan error // the first event that Kafka did not take
 	lastShown time.Time  // of the status
-	lastSent  int64
+	lastSent  int64      // at that time
 }
 
 // open starts everything: Kafka, a worker, the reader and the producer. The generator lives through its first days
@@ -114,6 +115,8 @@ func open(o Options, began time.Time) (*show, error) {
 	return s, nil
 }
 
+// start is the order in which things must come: nobody can read a topic that does not exist, and the worker takes the
+// longest to be ready. What fails half-way is undone by close.
 func (s *show) start() (err error) {
 	if s.dir, err = os.MkdirTemp("", "fraudstream-demo-"); err != nil {
 		return err

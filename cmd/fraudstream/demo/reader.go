@@ -45,14 +45,15 @@ type reader struct {
 	began  time.Time
 	done   chan struct{} // closed when the loop has ended
 
+	// What follows is shared with the goroutine that plays, under mu.
 	mu        sync.Mutex
-	next      map[string][]int64 // per topic and partition
-	verdicts  map[string]int64
-	letters   map[string]letter // the latest of each code
-	codes     map[string]int64
-	latencies []time.Duration // of the first events, until EndSample
-	sampled   bool
-	first     time.Duration // from the beginning of the show to the first decision; 0: none yet
+	next      map[string][]int64 // per topic and partition, the offset of the record to be read next
+	verdicts  map[string]int64   // decisions, repeated ones as well
+	letters   map[string]letter  // the latest of each code
+	codes     map[string]int64   // events in the dead-letter topic, each counted once
+	latencies []time.Duration    // of the first events, until EndSample
+	sampled   bool               // EndSample was called
+	first     time.Duration      // from the beginning of the show to the first decision; 0: none yet
 }
 
 // latencySample is how many events the reported latencies are taken from.

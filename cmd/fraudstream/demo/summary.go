@@ -70,8 +70,8 @@ func (s *show) awaitLastEvent(quiet time.Duration) error {
 	return nil
 }
 
-// sumUp shows what was found, the line for programs last. The counts are final: the workers are gone, and the reader
-// is at the ends of its topics.
+// sumUp shows what was found, the line for programs last. After a drain without error the counts are final: the workers
+// are gone, and the reader is at the ends of its topics.
 func (s *show) sumUp(early bool) Summary {
 	c := s.ledger.Counts(true)
 	summary := Summary{
@@ -97,8 +97,10 @@ func (s *show) sumUp(early bool) Summary {
 		row(red, "lost", c.Lost, "events without a decision or a dead letter")
 	}
 	row(bold, "duplicated", c.Duplicated, "answers beyond an event's first, under the same decision id")
-	s.screen.Line("   %-12s %9s  sent to decided: p50 %s, p99 %s (before the kill)", "first after",
-		fmt.Sprintf("%.2f s", summary.FirstDecision.Seconds()), milliseconds(s.reader.Latency(.5)), milliseconds(s.reader.Latency(.99)))
+	if first := summary.FirstDecision; first > 0 {
+		s.screen.Line("   %-12s %7.2f s  sent to decided: p50 %s, p99 %s (before the kill)", "first after",
+			first.Seconds(), milliseconds(s.reader.Latency(.5)), milliseconds(s.reader.Latency(.99)))
+	}
 	s.screen.Line("\n   Next: point it at your Kafka.")
 	s.screen.Line("     fraudstream run --brokers localhost:9092 --input transactions --output decisions \\")
 	s.screen.Line("       --dead-letter transactions.dlq --group fraudstream --model ./bundle\n")

@@ -55,16 +55,16 @@ var rhythm = [24]float64{
 type Generator struct {
 	rng       *rand.Rand
 	bank      *bank
-	weights   []float64 // cumulative payments a day per customer, at the busiest hour's rate
-	cards     []history
-	terminals []reputation
-	reports   []report // disputes on their way, by time
+	weights   []float64    // cumulative payments a day, per customer
+	cards     []history    // per customer
+	terminals []reputation // per terminal
+	reports   []report     // disputes on their way, by time
 
-	issued   uint64
-	candid   int64 // time of the next candidate for an honest payment, Unix milliseconds
-	episode  int64 // time at which the next fraud episode is planned
-	planned  plan
-	lastTime int64
+	issued    uint64
+	candidate int64 // time of the next candidate for an honest payment, Unix milliseconds
+	episode   int64 // time at which the next fraud episode is planned
+	planned   plan  // what the episodes so far will still do
+	lastTime  int64 // of the latest payment: no two share a time
 }
 
 // New returns a generator that has lived through the days before [Start].
@@ -84,7 +84,7 @@ func New(seed int64) *Generator {
 	}
 	start := Start.UnixMilli()
 	begin := start - warmUp.Milliseconds()
-	g.candid, g.episode = begin, begin
+	g.candidate, g.episode = begin, begin
 	g.advanceCandidate()
 	g.advanceEpisode()
 	for g.nextTime() < start {
@@ -101,13 +101,13 @@ func (g *Generator) Next() Transaction { return g.draw() }
 func (g *Generator) draw() Transaction {
 	for {
 		switch {
-		case g.episode <= g.candid && g.episode <= g.planned.next():
+		case g.episode <= g.candidate && g.episode <= g.planned.next():
 			g.planEpisode(g.episode)
 			g.advanceEpisode()
-		case g.planned.next() <= g.candid:
+		case g.planned.next() <= g.candidate:
 			return g.pay(heap.Pop(&g.planned).(payment))
 		default:
-			at := g.candid
+			at := g.candidate
 			customer := g.anyCustomer()
 			g.advanceCandidate()
 			c := &g.bank.customers[customer]
@@ -119,12 +119,12 @@ func (g *Generator) draw() Transaction {
 }
 
 // nextTime is the earliest moment at which the next payment can happen.
-func (g *Generator) nextTime() int64 { return min(g.candid, g.episode, g.planned.next()) }
+func (g *Generator) nextTime() int64 { return min(g.candidate, g.episode, g.planned.next()) }
 
 func (g *Generator) advanceCandidate() {
 	const meanRhythm = 0.52917 // so that perDay holds for a whole day
 	perDay := g.weights[len(g.weights)-1] / meanRhythm
-	g.candid += int64(math.Ceil(g.rng.ExpFloat64() / perDay * float64(day)))
+	g.candidate += int64(math.Ceil(g.rng.ExpFloat64() / perDay * float64(day)))
 }
 
 func (g *Generator) advanceEpisode() {

@@ -117,7 +117,8 @@ func (g *Generator) planCardTesting(at int64) {
 	})
 }
 
-// scaled is the customer's usual amount at a terminal times a factor between lo and hi.
+// scaled is the amount that a thief takes: more than the customer would, so that it is worth it, but not so much more
+// that it could not be the customer. It is the customer's usual amount at a terminal times a factor between lo and hi.
 func (g *Generator) scaled(c *customer, terminal int, lo, hi float64) int64 {
 	factor := math.Log(lo + (hi-lo)*g.rng.Float64())
 	mean := c.mu + categories[g.bank.terminals[terminal].category].factor

@@ -58,8 +58,10 @@ var categories = [...]struct {
 	{cashMCC, "cash", .06, 0, 1.0},
 }
 
+// cashMCC is the category of cash machines.
 const cashMCC = "6011"
 
+// Categories that thieves like, as indexes of categories.
 const (
 	electronics  category = 6
 	jewellery    category = 7
@@ -99,6 +101,7 @@ type bank struct {
 	web       []int
 }
 
+// The bank is large enough for no card to dominate a show, and small enough to be drawn in milliseconds.
 const (
 	customerCount = 4000
 	shopCount     = 1600

@@ -45,7 +45,7 @@ func resolve(module, name string, offset int) (Global, error) {
 		return g, refuse(ReasonForbiddenGlobal, offset, "%s is not among the names that a fitted model is made of", clip(g.String()))
 	}
 	return g, refuse(ReasonCustomCode, offset, "%s is code from outside scikit-learn, which is not in the file and would not be run: "+
-		"build the pipeline of scikit-learn's own classes, or export it to ONNX and load that", clip(g.String()))
+		"build the pipeline of scikit-learn's own classes, or wait for a version that reads ONNX and export it", clip(g.String()))
 }
 
 // renamed turns the names that protocols 0 to 2 keep from Python 2 into those of Python 3.

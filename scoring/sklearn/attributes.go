@@ -32,7 +32,7 @@ func (a *attributes) refuse(reason, attribute, value, advice string) {
 
 // unknown refuses a value whose meaning is not known, since it may change a prediction.
 func (a *attributes) unknown(attribute string, v pickle.Value) {
-	a.refuse("unsupported-value", attribute, show(v), "this value has no known meaning here; save the model with a supported setting or export it to ONNX")
+	a.refuse("unsupported-value", attribute, show(v), "this value has no known meaning here; fit the model with a supported setting")
 }
 
 // mismatch refuses parts that do not belong together.

@@ -17,7 +17,7 @@ func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
 	f := a.optional("func")
 	apply := elementwise(f)
 	if f != nil && apply == nil {
-		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things before the pipeline or export it to ONNX")
+		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things upstream, before the event is sent")
 	}
 	validate := a.flag("validate", false)
 	if a.err != nil {

@@ -207,12 +207,12 @@ func unsupportedClass(a *attributes, role string) error {
 	switch {
 	case library != "sklearn" && library != "imblearn" && library != "xgboost" && library != "lightgbm" && library != "numpy":
 		e.Reason = "custom-code"
-		e.Advice = "code of one's own cannot be loaded; export the pipeline to ONNX"
+		e.Advice = "code of one's own is not loaded: use scikit-learn's classes (a later version will read ONNX exports)"
 	case role == "a classifier" && isOtherKind(a):
 		e.Reason = "not-a-classifier"
 		e.Advice = "the model must end in a fitted classifier"
 	default:
-		e.Advice = "it is not supported as " + role + "; use a supported class or export the pipeline to ONNX"
+		e.Advice = "it is not supported as " + role + " by this version; the README lists what is"
 	}
 	return e
 }

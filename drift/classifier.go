@@ -24,7 +24,7 @@ const noCell = -1
 // classifier is the plain definition of the cells, from which the tables of Observe are filled.
 type classifier struct {
 	*Feature
-	listed map[float64]place // categories, and the numbers that mean missing
+	listed map[float64]place // categories
 }
 
 func newClassifier(f *Feature) (*classifier, error) {
@@ -37,12 +37,6 @@ func newClassifier(f *Feature) (*classifier, error) {
 			return nil, fmt.Errorf("drift: baseline of feature %s: category %v is not finite or stands twice", f.Name, x)
 		}
 		c.listed[x] = place{i, ok}
-	}
-	for _, x := range f.Absent {
-		if p, twice := c.listed[x]; twice && p.cell < len(f.Values) {
-			return nil, fmt.Errorf("drift: baseline of feature %s: %v is a category and means missing", f.Name, x)
-		}
-		c.listed[x] = place{noCell, missing}
 	}
 	return c, nil
 }

@@ -39,16 +39,16 @@ func Example() {
 	// (10, 100]: 0.29, was 0.40
 }
 
-// A category is a number too. Of a column that is coded, the codes of None and of anything else are numbers that the
-// baseline does not list.
+// A category is a number too. Of a column that is coded, the code of anything else is a number that the baseline does
+// not list.
 func ExampleFeature_categorical() {
 	country := drift.Feature{
 		Name: "country", Categorical: true, Values: []float64{0, 1}, Labels: []string{"GB", "US"}, Counts: []int64{60, 30},
-		Other: 10, Known: []float64{2}, KnownGiven: true, Absent: []float64{-2}, Rows: 100,
+		Other: 10, Known: []float64{2}, KnownGiven: true, Rows: 100,
 	}
 	monitor, _ := drift.NewMonitor(drift.Options{Features: []drift.Feature{country}})
 	shard := monitor.Shard()
-	for _, code := range []float64{0, 1, 2, -1, -2} {
+	for _, code := range []float64{0, 1, 2, -1, math.NaN()} {
 		shard.Observe([]float64{code}, math.NaN())
 	}
 	shard.Flush()

@@ -11,9 +11,9 @@ import (
 // Feature is the baseline of one column in the numbers that rows carry.
 //
 // A number is in bin (Edges[i-1], Edges[i]]; the first bin has all x ≤ Edges[0], the last all above. A category is in
-// the cell of its number in Values, or in the last cell, other. NaN and the numbers in Absent are missing, an
-// infinite number is outside; neither has a value cell. A finite number below Min or above Max is outside too, a
-// category in neither Values nor Known is unseen; both keep their value cell.
+// the cell of its number in Values, or in the last cell, other. NaN is missing, an infinite number is outside; neither
+// has a value cell. A finite number below Min or above Max is outside too, a category in neither Values nor Known is
+// unseen; both keep their value cell.
 //
 // A baseline without Counts gives no distances; its quality cells and moments are watched all the same.
 type Feature struct {
@@ -24,7 +24,6 @@ type Feature struct {
 	Labels      []string  // of Values, for people (nil: the numbers)
 	Known       []float64 // further categories that the training data had
 	KnownGiven  bool      // Known is complete, so that the baseline has no unseen category
-	Absent      []float64 // numbers that mean a missing value, as NaN does: the code of Python's None
 
 	Counts                   []int64   // of the bins, or of Values (the cell other is Other)
 	Sums                     []float64 // numeric: of the values in each bin (nil: no w1_over_std)

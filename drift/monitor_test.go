@@ -37,7 +37,7 @@ func amount() Feature {
 func country() Feature {
 	return Feature{
 		Name: "country", Categorical: true, Values: []float64{0, 1}, Labels: []string{"GB", "US"}, Known: []float64{2},
-		KnownGiven: true, Absent: []float64{-2}, Counts: []int64{60, 30}, Other: 5, Rows: 100, Missing: 5,
+		KnownGiven: true, Counts: []int64{60, 30}, Other: 5, Rows: 100, Missing: 5,
 	}
 }
 
@@ -97,7 +97,6 @@ func TestCategoricalCells(t *testing.T) {
 		{-1, []int64{0, 0, 1}, [4]int64{0, 0, 0, 1}},
 		{0.5, []int64{0, 0, 1}, [4]int64{0, 0, 0, 1}},
 		{1e300, []int64{0, 0, 1}, [4]int64{0, 0, 0, 1}},
-		{-2, []int64{0, 0, 0}, [4]int64{0, 1, 0, 0}},
 		{math.NaN(), []int64{0, 0, 0}, [4]int64{0, 1, 0, 0}},
 		{math.Inf(1), []int64{0, 0, 0}, [4]int64{0, 0, 1, 0}},
 	} {
@@ -130,7 +129,7 @@ func TestSearchAgreesWithDefinition(t *testing.T) {
 			t.Skip(err)
 		}
 		tables, places := newTable(c, 7)
-		interesting := slices.Concat(f.Edges, f.Values, f.Known, f.Absent, []float64{
+		interesting := slices.Concat(f.Edges, f.Values, f.Known, []float64{
 			f.Min, f.Max, 0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(), -math.NaN(),
 			math.MaxFloat64, math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64,
 		})
@@ -154,7 +153,7 @@ func drawFeature(t *rapid.T) Feature {
 		return rapid.SliceOfNDistinct(number, 0, most, func(x float64) float64 { return x + 0 }).Draw(t, name)
 	}
 	if rapid.Bool().Draw(t, "categorical") {
-		return Feature{Categorical: true, Values: numbers("values", 80), Known: numbers("known", 10), Absent: []float64{-2}}
+		return Feature{Categorical: true, Values: numbers("values", 80), Known: numbers("known", 10)}
 	}
 	f := Feature{Edges: numbers("edges", 40), HasMoments: rapid.Bool().Draw(t, "moments")}
 	slices.Sort(f.Edges)
@@ -377,9 +376,8 @@ func TestContradictionsAreNamed(t *testing.T) {
 		}
 	}
 	for name, spoil := range map[string]func(*Feature){
-		"stands twice":  func(f *Feature) { f.Values = []float64{1, 1} },
-		"means missing": func(f *Feature) { f.Values = []float64{0, -2} },
-		"labels":        func(f *Feature) { f.Labels = f.Labels[1:] },
+		"stands twice": func(f *Feature) { f.Values = []float64{1, 1} },
+		"labels":       func(f *Feature) { f.Labels = f.Labels[1:] },
 	} {
 		f := country()
 		spoil(&f)
@@ -397,7 +395,7 @@ func thirty(t testing.TB) (*Monitor, [][]float64) {
 	for i := range 30 {
 		f := Feature{Name: "f", HasMoments: true, Min: -4, Max: 4, Std: 1}
 		if i%5 == 4 {
-			f = Feature{Name: "c", Categorical: true, Absent: []float64{-2}}
+			f = Feature{Name: "c", Categorical: true}
 			for v := range 40 {
 				f.Values = append(f.Values, float64(v))
 			}

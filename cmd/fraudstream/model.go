@@ -12,7 +12,6 @@ import (
 	"fraudstream/consumer"
 	"fraudstream/drift"
 	"fraudstream/scoring"
-	"fraudstream/scoring/program"
 )
 
 // newLogger writes text to a terminal and JSON to anything else.
@@ -57,9 +56,6 @@ func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
 	features := make([]drift.Feature, len(b.Features))
 	for i := range b.Features {
 		features[i] = driftFeature(&b.Features[i], b.Features[i].Baseline)
-		if model.Program.Columns[i].Domain.Type() == program.String {
-			features[i].Absent = []float64{program.None}
-		}
 	}
 	options := drift.Options{Features: features}
 	if b.Score != nil {

@@ -1,15 +1,21 @@
 package consumer
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"fraudstream/consumer/kafkatest"
+	"fraudstream/consumer/recordbatch"
 )
 
 // A broker that is stopped and started again while the stream runs costs time, and nothing else.
@@ -117,6 +123,92 @@ func TestOneLineWhileAFaultLasts(t *testing.T) {
 		t.Errorf("%d partitions are still shown as paused", series)
 	}
 	stop()
+}
+
+// A batch with a sound CRC and broken records, as a faulty disk or producer leaves it: what is before it is decided,
+// it is never passed over, and the other partition goes on.
+func TestBatchThatIsNoRecords(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	s := newStage(t, b, 2, 2)
+	registry := prometheus.NewRegistry()
+	o := s.options()
+	o.Metrics = NewMetrics(registry)
+	before := s.sendEvents("before", 20, 2)
+	s.produceRaw(brokenBatch())
+	s.sendEvents("after", 20, 2)
+	stop := s.start(s.consumer(o))
+	s.await("the pause", func() bool {
+		_, series := metric(t, registry, "fraudstream_partition_paused", "reason", "corrupt_batch", "partition", "0")
+		return series == 1
+	})
+	s.await("the other partition", func() bool { return s.ends(s.output())[1] == 20 })
+	stop()
+	decided := s.decisionIDs()
+	for _, id := range before {
+		if decided[id] != 1 {
+			t.Errorf("%s is decided %d times", id, decided[id])
+		}
+	}
+	if len(decided) != 30 {
+		t.Errorf("%d decisions, want 20 before the batch and 10 of the other partition", len(decided))
+	}
+	if !strings.Contains(s.logs.String(), "corrupt record batch at offset 10") {
+		t.Errorf("the log does not name the batch: %s", s.logs.tail())
+	}
+}
+
+// brokenBatch says that it holds two records and holds one.
+func brokenBatch() []byte {
+	var b recordbatch.Builder
+	b.Append(1, nil, event("broken"), recordbatch.Headers{})
+	encoded := b.Finish(recordbatch.Producer{ID: -1, Epoch: -1}, -1)
+	binary.BigEndian.PutUint32(encoded[23:], 1)
+	binary.BigEndian.PutUint32(encoded[57:], 2)
+	binary.BigEndian.PutUint32(encoded[17:], crc32.Checksum(encoded[21:], crc32.MakeTable(crc32.Castagnoli)))
+	return encoded
+}
+
+func (s *stage) produceRaw(batch []byte) {
+	s.t.Helper()
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis, req.Version = -1, 5000, 8
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic = s.input()
+	p := kmsg.NewProduceRequestTopicPartition()
+	p.Records = batch
+	topic.Partitions = append(topic.Partitions, p)
+	req.Topics = append(req.Topics, topic)
+	client := s.newClient(kgo.MaxVersions(kversion.V2_4_0()))
+	res, err := req.RequestWith(s.t.Context(), client.Broker(0))
+	if err != nil || res.Topics[0].Partitions[0].ErrorCode != 0 {
+		s.t.Fatalf("produce: %v %+v", err, res)
+	}
+}
+
+// A process that cannot get a producer because of the broker is alive.
+func TestHealthDoesNotDependOnTheBroker(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	s := newStage(t, b, 1, 1)
+	c := s.consumer(s.options())
+	s.start(c)
+	s.sendEvents("warm", 1, 1) // the test's own client has its producer id from here on
+	s.await("a decision", func() bool { return s.countOf(s.output()) == 1 })
+	b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Count: -1})
+	b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.output(), Err: kerr.UnknownProducerID, Count: -1})
+	s.sendEvents("a", 10, 1)
+	var first int64
+	s.await("a first failure", func() bool {
+		first = time.Now().UnixNano()
+		return strings.Contains(s.logs.String(), "init_producer fails")
+	})
+	s.await("a turn after it", func() bool {
+		all := c.o.Metrics.partitions()
+		return len(all) == 1 && all[0].turned.Load() > first
+	})
+	c.o.Metrics.partitions()[0].turned.Store(time.Now().Add(-time.Minute).UnixNano())
+	s.await("health after the next attempt", c.Healthy)
 }
 
 // The series say what the contract promises, by name.

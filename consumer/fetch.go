@@ -95,7 +95,6 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 	if res.code != 0 {
 		return res.code
 	}
-	f.p.state.seeEnd(res.lastStable)
 	filter := newAbortedFilter(res.aborted)
 	for rest := res.records; ; {
 		var b recordbatch.Batch
@@ -115,6 +114,7 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 			return err
 		}
 		if counts {
+			f.p.state.see(res.lastStable, b.FirstTimestamp)
 			w.batches = append(w.batches, b)
 		}
 		w.next = b.NextOffset()

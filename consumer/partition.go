@@ -63,6 +63,7 @@ func (p *partition) run(ctx, hard context.Context) {
 		before := p.state.next.Load()
 		err := p.pipeline(ctx, hard)
 		if err == nil || ctx.Err() != nil || hard.Err() != nil {
+			p.state.finish()
 			return
 		}
 		if errors.Is(err, errRewound) {
@@ -101,13 +102,23 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 		p: p, next: p.state.next.Load(), end: p.c.endOf(p.id), tries: p.c.retrying("fetch", p.state.name(), p.state),
 	}
 	stages.Go(func() error { return fetcher.run(fetching, free, fetched) })
-	stages.Go(func() error { return p.loop(failed, fetched, scored) })
+	var corrupt error
+	stages.Go(func() error {
+		var err error
+		corrupt, err = p.loop(failed, fetched, scored)
+		stop()
+		return err
+	})
 	stages.Go(func() error { return producer.run(failed, scored, free) })
-	return stages.Wait()
+	if err := stages.Wait(); err != nil {
+		return err
+	}
+	return corrupt
 }
 
-// loop scores run after run. It owns everything of the partition that is not atomic.
-func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run) error {
+// loop scores run after run. It owns everything of the partition that is not atomic. It ends early at a corrupt batch,
+// in good order: what came before it is still published.
+func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run) (corrupt, err error) {
 	defer close(scored)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -115,14 +126,11 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 		select {
 		case w, ok := <-fetched:
 			if !ok {
-				return nil
+				return nil, nil
 			}
-			corrupt := p.score(w)
-			if err := p.handOn(ctx, w, scored); err != nil {
-				return err
-			}
-			if corrupt != nil {
-				return corrupt
+			corrupt = p.score(w)
+			if err := p.handOn(ctx, w, scored); err != nil || corrupt != nil {
+				return corrupt, err
 			}
 		case now := <-tick.C:
 			p.state.turn()
@@ -131,7 +139,7 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 				closed = now
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,8 @@ func (s *state) turn() { s.turned.Store(time.Now().UnixNano()) }
 
 // advance moves the offset after the run w is acknowledged.
 func (s *state) advance(w *run) {
-	if n := len(w.tally.decided); n > 0 {
-		s.stamp.Store(w.tally.decided[n-1].stamp)
+	if n := len(w.batches); n > 0 {
+		s.stamp.Store(w.batches[n-1].MaxTimestamp)
 	}
 	s.next.Store(w.next)
 	s.progress.Store(time.Now().UnixNano())
@@ -48,10 +49,19 @@ func (s *state) idle(position, end int64) {
 	s.end.Store(end)
 	if s.next.Load() == position {
 		s.progress.Store(time.Now().UnixNano())
+		s.resume()
 	}
 }
 
-func (s *state) seeEnd(end int64) { s.end.Store(end) }
+// see notes what a fetch says of the end, and the first record of all, from which the delay counts until one is
+// acknowledged.
+func (s *state) see(end, stamp int64) {
+	s.end.Store(end)
+	s.stamp.CompareAndSwap(0, stamp)
+}
+
+// finish marks a pipeline that has come to its end: nothing turns any more, and nothing has to.
+func (s *state) finish() { s.turned.Store(math.MaxInt64) }
 
 // lag is the number of offsets between what is acknowledged and the end.
 func (s *state) lag() int64 {

@@ -1,0 +1,123 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
+)
+
+// publishHalves cuts a refused batch in two. Nothing of it was written, so its sequence is free.
+func (pr *producer) publishHalves(ctx context.Context, w *run, o *outgoing, batch []byte) error {
+	records, err := decode(batch)
+	if err != nil {
+		return err
+	}
+	half := len(records) / 2
+	for _, part := range []struct {
+		records []recordbatch.Record
+		inputs  []int64
+	}{{records[:half], o.inputs[:half]}, {records[half:], o.inputs[half:]}} {
+		piece := &outgoing{topic: o.topic, partition: o.partition, letters: o.letters, inputs: part.inputs}
+		piece.batch.Codec = o.batch.Codec
+		for _, r := range part.records {
+			piece.batch.Append(r.Timestamp, r.Key, r.Value, r.Headers)
+		}
+		if err := pr.publish(ctx, w, piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publishAsLetter gives up a decision that no record of the output can hold: its event becomes a dead letter.
+func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) error {
+	r, err := pr.p.find(w, o.inputs[0])
+	if err != nil {
+		return err
+	}
+	origin, _ := pr.p.readHeaders(&r)
+	fault := &scoring.EventError{
+		Code: scoring.OutputTooLarge, Message: "the decision is over the size limit of topic " + o.topic,
+	}
+	// A writer of its own: the loop is using the partition's for the next run.
+	letter := writer{letters: pr.p.c.o.DeadLetter, codec: o.batch.Codec, connector: pr.p.c.o.Group}
+	scratch := &run{}
+	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
+	w.tally.undecide(o.inputs[0], fault.Code)
+	return pr.publish(ctx, w, scratch.out[0])
+}
+
+// publishStub writes a dead letter without its value where even that is over the limit of its topic: the headers tell
+// where the event is.
+func (pr *producer) publishStub(ctx context.Context, w *run, o *outgoing, batch []byte) error {
+	records, err := decode(batch)
+	if err != nil {
+		return err
+	}
+	r := records[0]
+	if r.Value == nil {
+		return pr.tries.wait(ctx, kafka.MessageSizeTooLarge) // nothing is left to leave out: start again, and wait
+	}
+	pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
+		slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]))
+	stub := &outgoing{topic: o.topic, partition: o.partition, letters: true, inputs: o.inputs}
+	stub.batch.Append(r.Timestamp, r.Key, nil, r.Headers)
+	return pr.publish(ctx, w, stub)
+}
+
+// find reads the input record with the given offset again from the run's batches.
+func (p *partition) find(w *run, offset int64) (recordbatch.Record, error) {
+	unpack := recordbatch.Decompressor{Limit: maxDecompressed}
+	for i := range w.batches {
+		b := &w.batches[i]
+		if offset < b.BaseOffset || offset >= b.NextOffset() {
+			continue
+		}
+		payload, err := unpack.Append(nil, b)
+		if err != nil {
+			return recordbatch.Record{}, err
+		}
+		records := b.Records(payload)
+		for {
+			var r recordbatch.Record
+			if ok, err := records.Next(&r); err != nil || !ok {
+				break
+			}
+			if r.Offset == offset {
+				return r, nil
+			}
+		}
+	}
+	return recordbatch.Record{}, fmt.Errorf("offset %d is not in the run", offset)
+}
+
+// decode reads back the records of a batch of our own.
+func decode(batch []byte) ([]recordbatch.Record, error) {
+	var b recordbatch.Batch
+	if _, _, err := recordbatch.Next(batch, &b); err != nil {
+		return nil, err
+	}
+	unpack := recordbatch.Decompressor{Limit: maxResponse}
+	payload, err := unpack.Append(nil, &b)
+	if err != nil {
+		return nil, err
+	}
+	var all []recordbatch.Record
+	for records := b.Records(payload); ; {
+		var r recordbatch.Record
+		ok, err := records.Next(&r)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return all, nil
+		}
+		all = append(all, r)
+	}
+}

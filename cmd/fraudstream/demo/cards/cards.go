@@ -13,7 +13,7 @@
 //
 // Fraud comes in episodes, each a plan of a few payments that are merged into the stream when their time has come:
 // a stolen card that is emptied in town, a large purchase at a web shop abroad, a terminal that was tampered with,
-// and tiny test payments before one large one. About 1.3 % of all payments are fraud.
+// and tiny test payments before one large one. Between one and two per cent of all payments are fraud.
 //
 // # Why the payments carry velocities
 //
@@ -36,8 +36,9 @@ import (
 	"time"
 )
 
-// Start is when the first payment of every generator may happen: a Monday, midnight UTC.
-var Start = time.Date(2026, time.November, 2, 0, 0, 0, 0, time.UTC)
+// Start is when the first payment of every generator may happen: a Monday morning. By night there are few honest
+// payments, and as much fraud as ever.
+var Start = time.Date(2026, time.November, 2, 8, 0, 0, 0, time.UTC)
 
 // warmUp is how long a generator lives before Start.
 const warmUp = 10 * 24 * time.Hour

@@ -37,13 +37,15 @@ PLAIN = ["amount", "cross_border", "hour", "tx_count_24h", "terminal_risk"]
 # A few per cent of the payments are looked at by a person, about one in a hundred is stopped.
 THRESHOLDS = {"review": 0.05, "block": 0.4}
 
-# The hour goes round once a day: its mix over some minutes says nothing about drift. Nights also lengthen pauses and
-# shift the countries a little, and which terminals are tampered with changes from week to week.
+# The hour goes round once a day: its mix over some minutes says nothing about drift. Nights also lengthen pauses, some
+# countries sleep while others shop, and which terminals are tampered with changes from week to week.
 DRIFT = {
     "hour": {"enabled": False},
     "minutes_since_last": {"tolerance": 0.1},
     "terminal_risk": {"tolerance": 0.1},
     "country": {"tolerance": 0.05},
+    "distance_km": {"tolerance": 0.05},
+    "mcc": {"tolerance": 0.05},
 }
 
 REASONS = {

@@ -11,11 +11,12 @@ import (
 
 // demoCommand is the first thing that a new user runs: it needs nothing but this binary.
 type demoCommand struct {
-	For    time.Duration `help:"Length of the show." default:"75s"`
-	Fast   bool          `help:"Without waits, in a few seconds."`
-	Seed   int64         `help:"Seed of the generated transactions." default:"1"`
-	Plain  bool          `help:"No colour and no control codes."`
-	Listen string        `help:"Address of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
+	For      time.Duration `help:"Length of the show." default:"75s"`
+	Fast     bool          `help:"Without waits, in a few seconds."`
+	Seed     int64         `help:"Seed of the generated transactions." default:"1"`
+	Plain    bool          `help:"No colour and no control codes."`
+	Listen   string        `help:"Address of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
+	Delivery string        `help:"Delivery guarantee of the workers; this version has at-least-once." enum:"at-least-once" default:"at-least-once"`
 }
 
 // Run shows the demo and fails if an event was lost.

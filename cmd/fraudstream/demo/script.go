@@ -32,7 +32,7 @@ func (s *show) tempo() tempo {
 	}
 	part := func(share float64) time.Duration { return time.Duration(share * float64(s.options.For)) }
 	t := tempo{
-		calm: part(.24), drift: part(.24), poison: max(part(.12), 3*time.Second), aftermath: 2 * time.Second,
+		calm: part(.3), drift: part(.3), poison: max(part(.1), 3*time.Second), aftermath: 2 * time.Second,
 		rate: 300, status: 250 * time.Millisecond, recovery: time.Minute, quiet: 12 * time.Second,
 	}
 	if s.options.Plain {

@@ -85,7 +85,7 @@ func standIn(args []string) error {
 		if err := client.ProduceSync(context.Background(), out...).FirstErr(); err != nil {
 			return err
 		}
-		if time.Since(last) > 200*time.Millisecond || ctx.Err() != nil {
+		if time.Since(last) > time.Second || ctx.Err() != nil { // seldom, so that a kill is felt
 			last = time.Now()
 			_ = client.CommitUncommittedOffsets(context.Background()) // a lost generation only means duplicates
 		}

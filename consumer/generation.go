@@ -97,6 +97,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	c.commit(generation, partitions)
 	for _, p := range partitions {
 		c.o.Metrics.remove(p.state)
+		p.closeObserver()
 		c.left[p.id] = position{p.state.committed, p.state.next.Load()}
 	}
 }

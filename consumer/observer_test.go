@@ -16,9 +16,10 @@ import (
 
 // witness is a monitor that remembers what it was shown.
 type witness struct {
-	mu   sync.Mutex
-	seen []Observation
-	next int64
+	mu     sync.Mutex
+	seen   []Observation
+	next   int64
+	closed int
 }
 
 func (w *witness) ObserveBatch(events []Observation, next int64) {
@@ -33,6 +34,12 @@ func (w *witness) ObserveBatch(events []Observation, next int64) {
 
 func (w *witness) CloseTick(time.Time) ([]byte, [][]byte) { return nil, nil }
 func (w *witness) Restore([]byte) (int64, error)          { return 0, nil }
+
+func (w *witness) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed++
+}
 
 // The monitor sees each event once, in order, though the broker makes the pipeline start again.
 func TestObserverSeesEachEventOnce(t *testing.T) {
@@ -51,8 +58,8 @@ func TestObserverSeesEachEventOnce(t *testing.T) {
 	refuse.Remove()
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()
-	if len(w.seen) != 601 || w.next != 602 {
-		t.Fatalf("%d observations up to %d, want 601 up to 602", len(w.seen), w.next)
+	if len(w.seen) != 601 || w.next != 602 || w.closed != 1 {
+		t.Fatalf("%d observations up to %d, closed %d times, want 601 up to 602, closed once", len(w.seen), w.next, w.closed)
 	}
 	last := int64(-1)
 	for _, seen := range w.seen {

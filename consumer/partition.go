@@ -55,6 +55,12 @@ func (c *Consumer) newPartition(id int32, offset int64) *partition {
 	return p
 }
 
+func (p *partition) closeObserver() {
+	if p.observer != nil {
+		p.observer.Close()
+	}
+}
+
 // run keeps the pipeline going until ctx ends; what is under way then is finished before hard ends. A pipeline that
 // has failed starts again where the broker's acknowledgements end, without ending the generation.
 func (p *partition) run(ctx, hard context.Context) {

@@ -135,6 +135,9 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 		if offset < 0 {
 			var err error
 			if offset, err = c.firstOffset(ctx, int32(a.ID)); err != nil {
+				for _, p := range partitions {
+					p.closeObserver()
+				}
 				return nil, err
 			}
 		}

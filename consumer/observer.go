@@ -19,9 +19,10 @@ type Observation struct {
 // A PartitionObserver is told, batch by batch, of what one partition's loop has scored; that loop alone calls it.
 //
 // ObserveBatch is called once for each scored chunk, with the offset that follows it; the views die when it returns.
-// CloseTick is called about every ten seconds. What it returns is to be published in the same step as the offsets, and
-// given to Restore, before the first ObserveBatch, where the partition goes on; as long as no observer has anything to
-// hand over, nothing is published and Restore is not called. Close is the last call: the partition has moved away.
+// CloseTick is called once a second and closes the drift interval if it is long enough. What it returns is to be
+// published in the same step as the offsets, and given to Restore, before the first ObserveBatch, where the partition
+// goes on; as long as no observer has anything to hand over, nothing is published and Restore is not called. Close is
+// the last call: the partition has moved away.
 type PartitionObserver interface {
 	ObserveBatch(events []Observation, next int64)
 	CloseTick(now time.Time) (snapshot []byte, alerts [][]byte)

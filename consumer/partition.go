@@ -128,7 +128,7 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 	defer close(scored)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for closed := time.Now(); ; {
+	for {
 		select {
 		case w, ok := <-fetched:
 			if !ok {
@@ -140,9 +140,8 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 			}
 		case now := <-tick.C:
 			p.state.turn()
-			if p.observer != nil && now.Sub(closed) >= 10*time.Second {
+			if p.observer != nil {
 				p.observer.CloseTick(now)
-				closed = now
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -24,22 +24,3 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	}
 	return nil
 }
-
-// classifierOf returns the compiler of a classifier class, nil for a class that is not understood.
-func classifierOf(class string) func(*compiler, *attributes, matrix) classifier {
-	switch class {
-	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline":
-		return (*compiler).pipelineClassify
-	case "sklearn.linear_model._logistic.LogisticRegression":
-		return (*compiler).logisticRegression
-	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
-		return (*compiler).decisionTree
-	case "sklearn.ensemble._forest.RandomForestClassifier", "sklearn.ensemble._forest.ExtraTreesClassifier":
-		return (*compiler).randomForest
-	case "sklearn.ensemble._gb.GradientBoostingClassifier":
-		return (*compiler).gradientBoosting
-	case "sklearn.dummy.DummyClassifier":
-		return (*compiler).dummyClassifier
-	}
-	return nil
-}

@@ -16,7 +16,7 @@ func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
 	}
 	f := a.optional("func")
 	apply := elementwise(f)
-	if f != nil && apply == nil {
+	if f != nil && apply == nil && !isFloatCheck(f) {
 		a.refuse("unsupported-value", "func", show(f), "numpy's log, log1p, log2, log10, exp, expm1, sqrt, square and abs are known; do other things upstream, before the event is sent")
 	}
 	validate := a.flag("validate", false)
@@ -27,12 +27,45 @@ func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
 		c.b.CheckFinite(c.stepName(a), in, false)
 	}
 	if apply == nil {
+		if f != nil {
+			c.b.Compute(in)
+		}
 		return in
 	}
 	s := &mapEach{in: in, out: c.computed(in), apply: apply}
 	c.b.Compute(in)
 	c.b.Add(c.stepName(a), s)
 	return s.out
+}
+
+// isFloatCheck tells the function that histogram boosting hands its numbers through: check_array with float64 as its
+// type and no check for NaN, as functools.partial keeps it.
+func isFloatCheck(v pickle.Value) bool {
+	o, ok := v.(*pickle.Object)
+	if !ok || o.Class.String() != "functools.partial" || len(o.Args) != 1 {
+		return false
+	}
+	f, isName := o.Args[0].(pickle.Global)
+	state, isTuple := o.State.(*pickle.Tuple)
+	if !isName || f.String() != "sklearn.utils.validation.check_array" || !isTuple || len(state.Items) != 4 || state.Items[0] != pickle.Value(f) {
+		return false
+	}
+	options, ok := state.Items[2].(*pickle.Dict)
+	if positional, empty := state.Items[1].(*pickle.Tuple); !ok || !empty || len(positional.Items) > 0 {
+		return false
+	}
+	for i, key := range options.Keys {
+		switch key {
+		case "dtype":
+		case "force_all_finite", "ensure_all_finite":
+			if options.Values[i] != false {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return options.Len() == 2
 }
 
 // mapEach applies a function to every value.

@@ -1,0 +1,211 @@
+package sklearn
+
+import (
+	"errors"
+	"fmt"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// histGradientBoosting compiles baseline + Σ trees over float64 values, and the link of the log loss.
+//
+// Since 1.4 a model with native categories holds a ColumnTransformer of its own, which codes them and moves them to
+// the front; the features of its trees count in that order.
+func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.classes()
+	outputs := len(model.classes)
+	if outputs == 2 {
+		outputs = 1
+	}
+	a.histLoss(outputs)
+	start := a.baseline(outputs)
+	if a.err != nil {
+		return
+	}
+	if v := a.optional("_preprocessor"); v != nil {
+		c.within("_preprocessor", func() { in, a.err = c.transform(v, in) })
+	}
+	h := a.histogram(len(in), outputs)
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	for i, known := range h.known {
+		if known != nil {
+			c.b.Categorical(in[i])
+		}
+	}
+	s := newHistStep(c.b, h, in, start)
+	c.b.Add(name, s)
+	model.decision = s.out
+	c.boostedLink(name, &model, a.version() >= parseVersion("1.3"))
+	return model
+}
+
+// boostedLink adds the probabilities and the prediction that follow from the sums of a boosted model: the sigmoid of
+// one sum, the softmax of several. raw says that predict looks at the sums themselves, where the largest one wins and
+// a tie goes to the first class.
+func (c *compiler) boostedLink(name string, model *classifier, raw bool) {
+	model.probability = c.b.Block(len(model.classes))
+	model.predicted = c.b.New(-1)
+	if len(model.decision) == 1 {
+		c.b.Add(name, &sigmoid{model.decision[0], model.probability, 1})
+	} else {
+		c.b.Add(name, &softmax{model.decision, model.probability})
+	}
+	switch {
+	case !raw:
+		c.b.Add(name, &argmax{model.probability, model.predicted})
+	case len(model.decision) == 1:
+		c.b.Add(name, &sign{raw: model.decision[0], out: model.predicted})
+	default:
+		c.b.Add(name, &argmax{model.decision, model.predicted})
+	}
+}
+
+// histLoss accepts the log loss under the names that it has had.
+func (a *attributes) histLoss(outputs int) {
+	switch loss := a.text("loss", "log_loss"); {
+	case loss == "log_loss" || loss == "auto":
+	case loss == "binary_crossentropy" && outputs == 1:
+	case loss == "categorical_crossentropy" && outputs > 1:
+	default:
+		a.unknown("loss", loss)
+	}
+}
+
+// baseline reads what the sums start from: a number, a row or a column of one number per output, by version.
+func (a *attributes) baseline(outputs int) []float64 {
+	v := a.required("_baseline_prediction")
+	if x, lone := float(v); lone && outputs == 1 {
+		a.finite("_baseline_prediction", []float64{x})
+		return []float64{x}
+	}
+	array := a.array("_baseline_prediction")
+	if a.err != nil {
+		return nil
+	}
+	values, ok := floats(array)
+	if !ok || len(values) != outputs {
+		a.mismatch("_baseline_prediction", describe(array), fmt.Sprintf("%d numbers are expected", outputs))
+		return nil
+	}
+	a.finite("_baseline_prediction", values)
+	return values
+}
+
+// histogram is what the trees of a histogram boosting compile to.
+type histogram struct {
+	forest *forest.Forest[float64]
+	splits []categorySplit
+	known  []*bitset // per feature: the categories that training knew; nil for a number
+}
+
+// histogram reads the trees. Splits on categories are gathered first, since each becomes a feature of the forest.
+func (a *attributes) histogram(features, outputs int) *histogram {
+	h := &histogram{known: a.knownCategories(features)}
+	stages := a.list("_predictors")
+	if a.err != nil {
+		return nil
+	}
+	if len(stages) == 0 {
+		a.mismatch("_predictors", "[]", "a boosted model has at least one tree")
+		return nil
+	}
+	r := &histReader{features: features, known: h.known, wraps: a.version() < parseVersion("1.2")}
+	var trees []forest.Tree
+	for i, stage := range stages {
+		items, ok := listItems(stage)
+		if !ok || len(items) != outputs {
+			a.mismatch(fmt.Sprintf("_predictors[%d]", i), show(stage), fmt.Sprintf("%d trees are expected", outputs))
+			return nil
+		}
+		for k, v := range items {
+			t, err := r.tree(v)
+			if err != nil {
+				a.err = within(err, fmt.Sprintf("_predictors[%d][%d]", i, k), true)
+				return nil
+			}
+			t.Output = k
+			trees = append(trees, t)
+		}
+	}
+	h.splits = r.splits
+	h.forest = forest.New[float64](forest.Shape{Features: features + len(r.splits), Width: 1, Outputs: outputs, Missing: true})
+	for i, t := range trees {
+		if a.err = h.forest.Add(t); a.err != nil {
+			var u *program.UnsupportedError
+			if errors.As(a.err, &u) {
+				u.Class, u.Attribute = predictorClass, fmt.Sprintf("_predictors[%d][%d].%s", i/outputs, i%outputs, u.Attribute)
+			}
+			return nil
+		}
+	}
+	return h
+}
+
+// knownCategories reads, per feature, the raw categories that the binning of training met. They are whole numbers
+// from 0 to 255.
+func (a *attributes) knownCategories(features int) []*bitset {
+	known := make([]*bitset, features)
+	o, ok := a.required("_bin_mapper").(*pickle.Object)
+	if a.err != nil {
+		return known
+	}
+	if !ok {
+		a.mismatch("_bin_mapper", show(a.optional("_bin_mapper")), "a fitted bin mapper is expected")
+		return known
+	}
+	inner := attributesOf(o)
+	flags, values := inner.list("is_categorical_"), inner.list("bin_thresholds_")
+	if inner.err == nil && (len(flags) != features || len(values) != features) {
+		inner.mismatch("is_categorical_", fmt.Sprint(len(flags)), fmt.Sprintf("one entry for each of %d features is expected", features))
+	}
+	for i := range known {
+		if inner.err != nil {
+			break
+		}
+		if categorical, ok := truth(flags[i]); !ok {
+			inner.unknown("is_categorical_", flags[i])
+		} else if categorical {
+			known[i] = inner.categorySet(values[i])
+		}
+	}
+	a.err = inner.err
+	return known
+}
+
+// categorySet reads the categories of one feature.
+func (a *attributes) categorySet(v pickle.Value) *bitset {
+	s := new(bitset)
+	array, ok := v.(*pickle.Array)
+	var values []float64
+	if ok && array.Type != nil {
+		values, ok = floats(array)
+	}
+	for _, x := range values {
+		if !(x >= 0 && x < 256) {
+			ok = false
+			break
+		}
+		s.add(uint8(x))
+	}
+	if !ok {
+		a.mismatch("bin_thresholds_", show(v), "native categories are whole numbers from 0 to 254")
+	}
+	return s
+}
+
+// truth reads a boolean, a number of 0 or 1 included.
+func truth(v pickle.Value) (value, ok bool) {
+	switch b := pickle.Plain(v).(type) {
+	case bool:
+		return b, true
+	case int64:
+		return b == 1, b == 0 || b == 1
+	}
+	return false, false
+}

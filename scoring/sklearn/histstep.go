@@ -1,0 +1,102 @@
+package sklearn
+
+import (
+	"math"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/program"
+)
+
+// bitset is a set of categories 0 to 255.
+type bitset [4]uint64
+
+func (s *bitset) add(c uint8)      { s[c>>6] |= 1 << (c & 63) }
+func (s *bitset) has(c uint8) bool { return s[c>>6]>>(c&63)&1 == 1 }
+
+// A categorySplit is a question about the category of a row: does it go left? Many nodes ask the same one, and the
+// kernels of a forest only compare, so that each is answered once per row, before the trees are walked.
+type categorySplit struct {
+	feature     int
+	left, known bitset
+	missingLeft bool
+	wraps       bool // 1.1 and older: a negative number is cast to a category as well
+}
+
+// right answers 0 for left and 1 for right. A category that training did not know goes where a missing value goes.
+func (s *categorySplit) right(v float64) float64 {
+	goesLeft := s.missingLeft
+	if v == v && (v >= 0 || s.wraps) {
+		switch c := category(v); {
+		case s.left.has(c):
+			goesLeft = true
+		case s.known.has(c):
+			goesLeft = false
+		}
+	}
+	if goesLeft {
+		return 0
+	}
+	return 1
+}
+
+// category is the cast of C on the processors that scikit-learn runs on: to 32 bits, of which the lowest eight stay.
+// What does not fit 32 bits becomes their least number, whose lowest bits are 0.
+func category(v float64) uint8 {
+	if !(v > math.MinInt32-1.0 && v < math.MaxInt32+1.0) {
+		return 0
+	}
+	return uint8(int32(v))
+}
+
+// histStep runs a histogram boosting over a frame: rows stay float64, NaN and infinities are taken.
+type histStep struct {
+	forest  *forest.Forest[float64]
+	splits  []categorySplit
+	in, out matrix
+	start   []float64
+	block   int
+}
+
+// histRows is how many rows are run at once; fewer where a row is wide, so that a block stays in the cache.
+const histRows, histValues = 32, 1 << 15
+
+// newHistStep asks for the scratch that a block of rows needs: their values, then their sums.
+func newHistStep(b *program.Builder, h *histogram, in matrix, start []float64) *histStep {
+	b.Compute(in)
+	s := &histStep{forest: h.forest, splits: h.splits, in: in, out: b.Block(len(start)), start: start}
+	s.block = min(histRows, max(4, histValues/h.forest.Stride()))
+	b.Lane64(s.block * (h.forest.Stride() + len(start)))
+	return s
+}
+
+// Run takes the rows of the frame through the forest, a block at a time.
+func (s *histStep) Run(f *program.Frame) {
+	stride, outputs := s.forest.Stride(), len(s.out)
+	for first := 0; first < f.Rows; first += s.block {
+		rows := min(s.block, f.Rows-first)
+		x, sums := f.Lane64[:rows*stride], f.Lane64[rows*stride:rows*(stride+outputs)]
+		for r := range rows {
+			slot, step := s.forest.Slot(r, rows)
+			s.put(x[slot:], step, f.Registers(first+r))
+			copy(sums[r*outputs:], s.start)
+		}
+		s.forest.Rows(x, rows, sums)
+		for r := range rows {
+			row := f.Registers(first + r)
+			for k, reg := range s.out {
+				row[reg] = sums[r*outputs+k]
+			}
+		}
+	}
+}
+
+// put writes the values of a row into its slot, and behind them the answers to the questions about categories.
+func (s *histStep) put(x []float64, step int, row []float64) {
+	for j, r := range s.in {
+		s.forest.Put(x, step, j, row[r])
+	}
+	for j := range s.splits {
+		q := &s.splits[j]
+		s.forest.Put(x, step, len(s.in)+j, q.right(row[s.in[q.feature]]))
+	}
+}

@@ -1,0 +1,126 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/pickle"
+)
+
+// predictorClass is the class of one tree.
+const predictorClass = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+
+// maxSplits bounds the distinct splits on categories of a model, each of which costs a value per row.
+const maxSplits = 1 << 15
+
+// histReader reads trees and gathers their splits on categories: equal ones of different trees are one.
+type histReader struct {
+	features int
+	known    []*bitset
+	wraps    bool // negative numbers are cast like any other
+	splits   []categorySplit
+	place    map[categorySplit]int
+	seen     map[*pickle.Object]bool
+}
+
+// tree reads one TreePredictor.
+func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
+	o, ok := v.(*pickle.Object)
+	if !ok || o.Class.String() != predictorClass || r.seen[o] {
+		return forest.Tree{}, &UnsupportedError{Reason: "unsupported-value", Class: predictorClass, Value: show(v), Advice: "a tree of its own is expected"}
+	}
+	if r.seen == nil {
+		r.seen, r.place = make(map[*pickle.Object]bool), make(map[categorySplit]int)
+	}
+	r.seen[o] = true // a tree that stands in many places would let a small file fill the memory
+	a := attributesOf(o)
+	nodes, ok := a.required("nodes").(*pickle.Array)
+	if a.err == nil && (!ok || len(nodes.Shape) != 1) {
+		a.structure("nodes", show(a.optional("nodes")), "an array of nodes is expected")
+	}
+	if a.err != nil {
+		return forest.Tree{}, a.err
+	}
+	f := a.histFields(nodes)
+	if a.err != nil {
+		return forest.Tree{}, a.err
+	}
+	t := forest.Tree{Nodes: make([]forest.Node, nodes.Shape[0]), Values: f.value}
+	for i := range t.Nodes {
+		t.Nodes[i] = r.node(a, f, i)
+	}
+	return t, a.err
+}
+
+// histFields are the columns of the node array that prediction needs. The width of a node changed between versions;
+// the names did not.
+type histFields struct {
+	value, feature, threshold, missing, left, right, leaf, categorical, bits []float64
+}
+
+// histFields reads them by name. A tree of 0.24 without any category has all of them as well.
+func (a *attributes) histFields(nodes *pickle.Array) *histFields {
+	return &histFields{
+		value: a.nodeField(nodes, "value"), feature: a.nodeField(nodes, "feature_idx"),
+		threshold: a.nodeField(nodes, "num_threshold"), missing: a.nodeField(nodes, "missing_go_to_left"),
+		left: a.nodeField(nodes, "left"), right: a.nodeField(nodes, "right"), leaf: a.nodeField(nodes, "is_leaf"),
+		categorical: a.nodeField(nodes, "is_categorical"), bits: a.nodeField(nodes, "bitset_idx"),
+	}
+}
+
+// node reads node i. A split on a category becomes one on the feature that answers it: 0 goes left, 1 right.
+func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
+	if f.leaf[i] != 0 {
+		return forest.Node{Left: forest.Leaf, Right: forest.Leaf}
+	}
+	n := forest.Node{
+		Feature: int(f.feature[i]), Threshold: f.threshold[i],
+		Left: int(f.left[i]), Right: int(f.right[i]), MissingLeft: f.missing[i] != 0,
+	}
+	if f.categorical[i] == 0 {
+		// A model fitted on infinite values may hold this threshold, at or below which only -Inf itself lies. The
+		// forest writes -Inf as the least finite number.
+		if math.IsInf(n.Threshold, -1) {
+			n.Threshold = -math.MaxFloat64
+		}
+		return n
+	}
+	if n.Feature < 0 || n.Feature >= r.features {
+		a.refuse("feature-index", fmt.Sprintf("nodes[%d].feature_idx", i), fmt.Sprint(n.Feature), fmt.Sprintf("the model has %d features", r.features))
+		return n
+	}
+	known := r.known[n.Feature]
+	if known == nil {
+		a.structure(fmt.Sprintf("nodes[%d].is_categorical", i), "1", "the feature is no category in _bin_mapper")
+		return n
+	}
+	s := categorySplit{feature: n.Feature, known: *known, left: a.leftSet(f.bits[i]), missingLeft: n.MissingLeft, wraps: r.wraps}
+	at, met := r.place[s]
+	if !met {
+		at = len(r.splits)
+		if at >= maxSplits {
+			a.refuse("budget", "nodes", fmt.Sprint(at), fmt.Sprintf("a model may have at most %d different splits on categories", maxSplits))
+			return n
+		}
+		r.splits, r.place[s] = append(r.splits, s), at
+	}
+	return forest.Node{Feature: r.features + at, Threshold: 0.5, Left: n.Left, Right: n.Right}
+}
+
+// leftSet reads the categories that go left: row i of raw_left_cat_bitsets, eight words of 32 bits.
+func (a *attributes) leftSet(i float64) (s bitset) {
+	array := a.array("raw_left_cat_bitsets")
+	if a.err != nil {
+		return
+	}
+	words, ok := floats(array)
+	if !ok || len(array.Shape) != 2 || array.Shape[1] != 8 || !(i >= 0 && i < float64(array.Shape[0])) {
+		a.structure("raw_left_cat_bitsets", describe(array), fmt.Sprintf("a node names row %v of it", i))
+		return
+	}
+	for k, w := range words[8*int(i) : 8*int(i)+8] {
+		s[k/2] |= uint64(uint32(w)) << (32 * (k % 2))
+	}
+	return s
+}

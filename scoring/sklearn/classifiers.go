@@ -5,7 +5,7 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 	switch class {
 	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline":
 		return (*compiler).pipelineClassify
-	case "sklearn.linear_model._logistic.LogisticRegression":
+	case "sklearn.linear_model._logistic.LogisticRegression", "sklearn.linear_model._logistic.LogisticRegressionCV":
 		return (*compiler).logisticRegression
 	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
 		return (*compiler).decisionTree
@@ -15,6 +15,20 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).gradientBoosting
 	case "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier":
 		return (*compiler).histGradientBoosting
+	case "sklearn.linear_model._stochastic_gradient.SGDClassifier":
+		return (*compiler).stochasticGradient
+	case "sklearn.svm._classes.LinearSVC", "sklearn.linear_model._perceptron.Perceptron",
+		"sklearn.linear_model._ridge.RidgeClassifier", "sklearn.linear_model._ridge.RidgeClassifierCV",
+		"sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier":
+		return (*compiler).linearModel
+	case "sklearn.discriminant_analysis.LinearDiscriminantAnalysis":
+		return (*compiler).discriminant
+	case "sklearn.naive_bayes.GaussianNB":
+		return (*compiler).gaussianNB
+	case "sklearn.naive_bayes.BernoulliNB":
+		return (*compiler).bernoulliNB
+	case "sklearn.neural_network._multilayer_perceptron.MLPClassifier":
+		return (*compiler).multilayerPerceptron
 	case "sklearn.dummy.DummyClassifier":
 		return (*compiler).dummyClassifier
 	}

@@ -1,0 +1,149 @@
+package sklearn
+
+import (
+	"fmt"
+	"slices"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// linearModel compiles X·coef_ᵀ + intercept_ and the prediction that goes with it: the sign of one decision value, the
+// largest of several. It is all of a LinearSVC, a RidgeClassifier, a Perceptron and a PassiveAggressiveClassifier.
+func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.binarizedClasses()
+	rows := len(model.classes)
+	if rows == 2 {
+		rows = 1
+	}
+	s := &affine{in: in, coef: a.coefficients(rows, len(in)), intercept: a.intercept(rows)}
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	s.out = c.b.Block(rows)
+	c.b.CheckFinite(name, in, false)
+	c.b.Add(name, s)
+	model.decision, model.predicted = s.out, c.b.New(-1)
+	c.decide(name, &model)
+	return model
+}
+
+// decide adds the prediction of a linear model.
+func (c *compiler) decide(name string, model *classifier) {
+	if len(model.decision) == 1 {
+		c.b.Add(name, &sign{raw: model.decision[0], out: model.predicted})
+		return
+	}
+	c.b.Add(name, &argmax{model.decision, model.predicted})
+}
+
+// binarizedClasses reads the class labels; a RidgeClassifier keeps them in its LabelBinarizer only.
+func (a *attributes) binarizedClasses() []program.Constant {
+	o, ok := a.optional("_label_binarizer").(*pickle.Object)
+	if a.has("classes_") || !ok {
+		return a.classes()
+	}
+	inner := attributesOf(o)
+	classes := inner.classes()
+	a.err = inner.err
+	return classes
+}
+
+// coefficients reads coef_, which a model of one row may keep as a vector.
+func (a *attributes) coefficients(rows, columns int) []float64 {
+	if array, ok := a.optional("coef_").(*pickle.Array); ok && rows == 1 && len(array.Shape) == 1 {
+		return a.vector("coef_", columns)
+	}
+	return a.matrix("coef_", rows, columns)
+}
+
+// stochasticGradient compiles an SGDClassifier: a linear model whose loss decides whether it knows probabilities. The
+// log loss gives the sigmoid, modified_huber gives (clip(d, -1, 1) + 1) / 2; classes beyond two are normalised.
+func (c *compiler) stochasticGradient(a *attributes, in matrix) (model classifier) {
+	loss := a.text("loss", "hinge")
+	model = c.linearModel(a, in)
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	switch loss {
+	case "log", "log_loss":
+		c.logistic(name, &model)
+	case "modified_huber":
+		model.probability = c.b.Block(len(model.classes))
+		c.b.Add(name, &clippedLine{model.decision, model.probability})
+	case "hinge", "squared_hinge", "perceptron", "squared_error", "squared_loss", "huber", "epsilon_insensitive", "squared_epsilon_insensitive":
+	default:
+		a.unknown("loss", loss)
+	}
+	return model
+}
+
+// logistic adds the probabilities of independent sigmoids.
+func (c *compiler) logistic(name string, model *classifier) {
+	model.probability = c.b.Block(len(model.classes))
+	if len(model.decision) == 1 {
+		c.b.Add(name, &sigmoid{model.decision[0], model.probability, 1})
+		return
+	}
+	c.b.Add(name, &oneVersusRest{model.decision, model.probability})
+}
+
+// clippedLine computes the probabilities of the modified Huber loss.
+type clippedLine struct{ raw, out matrix }
+
+// Run divides by the sum where there are more than two classes; if all are zero they share alike.
+func (s *clippedLine) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		if len(s.raw) == 1 {
+			p := (clip(row[s.raw[0]], -1, 1) + 1) / 2
+			row[s.out[0]], row[s.out[1]] = 1-p, p
+			continue
+		}
+		sum := 0.0
+		for k, r := range s.raw {
+			p := (clip(row[r], -1, 1) + 1) / 2
+			row[s.out[k]] = p
+			sum += p
+		}
+		for _, r := range s.out {
+			if sum == 0 {
+				row[r] = 1 / float64(len(s.out))
+			} else {
+				row[r] /= sum
+			}
+		}
+	}
+}
+
+// discriminant compiles linear discriminant analysis: a linear model whose probabilities are the sigmoid of two
+// classes and the softmax of more.
+func (c *compiler) discriminant(a *attributes, in matrix) (model classifier) {
+	model = c.linearModel(a, in)
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	model.probability = c.b.Block(len(model.classes))
+	if len(model.decision) == 1 {
+		c.b.Add(name, &sigmoid{model.decision[0], model.probability, 1})
+	} else {
+		c.b.Add(name, &softmax{model.decision, model.probability})
+	}
+	return model
+}
+
+// aligned checks that the part of an ensemble tells the classes of the whole, in the same order: by their labels, or
+// by their places where the ensemble has encoded them.
+func (a *attributes) aligned(attribute string, classes, part []program.Constant) {
+	places := make([]program.Constant, len(classes))
+	for i := range places {
+		places[i] = program.NumberConstant(float64(i))
+	}
+	if a.err == nil && !slices.Equal(classes, part) && !slices.Equal(places, part) {
+		a.mismatch(attribute, fmt.Sprint(part), fmt.Sprintf("the classes of the model are %v", classes))
+	}
+}

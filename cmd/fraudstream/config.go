@@ -97,8 +97,8 @@ func loadConfig(path string) (Config, error) {
 
 // explain gives an unknown key its line and a near name, and any other error its place in the file.
 func explain(err error) string {
-	var unknown *yaml.UnknownFieldError
-	if !errors.As(err, &unknown) {
+	unknown, ok := errors.AsType[*yaml.UnknownFieldError](err)
+	if !ok {
 		return " " + plain(err)
 	}
 	key, line := unknown.Token.Value, unknown.Token.Position.Line

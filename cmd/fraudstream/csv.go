@@ -62,8 +62,7 @@ func csvRows(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (rowSource, 
 	}
 	return func(dst []byte) ([]byte, *scoring.EventError, error) {
 		row, err := reader.Read()
-		var syntax *csv.ParseError
-		if errors.As(err, &syntax) {
+		if _, broken := errors.AsType[*csv.ParseError](err); broken {
 			return dst, &scoring.EventError{Code: "bad_json", Message: "the row is not well-formed CSV: check its quotes"}, nil
 		}
 		if err != nil {

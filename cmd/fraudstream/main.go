@@ -111,9 +111,8 @@ func exitCode(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	var exit *exitError
 	code := exitFailure
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 		err = exit.err
 	} else if errors.Is(err, context.Canceled) {

@@ -85,8 +85,7 @@ func runBoth(ctx context.Context, log *slog.Logger, listen string, door *web.Ser
 		return stream.Run(ctx)
 	})
 	err := group.Wait()
-	var setup *consumer.SetupError
-	if errors.As(err, &setup) {
+	if _, ok := errors.AsType[*consumer.SetupError](err); ok {
 		return &exitError{exitConfig, err}
 	}
 	return err

@@ -97,7 +97,7 @@ func (c *scoreCommand) formats() (in, out string) {
 	if c.Format != "" {
 		return c.Format, c.Format
 	}
-	in, out = "ndjson", ""
+	in = "ndjson"
 	if strings.EqualFold(filepath.Ext(c.In), ".csv") {
 		in = "csv"
 	}

@@ -13,14 +13,73 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).standardScaler
 	case "sklearn.preprocessing._data.MinMaxScaler":
 		return (*compiler).minMaxScaler
+	case "sklearn.preprocessing._data.MaxAbsScaler":
+		return (*compiler).maxAbsScaler
+	case "sklearn.preprocessing._data.RobustScaler":
+		return (*compiler).robustScaler
+	case "sklearn.preprocessing._data.Normalizer":
+		return (*compiler).normalizer
+	case "sklearn.preprocessing._data.Binarizer":
+		return (*compiler).binarizer
+	case "sklearn.preprocessing._data.PowerTransformer":
+		return (*compiler).powerTransformer
+	case "sklearn.preprocessing._data.QuantileTransformer":
+		return (*compiler).quantileTransformer
+	case "sklearn.preprocessing._discretization.KBinsDiscretizer":
+		return (*compiler).kBinsDiscretizer
+	case "sklearn.preprocessing._polynomial.PolynomialFeatures", "sklearn.preprocessing._data.PolynomialFeatures":
+		return (*compiler).polynomialFeatures
 	case "sklearn.preprocessing._function_transformer.FunctionTransformer":
 		return (*compiler).functionTransformer
 	case "sklearn.preprocessing._encoders.OneHotEncoder":
 		return (*compiler).oneHotEncoder
 	case "sklearn.preprocessing._encoders.OrdinalEncoder":
 		return (*compiler).ordinalEncoder
+	case "sklearn.preprocessing._target_encoder.TargetEncoder":
+		return (*compiler).targetEncoder
 	case "sklearn.impute._base.SimpleImputer":
 		return (*compiler).simpleImputer
+	case "sklearn.impute._base.MissingIndicator":
+		return (*compiler).missingIndicator
+	case "sklearn.decomposition._pca.PCA":
+		return (*compiler).pca
+	case "sklearn.decomposition._truncated_svd.TruncatedSVD":
+		return (*compiler).truncatedSVD
+	}
+	if isSearch(class) {
+		return (*compiler).searchTransform
+	}
+	return selectorOf(class)
+}
+
+// selectorOf is the part of [transformerOf] for those that keep some columns as they are.
+func selectorOf(class string) func(*compiler, *attributes, matrix) matrix {
+	switch class {
+	case "sklearn.feature_selection._variance_threshold.VarianceThreshold":
+		return (*compiler).varianceThreshold
+	case "sklearn.feature_selection._univariate_selection.SelectKBest",
+		"sklearn.feature_selection._univariate_selection.SelectPercentile",
+		"sklearn.feature_selection._univariate_selection.SelectFpr",
+		"sklearn.feature_selection._univariate_selection.SelectFdr",
+		"sklearn.feature_selection._univariate_selection.SelectFwe",
+		"sklearn.feature_selection._univariate_selection.GenericUnivariateSelect":
+		return (*compiler).univariate
+	case "sklearn.feature_selection._from_model.SelectFromModel":
+		return (*compiler).selectFromModel
+	case "sklearn.feature_selection._rfe.RFE", "sklearn.feature_selection._rfe.RFECV",
+		"sklearn.feature_selection._sequential.SequentialFeatureSelector":
+		return (*compiler).recursive
 	}
 	return nil
+}
+
+// isSearch tells the searches over parameters.
+func isSearch(class string) bool {
+	switch class {
+	case "sklearn.model_selection._search.GridSearchCV", "sklearn.model_selection._search.RandomizedSearchCV",
+		"sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+		"sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV":
+		return true
+	}
+	return false
 }

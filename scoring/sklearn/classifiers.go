@@ -5,6 +5,8 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 	switch class {
 	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline":
 		return (*compiler).pipelineClassify
+	case "sklearn.feature_selection._rfe.RFE", "sklearn.feature_selection._rfe.RFECV":
+		return (*compiler).recursiveClassify
 	case "sklearn.linear_model._logistic.LogisticRegression", "sklearn.linear_model._logistic.LogisticRegressionCV":
 		return (*compiler).logisticRegression
 	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
@@ -31,6 +33,9 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).multilayerPerceptron
 	case "sklearn.dummy.DummyClassifier":
 		return (*compiler).dummyClassifier
+	}
+	if isSearch(class) {
+		return (*compiler).searchClassify
 	}
 	return nil
 }

@@ -74,8 +74,11 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 	return nil, -1, nil
 }
 
-// firstPart is the part of a pipeline or a union that reads the columns first.
+// firstPart is the part of a pipeline, a union or a search that reads the columns first.
 func firstPart(a *attributes) (pickle.Value, bool) {
+	if best := a.optional("best_estimator_"); best != nil {
+		return best, true
+	}
 	for _, attribute := range []string{"steps", "transformer_list"} {
 		items, _ := listItems(a.optional(attribute))
 		for _, item := range items {

@@ -9,10 +9,7 @@ import (
 // standardScaler compiles (x - mean_) / scale_. Either may be switched off.
 func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
 	a.reads(in)
-	s := &standardize{in: in, mean: make([]float64, len(in)), scale: make([]float64, len(in))}
-	for i := range s.scale {
-		s.scale[i] = 1
-	}
+	s := &standardize{in: in, mean: make([]float64, len(in)), scale: ones(len(in))}
 	if a.flag("with_mean", true) {
 		s.mean = a.vector("mean_", len(in))
 	}
@@ -20,11 +17,55 @@ func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
 		s.scale = a.vector("scale_", len(in))
 		a.nonZero("scale_", s.scale)
 	}
+	return c.standardized(a, s)
+}
+
+// robustScaler compiles (x - center_) / scale_: the median and the distance of two quantiles in the place of mean and
+// standard deviation. Either may be switched off.
+func (c *compiler) robustScaler(a *attributes, in matrix) matrix {
+	a.reads(in)
+	s := &standardize{in: in, mean: make([]float64, len(in)), scale: ones(len(in))}
+	if a.flag("with_centering", true) {
+		s.mean = a.vector("center_", len(in))
+	}
+	if a.flag("with_scaling", true) {
+		s.scale = a.vector("scale_", len(in))
+		a.nonZero("scale_", s.scale)
+	}
+	return c.standardized(a, s)
+}
+
+// maxAbsScaler compiles x / scale_, the largest absolute value seen, and cuts to [-1, 1] where clip is set (since 1.8).
+func (c *compiler) maxAbsScaler(a *attributes, in matrix) matrix {
+	a.reads(in)
+	s := &standardize{in: in, mean: make([]float64, len(in)), scale: a.vector("scale_", len(in))}
+	a.nonZero("scale_", s.scale)
+	cut := a.flag("clip", false)
+	out := c.standardized(a, s)
+	if a.err != nil || !cut {
+		return out
+	}
+	r := &rescale{in: out, out: c.computed(out), scale: ones(len(in)), offset: make([]float64, len(in)), clip: true, low: -1, high: 1}
+	c.b.Add(c.stepName(a), r)
+	return r.out
+}
+
+// ones are n factors that change nothing.
+func ones(n int) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = 1
+	}
+	return v
+}
+
+// standardized adds the step of a scaler that takes NaN as it comes and raises on infinities.
+func (c *compiler) standardized(a *attributes, s *standardize) matrix {
 	if a.err != nil {
 		return nil
 	}
-	s.out = c.computed(in)
-	c.b.CheckFinite(c.stepName(a), in, true)
+	s.out = c.computed(s.in)
+	c.b.CheckFinite(c.stepName(a), s.in, true)
 	c.b.Add(c.stepName(a), s)
 	return s.out
 }

@@ -64,7 +64,7 @@ func (c *compiler) weighted(a *attributes, name string, weights map[string]float
 	if !ok || a.err != nil {
 		return in
 	}
-	s := &rescale{in: in, scale: make([]float64, len(in)), offset: make([]float64, len(in))}
+	s := &rescale{in: in, scale: ones(len(in)), offset: make([]float64, len(in))}
 	for i := range s.scale {
 		s.scale[i] = w
 	}

@@ -20,7 +20,7 @@ const (
 	UnknownCategory Code = "unknown_category" // the encoder is fitted to refuse what it has not seen
 	Unscorable      Code = "unscorable"       // scikit-learn would raise, or the score is not finite
 	OutputTooLarge  Code = "output_too_large" // the decision does not fit a record
-	UnknownSchema   Code = "unknown_schema"   // framed bytes of a schema that is not JSON
+	UnknownSchema   Code = "unknown_schema"   // framed by a schema registry, and no JSON behind
 )
 
 // EventError says why an event cannot be scored. Field is a feature, id or time path; Message holds no payload.
@@ -61,6 +61,9 @@ func grammarMessage(c Code) string {
 		return "an object has the same key twice"
 	case TooDeep:
 		return "objects and arrays are nested over 32 deep"
+	case UnknownSchema:
+		return "the value has the framing of a schema registry and no JSON object behind it; Avro and Protobuf are not " +
+			"read: produce JSON or JSON Schema"
 	case TooLarge:
 		return "the value is over 1 MiB, or an object has over 1024 keys"
 	default:

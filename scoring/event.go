@@ -2,7 +2,7 @@ package scoring
 
 // An Event is one transaction to score: bytes and where they came from.
 type Event struct {
-	Value     []byte // JSON; a view, valid until Score returns
+	Value     []byte // JSON, also behind a schema registry's framing; a view, valid until Score returns
 	Timestamp int64  // of the record, Unix milliseconds: the event time where the event has none; 0: none
 	Origin    Origin
 }

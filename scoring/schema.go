@@ -120,9 +120,14 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 	r.Decision.Score = math.NaN() // until there is one: 0 would mean "no fraud"
 	r.Decision.Origin = e.Origin
 	r.Decision.EventTime, r.Decision.HasTime = r.Time, e.Timestamp != 0
-	if !sc.scan(e.Value) {
+	value, ok := unframe(e.Value)
+	if !ok {
+		r.refuse(UnknownSchema, "", grammarMessage(UnknownSchema))
+		return false
+	}
+	if !sc.scan(value) {
 		r.refuse(sc.code, "", grammarMessage(sc.code))
-		r.Err.Byte = sc.at + 1
+		r.Err.Byte = len(e.Value) - len(value) + sc.at + 1
 		return false
 	}
 	if sc.top != object {
@@ -135,9 +140,9 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 	}
 	if sc.infinite >= 0 {
 		r.refuse(NonFinite, "", "a number is beyond float64")
-		r.Err.Byte = sc.infinite + 1
+		r.Err.Byte = len(e.Value) - len(value) + sc.infinite + 1
 	}
-	s.readID(sc, e, r)
+	s.readID(sc, value, r)
 	s.readTime(sc, r)
 	r.X = x
 	for i := range s.features {
@@ -175,17 +180,17 @@ func (r *Result) refuse(code Code, field, message string) {
 }
 
 // readID keeps the id as it is written: a number of 20 digits, or with a zero at its end, must come out as it came in.
-func (s *Schema) readID(sc *scanner, e *Event, r *Result) {
+func (s *Schema) readID(sc *scanner, value []byte, r *Result) {
 	switch t := &sc.tokens[s.id]; {
 	case t.kind == absent || t.kind == null:
 	case t.kind == text:
-		r.Decision.TransactionID = e.Value[t.start:t.end]
+		r.Decision.TransactionID = value[t.start:t.end]
 	case t.kind != number:
 		r.refuse(WrongType, s.idPath, "an id is a string or a number")
 	case isInf(t.number):
 		r.refuse(NonFinite, s.idPath, "a number is beyond float64")
 	default:
-		r.Decision.TransactionID = e.Value[t.start:t.end]
+		r.Decision.TransactionID = value[t.start:t.end]
 	}
 }
 

@@ -58,6 +58,7 @@ type Shape struct {
 	Outputs  int  // sums per row
 	Less     bool // x < threshold goes left; else x <= threshold does
 	Missing  bool // NaN is taken and goes where the node says; else a row with NaN must not be run
+	Single   bool // sums are rounded to float32 after every tree, as XGBoost adds; for forests of width 1
 }
 
 // Forest is a checked ensemble in the layout of the kernels.

@@ -86,7 +86,11 @@ func above[T Lane](x, threshold T) uint32 {
 func (f *Forest[T]) add(sums []float64, t *tree, i uint32) {
 	switch w := uint32(f.shape.Width); w {
 	case 1:
-		sums[t.output] += f.values[i]
+		sum := sums[t.output] + f.values[i]
+		if f.shape.Single {
+			sum = float64(float32(sum)) // exact: float64 has more than twice the digits
+		}
+		sums[t.output] = sum
 	case 2:
 		v := (*[2]float64)(f.values[2*i:])
 		to := (*[2]float64)(sums)

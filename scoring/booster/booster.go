@@ -1,0 +1,200 @@
+// Package booster reads XGBoost, LightGBM and CatBoost models, bare or out of a pickle, into a program.
+//
+// # Grammar and meaning
+//
+// Grammar comes first: parseJSON and parseUBJSON give a tree of plain values, parseText the sections of LightGBM's
+// text. All are bounded (depth, counts against the bytes that remain, one budget of values), since these files come
+// from outside as pickles do. Meaning is second: [XGBoost], [LightGBM] and [CatBoost] find trees, weights and
+// objective in those values and give a [Model]. [Model.Emit] then adds it to a program; [Compile] makes a whole
+// program of a bare file. Package sklearn calls the same functions for the boosters inside its pickles: a booster is
+// one model wherever it lies, and so this package is the one neighbour that sklearn imports.
+//
+// # How the trees are run
+//
+// By package forest, whose nodes know a number, a threshold and a side for missing values. What boosters have beyond
+// that becomes columns that are worked out before the walk: whether a category is in a set of a split, and a number
+// whose zeros count as missing. Equal sets share one column.
+//
+// # Parity
+//
+// XGBoost computes in float32: rows are cast, sums are rounded after every tree, and so are sigmoid and softmax.
+// LightGBM adds in float64 and takes what lies within 1e-35 of zero for zero. CatBoost compares in float32 and adds in
+// float64. An XGBoost model that was stopped early uses the trees up to its best iteration, as XGBClassifier does.
+//
+// # What is refused
+//
+// Objectives whose output is no probability of a class, linear trees, trees with several outputs, CatBoost's
+// categorical features (its JSON keeps hashes of the categories only, and counters), categories that XGBoost 3.1
+// keeps in the model, and any tree that is none. Errors are of type *program.UnsupportedError.
+package booster
+
+import (
+	"fmt"
+	"slices"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/program"
+)
+
+// A Model is a booster that was read and is not yet part of a program.
+type Model struct {
+	Features int                // columns that it reads
+	Names    []string           // names of the columns; nil where there are none, or the library made them up
+	Classes  []program.Constant // class labels; 0, 1, … where the file has none
+
+	class   string // for messages
+	objects *objective
+	outputs int // sums per row
+	trees   []forest.Tree
+	extra   []column // columns beyond the features that the nodes read
+	start   []float64
+	linear  []float64 // of a linear booster: weight [feature][output], then the bias of each output
+	stages  []int     // stages[i] is how many trees the first i iterations have
+	best    int       // iterations to use; 0 for all
+	single  bool      // compares and adds in float32
+	less    bool      // x < threshold goes left
+	average bool      // the sums are divided by the number of iterations
+	flush   bool      // numbers about zero are zero
+
+	coded      []int                // features whose categories pandas numbered, in order
+	categories [][]program.Constant // those categories
+}
+
+// Options is what a pickle keeps beside the booster.
+type Options struct {
+	Missing    float64              // XGBoost: the value that stands for a missing one, beside NaN
+	Iterations int                  // LightGBM: how many to use; 0 for all
+	Categories [][]program.Constant // LightGBM: the categories of the columns of pandas' type category
+}
+
+// Emit adds the model to a program. It returns a register per class for the probabilities, and one for the index of
+// the predicted class.
+func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Options) (probability []program.Reg, predicted program.Reg, err error) {
+	r := &reader{class: m.class}
+	if len(in) != m.Features {
+		r.refuse("model-mismatch", "num_feature", fmt.Sprint(m.Features), fmt.Sprintf("the booster is given %d columns", len(in)))
+		return nil, 0, r.err
+	}
+	if in = m.encode(b, r, name, in, o.Categories); r.err != nil {
+		return nil, 0, r.err
+	}
+	raw := m.sums(b, r, name, in, o)
+	if r.err != nil {
+		return nil, 0, r.err
+	}
+	probability, predicted = b.Block(len(m.Classes)), b.New(-1)
+	b.Add(name, m.objects.link(raw, probability, predicted))
+	return probability, predicted, nil
+}
+
+// sums adds the step that gives the raw scores.
+func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Reg, o Options) []program.Reg {
+	if m.linear != nil {
+		s := newLinear(b, in, m.linear, m.start, o.Missing)
+		b.Add(name, s)
+		return s.out
+	}
+	trees, divisor := m.used(o.Iterations)
+	if m.single {
+		return addEnsemble[float32](b, r, name, m, in, trees, divisor, o.Missing)
+	}
+	return addEnsemble[float64](b, r, name, m, in, trees, divisor, o.Missing)
+}
+
+// used is the trees of the iterations that count, and what their sum is divided by.
+func (m *Model) used(iterations int) (trees []forest.Tree, divisor float64) {
+	if iterations <= 0 {
+		iterations = m.best
+	}
+	last := len(m.stages) - 1
+	if iterations <= 0 || iterations > last {
+		iterations = last
+	}
+	if m.average {
+		return m.trees[:m.stages[iterations]], float64(max(1, iterations))
+	}
+	return m.trees[:m.stages[iterations]], 1
+}
+
+// formats are the readers of bare files by model.format.
+var formats = map[string]func([]byte) (*Model, error){
+	"xgboost-json": XGBoost, "xgboost-ubj": XGBoost, "lightgbm-text": LightGBM, "catboost-json": CatBoost,
+}
+
+// Compile turns a bare file into a program. The format is one that [Format] returns.
+func Compile(data []byte, format string, spec program.Spec) (*program.Program, error) {
+	read := formats[format]
+	if read == nil {
+		return nil, &program.UnsupportedError{Reason: "unsupported-format", Value: fmt.Sprintf("%q", format)}
+	}
+	m, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{class: m.class}
+	names := m.columns(r, spec)
+	positive := m.positive(r, spec.Positive)
+	if r.err != nil {
+		return nil, r.err
+	}
+	b, err := program.NewBuilder(names, spec.NoneIsMissing)
+	if err != nil {
+		return nil, err
+	}
+	probability, predicted, err := m.Emit(b, m.class, b.Columns(), Options{Missing: program.Missing})
+	if err != nil {
+		return nil, err
+	}
+	score, output := probability[positive], spec.Output
+	switch {
+	case output == "":
+		output = "predict_proba"
+	case output != "predict_proba":
+		r.refuse("unsupported-value", "output", fmt.Sprintf("%q", output), "a bare booster has predict_proba alone")
+		return nil, r.err
+	}
+	p, err := b.Finish(program.Outputs{Score: score, Predicted: predicted})
+	if err != nil {
+		return nil, err
+	}
+	p.Classes, p.Positive, p.Output = m.Classes, positive, output
+	return p, nil
+}
+
+// columns are the names that the caller wants, which must be those of the model; else the model's own.
+func (m *Model) columns(r *reader, spec program.Spec) []string {
+	switch {
+	case spec.Features == nil && m.Names != nil:
+		return m.Names
+	case spec.Features == nil:
+		return make([]string, m.Features)
+	case len(spec.Features) != m.Features:
+		r.refuse("schema-mismatch", "num_feature", fmt.Sprint(m.Features), fmt.Sprintf("%d features are named", len(spec.Features)))
+	case m.Names != nil && !slices.EqualFunc(spec.Features, m.Names, SameName):
+		r.refuse("schema-mismatch", "feature_names", fmt.Sprintf("%q", m.Names), "names and order must be those of training")
+	}
+	return spec.Features
+}
+
+// positive finds the positive class; without a wish it is the last.
+func (m *Model) positive(r *reader, wish *program.Constant) int {
+	if wish == nil {
+		return len(m.Classes) - 1
+	}
+	for i, c := range m.Classes {
+		if c == *wish || c.Type != program.String && wish.Type != program.String && c.Num == wish.Num {
+			return i
+		}
+	}
+	r.refuse("schema-mismatch", "classes", fmt.Sprint(m.Classes), fmt.Sprintf("the positive class %v is none of them", *wish))
+	return 0
+}
+
+// numbered gives classes the labels 0, 1, ….
+func numbered(n int) []program.Constant {
+	classes := make([]program.Constant, n)
+	for i := range classes {
+		classes[i] = program.NumberConstant(float64(i))
+	}
+	return classes
+}

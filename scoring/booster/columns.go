@@ -1,0 +1,98 @@
+package booster
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A column is worked out from a feature before the trees are walked, for nodes that ask what a threshold cannot.
+type column struct {
+	feature         int
+	set             *set    // nil: the feature itself with zeros missing
+	above           float64 // smaller numbers, and this one, are no category
+	inside, outside float64 // what the column holds for a category of the set, and for all else
+	missing         float64 // what it holds for a missing value
+}
+
+// zero is the distance from zero within which LightGBM takes a number for zero: its own 1e-35f.
+var zero = float64(float32(1e-35))
+
+// value is the column for a value of its feature. A category is cut to a whole number.
+func (c *column) value(x float64) float64 {
+	switch {
+	case c.set == nil && math.Abs(x) <= zero:
+		return math.NaN()
+	case c.set == nil:
+		return x
+	case x != x:
+		return c.missing
+	case x > c.above && x < maxCategory && c.set.has(int(x)):
+		return c.inside
+	}
+	return c.outside
+}
+
+// maxCategory bounds categories: XGBoost takes them as float32, which counts no further.
+const maxCategory = 1 << 24
+
+// A set holds categories: as bits, or in order where a bit for each would take much more room.
+type set struct {
+	bits   []uint64
+	sorted []int32
+}
+
+// maxBits is the largest category that bits are kept for.
+const maxBits = 1 << 12
+
+// newSet makes a set; it is false where a number is no category.
+func newSet(categories []float64) (*set, bool) {
+	s := new(set)
+	for _, x := range categories {
+		i, ok := whole(x)
+		if !ok || i >= maxCategory {
+			return nil, false
+		}
+		s.sorted = append(s.sorted, int32(i))
+	}
+	slices.Sort(s.sorted)
+	s.sorted = slices.Compact(s.sorted)
+	if n := len(s.sorted); n > 0 && s.sorted[n-1] < maxBits {
+		s.bits = make([]uint64, s.sorted[n-1]/64+1)
+		for _, i := range s.sorted {
+			s.bits[i/64] |= 1 << (i % 64)
+		}
+	}
+	return s, true
+}
+
+func (s *set) has(category int) bool {
+	if s.bits != nil {
+		return category/64 < len(s.bits) && s.bits[category/64]>>(category%64)&1 != 0
+	}
+	_, found := slices.BinarySearch(s.sorted, int32(category))
+	return found
+}
+
+// A setTable gives equal columns one place.
+type setTable struct {
+	model  *Model
+	places map[string]int
+}
+
+// place is the feature index under which nodes find the column.
+func (t *setTable) place(c column) int {
+	var key strings.Builder
+	fmt.Fprint(&key, c.feature)
+	if c.set != nil {
+		fmt.Fprint(&key, c.set.sorted)
+	}
+	place, known := t.places[key.String()]
+	if !known {
+		place = t.model.Features + len(t.model.extra)
+		t.places[key.String()] = place
+		t.model.extra = append(t.model.extra, c)
+	}
+	return place
+}

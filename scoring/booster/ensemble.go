@@ -1,0 +1,127 @@
+package booster
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"fraudstream/scoring/forest"
+	"fraudstream/scoring/program"
+)
+
+// within adds to a refusal which of many trees it is about.
+func within(err error, what string, i int) {
+	if u, ok := errors.AsType[*program.UnsupportedError](err); ok {
+		u.Attribute = fmt.Sprintf("%s[%d].%s", what, i, u.Attribute)
+	}
+}
+
+// Block sizes: enough rows to keep four walks busy per tree, fewer where a row has very many columns.
+const (
+	wideRow   = 2048
+	block     = 32
+	wideBlock = 4
+)
+
+// An ensemble runs the trees of a model over a frame and leaves (start + sum) / divisor per output.
+type ensemble[T forest.Lane] struct {
+	forest  *forest.Forest[T]
+	in, out []program.Reg
+	extra   []column
+	start   []float64
+	divisor float64
+	missing T // stands for a missing value beside NaN
+	flush   bool
+	block   int
+}
+
+// addEnsemble adds the step for some of the trees of a model and returns the registers of the sums.
+func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *Model, in []program.Reg, trees []forest.Tree, divisor, missing float64) []program.Reg {
+	f := forest.New[T](forest.Shape{
+		Features: m.Features + len(m.extra), Width: 1, Outputs: m.outputs, Less: m.less, Missing: true, Single: m.single && m.less,
+	})
+	for i, t := range trees {
+		if r.err = f.Add(t); r.err != nil {
+			if u, ok := errors.AsType[*program.UnsupportedError](r.err); ok {
+				u.Class = m.class
+			}
+			within(r.err, "trees", i)
+			return nil
+		}
+	}
+	s := &ensemble[T]{
+		forest: f, in: in, out: b.Block(m.outputs), extra: m.extra, start: m.start, divisor: divisor,
+		missing: T(missing), flush: m.flush, block: block,
+	}
+	if f.Stride() > wideRow {
+		s.block = wideBlock
+	}
+	b.Compute(in)
+	var lane T
+	if any(lane) == any(float32(0)) {
+		b.Lane32(s.block * f.Stride())
+		b.Lane64(s.block * m.outputs)
+	} else {
+		b.Lane64(s.block * (f.Stride() + m.outputs))
+	}
+	b.Add(name, s)
+	return s.out
+}
+
+// scratch returns room for the rows of a block, and for their sums.
+func (s *ensemble[T]) scratch(f *program.Frame, rows int) (x []T, sums []float64) {
+	n, outputs := rows*s.forest.Stride(), rows*len(s.out)
+	switch lane := any(&x).(type) {
+	case *[]float32:
+		*lane = f.Lane32[:n]
+		return x, f.Lane64[:outputs]
+	case *[]float64:
+		*lane = f.Lane64[:n]
+	}
+	return x, f.Lane64[n : n+outputs]
+}
+
+// Run takes the rows of the frame through the trees, a block at a time.
+func (s *ensemble[T]) Run(f *program.Frame) {
+	outputs := len(s.out)
+	for first := 0; first < f.Rows; first += s.block {
+		rows := min(s.block, f.Rows-first)
+		x, sums := s.scratch(f, rows)
+		for i := range rows {
+			slot, step := s.forest.Slot(i, rows)
+			s.put(f.Registers(first+i), x[slot:], step)
+			copy(sums[i*outputs:(i+1)*outputs], s.start)
+		}
+		s.forest.Rows(x, rows, sums)
+		for i := range rows {
+			row := f.Registers(first + i)
+			for k, reg := range s.out {
+				row[reg] = sums[i*outputs+k] / s.divisor
+			}
+		}
+	}
+}
+
+// put writes a row in the lane of the model, its extra columns behind its features.
+func (s *ensemble[T]) put(row []float64, x []T, step int) {
+	for j, r := range s.in {
+		s.forest.Put(x, step, j, s.read(row[r]))
+	}
+	for k := range s.extra {
+		c := &s.extra[k]
+		v := c.value(float64(s.read(row[s.in[c.feature]])))
+		s.forest.Put(x, step, len(s.in)+k, T(v))
+	}
+}
+
+// read is a value as the library would see it.
+func (s *ensemble[T]) read(x float64) T {
+	v := T(x)
+	switch {
+	case v == s.missing:
+		return T(math.NaN())
+	case s.flush && math.Abs(x) <= zero:
+		return 0
+	}
+	return v
+}

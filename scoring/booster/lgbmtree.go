@@ -1,0 +1,151 @@
+package booster
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"fraudstream/scoring/forest"
+)
+
+// The bits of decision_type: a category or a number, the side of missing values, and what counts as missing.
+const (
+	categoryBit = 1 << 0
+	leftBit     = 1 << 1
+	zeroBit     = 1 << 2 // zeros and NaN are missing
+	nanBit      = 1 << 3 // NaN is missing; without either bit NaN is zero
+)
+
+// lightgbmTrees reads all trees.
+func (m *Model) lightgbmTrees(r *reader, doc *text) {
+	if r.err != nil {
+		return
+	}
+	if n := len(strings.Fields(doc.head["tree_sizes"])); n != len(doc.trees) || n%m.outputs != 0 {
+		r.structure("tree_sizes", fmt.Sprintf("%d sizes", n), fmt.Sprintf("the file has %d trees, %d in an iteration", len(doc.trees), m.outputs))
+		return
+	}
+	m.stages = everyStage(len(doc.trees), m.outputs)
+	sets := &setTable{model: m, places: map[string]int{}}
+	for i, s := range doc.trees {
+		t := m.lightgbmTree(r, s, sets)
+		t.Output = i % m.outputs
+		if r.err != nil {
+			within(r.err, "Tree", i)
+			return
+		}
+		m.trees = append(m.trees, t)
+	}
+}
+
+// lightgbmTree reads one tree. Its inner nodes are numbered apart from its leaves: child -1 is leaf 0.
+func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tree) {
+	leaves := s.count(r, "num_leaves")
+	if v := s["is_linear"]; v != "" && v != "0" {
+		r.refuse("unsupported-value", "is_linear", describe(v), "trees with linear leaves are not supported; fit with linear_tree=false")
+	}
+	values := s.numbers(r, "leaf_value", leaves)
+	if r.err != nil || leaves == 0 {
+		r.structure("num_leaves", strconv.Itoa(leaves), "a tree has at least one leaf")
+		return
+	}
+	inner := leaves - 1
+	t.Nodes, t.Values = make([]forest.Node, inner+leaves), make([]float64, inner+leaves)
+	for i := range leaves {
+		t.Nodes[inner+i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
+	}
+	copy(t.Values[inner:], values)
+	if inner == 0 {
+		return t
+	}
+	left, right := s.numbers(r, "left_child", inner), s.numbers(r, "right_child", inner)
+	feature, threshold := s.numbers(r, "split_feature", inner), s.numbers(r, "threshold", inner)
+	decision := s.numbers(r, "decision_type", inner)
+	if r.err != nil {
+		return
+	}
+	categories := m.lightgbmSets(r, s)
+	for i := range inner {
+		n := forest.Node{Feature: index(feature[i]), Threshold: threshold[i], Left: child(left[i], inner), Right: child(right[i], inner)}
+		if n.Feature < 0 || n.Feature >= m.Features {
+			r.refuse("feature-index", fmt.Sprintf("split_feature[%d]", i), fmt.Sprint(feature[i]), fmt.Sprintf("the model has %d features", m.Features))
+		}
+		if t.Nodes[i] = decide(r, n, index(decision[i]), categories, sets); r.err != nil {
+			return
+		}
+	}
+	return t
+}
+
+// child is the node that a child index stands for.
+func child(x float64, inner int) int {
+	if x < 0 {
+		if leaf, ok := whole(-x - 1); ok {
+			return inner + leaf
+		}
+		return -1
+	}
+	if i, ok := whole(x); ok && i < inner {
+		return i
+	}
+	return math.MaxInt32 // no tree has it; the forest names it
+}
+
+// decide gives a node its question. A category of the set goes left and everything else right, what is missing
+// included. A number whose missing value is zero asks a column without zeros.
+func decide(r *reader, n forest.Node, decision int, categories []*set, sets *setTable) forest.Node {
+	n.MissingLeft = decision&leftBit != 0
+	switch {
+	case decision < 0 || decision > categoryBit|leftBit|zeroBit|nanBit || decision&zeroBit != 0 && decision&nanBit != 0:
+		r.refuse("unsupported-value", "decision_type", strconv.Itoa(decision), "this value has no known meaning")
+	case decision&categoryBit != 0:
+		k := index(n.Threshold)
+		if k < 0 || k >= len(categories) {
+			r.structure("threshold", fmt.Sprint(n.Threshold), fmt.Sprintf("the tree has %d sets of categories", len(categories)))
+			return n
+		}
+		// Cut to a whole number, -0.5 is category 0.
+		n.Feature = sets.place(column{feature: n.Feature, set: categories[k], above: -1, inside: 0, outside: 1, missing: 1})
+		n.Threshold, n.MissingLeft = 0.5, false
+	case decision&zeroBit != 0:
+		n.Feature = sets.place(column{feature: n.Feature})
+	case decision&nanBit == 0:
+		n.MissingLeft = n.Threshold >= 0
+	}
+	return n
+}
+
+// lightgbmSets reads the sets of categories of a tree: bits in words of 32, one run of words per set.
+func (m *Model) lightgbmSets(r *reader, s section) []*set {
+	count := s.count(r, "num_cat")
+	if count == 0 || r.err != nil {
+		return nil
+	}
+	begin := s.numbers(r, "cat_boundaries", count+1)
+	words := strings.Fields(s["cat_threshold"])
+	sets := make([]*set, 0, len(begin))
+	for k := range max(0, len(begin)-1) {
+		from, to := index(begin[k]), index(begin[k+1])
+		if from < 0 || to < from || to > len(words) || to-from > maxCategory/32 {
+			r.structure("cat_boundaries", fmt.Sprint(begin[k]), fmt.Sprintf("there are %d words of bits", len(words)))
+			return nil
+		}
+		var members []float64
+		for i, word := range words[from:to] {
+			bits, err := strconv.ParseUint(word, 10, 32)
+			if err != nil {
+				r.structure("cat_threshold", describe(word), "32 bits are expected")
+				return nil
+			}
+			for bit := range 32 {
+				if bits>>bit&1 != 0 {
+					members = append(members, float64(32*i+bit))
+				}
+			}
+		}
+		member, _ := newSet(members)
+		sets = append(sets, member)
+	}
+	return sets
+}

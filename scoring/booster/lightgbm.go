@@ -1,0 +1,180 @@
+package booster
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fraudstream/scoring/program"
+)
+
+const lightgbmClass = "lightgbm.basic.Booster"
+
+// LightGBM reads the text that save_model writes, which is also what a pickle holds.
+func LightGBM(text []byte) (*Model, error) {
+	r := &reader{class: lightgbmClass}
+	doc, err := parseText(lightgbmClass, string(text))
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{class: lightgbmClass, flush: true, average: doc.average}
+	m.lightgbmHead(r, doc)
+	m.lightgbmTrees(r, doc)
+	return m, r.err
+}
+
+// lightgbmHead reads what stands before the trees.
+func (m *Model) lightgbmHead(r *reader, doc *text) {
+	if v := doc.head["version"]; v != "v2" && v != "v3" && v != "v4" {
+		r.refuse("unsupported-value", "version", describe(v), "v2 to v4 are known")
+	}
+	m.Features = doc.head.count(r, "max_feature_idx") + 1
+	m.outputs = doc.head.count(r, "num_tree_per_iteration")
+	if m.outputs < 1 || m.outputs > 1<<12 {
+		r.refuse("unsupported-value", "num_tree_per_iteration", strconv.Itoa(m.outputs), "1 to 4096 are known")
+	}
+	if m.Features > program.MaxColumns {
+		r.refuse("budget", "max_feature_idx", strconv.Itoa(m.Features), fmt.Sprintf("a model may have at most %d columns", program.MaxColumns))
+	}
+	if r.err != nil {
+		return
+	}
+	m.start = make([]float64, m.outputs)
+	m.lightgbmObjective(r, strings.Fields(doc.head["objective"]))
+	m.lightgbmColumns(r, doc)
+}
+
+// lightgbmObjective takes the objectives whose output is a probability per class.
+func (m *Model) lightgbmObjective(r *reader, words []string) {
+	name, factor := "", 1.0
+	for i, word := range words {
+		key, value, _ := strings.Cut(word, ":")
+		switch {
+		case i == 0:
+			name = word
+		case key == "sigmoid":
+			factor, _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	switch {
+	case factor-factor != 0 || factor <= 0:
+		r.refuse("unsupported-value", "objective", describe(strings.Join(words, " ")), "sigmoid is a number above 0")
+	case (name == "binary" || name == "cross_entropy") && m.outputs == 1:
+		m.objects, m.Classes = &objective{kind: logistic, factor: factor}, numbered(2)
+	case name == "multiclass" && m.outputs > 1:
+		m.objects, m.Classes = &objective{kind: softmax}, numbered(m.outputs)
+	case name == "multiclassova" && m.outputs > 1:
+		m.objects, m.Classes = &objective{kind: each, factor: factor}, numbered(m.outputs)
+	default:
+		r.refuse("unsupported-value", "objective", fmt.Sprintf("%s with %d outputs", describe(name), m.outputs),
+			"binary, cross_entropy, multiclass and multiclassova give probabilities; fit with one of them")
+	}
+}
+
+// lightgbmColumns reads the names of the features, and which of them pandas numbered.
+func (m *Model) lightgbmColumns(r *reader, doc *text) {
+	names, infos := strings.Fields(doc.head["feature_names"]), strings.Fields(doc.head["feature_infos"])
+	for key, list := range map[string][]string{"feature_names": names, "feature_infos": infos} {
+		if len(list) != m.Features {
+			r.refuse("model-mismatch", key, fmt.Sprintf("%d words", len(list)), fmt.Sprintf("the model has %d features", m.Features))
+			return
+		}
+	}
+	for i, name := range names {
+		if name != fmt.Sprintf("Column_%d", i) {
+			m.Names = names
+		}
+	}
+	for i, info := range infos { // a number has its range, a category the list of its codes
+		if !strings.HasPrefix(info, "[") && info != "none" {
+			m.coded = append(m.coded, i)
+		}
+	}
+	v, err := parseJSON(lightgbmClass, []byte(doc.categories))
+	lists, _ := v.([]any)
+	if r.err = err; err != nil || len(lists) == 0 {
+		return
+	}
+	for _, list := range lists {
+		m.categories = append(m.categories, constantsOf(r, list))
+	}
+}
+
+// constantsOf reads the categories of one column from JSON.
+func constantsOf(r *reader, v any) (constants []program.Constant) {
+	if numbers, ok := v.([]float64); ok {
+		for _, x := range numbers {
+			constants = append(constants, program.NumberConstant(x))
+		}
+		return constants
+	}
+	items, ok := v.([]any)
+	if !ok {
+		r.refuse("model-mismatch", "pandas_categorical", describe(v), "lists of categories are expected")
+	}
+	for _, item := range items {
+		switch x := item.(type) {
+		case string:
+			constants = append(constants, program.StringConstant(x))
+		case bool:
+			constants = append(constants, program.BoolConstant(x))
+		case float64:
+			constants = append(constants, program.NumberConstant(x))
+		default:
+			r.refuse("unsupported-value", "pandas_categorical", describe(item), "texts, numbers and booleans are known")
+		}
+	}
+	return constants
+}
+
+// encode puts the numbers that pandas gave to categories in the place of the categories.
+//
+// The lists are those of the columns of type category, in their order, and do not name the columns. Where all of
+// these are categorical features they belong together one by one; an ordered category is a number to LightGBM, and
+// then nobody knows which list is whose.
+func (m *Model) encode(b *program.Builder, r *reader, name string, in []program.Reg, categories [][]program.Constant) []program.Reg {
+	if categories == nil {
+		categories = m.categories
+	}
+	if len(categories) == 0 {
+		return in
+	}
+	if len(categories) != len(m.coded) {
+		r.refuse("unsupported-value", "pandas_categorical", fmt.Sprintf("%d lists for %d categorical features", len(categories), len(m.coded)),
+			"make every column of type category an unordered one that training sees more than once, or encode them in the pipeline")
+		return nil
+	}
+	in = slices.Clone(in)
+	s := &numbering{}
+	for k, feature := range m.coded {
+		b.Categorical(in[feature])
+		s.lookups = append(s.lookups, b.Lookup(in[feature], categories[k]))
+		s.in = append(s.in, in[feature])
+		in[feature] = b.New(in[feature])
+		s.out = append(s.out, in[feature])
+	}
+	b.Add(name, s)
+	return in
+}
+
+// numbering replaces a category by its place in the list of training. An unknown one is missing, as pandas makes it.
+type numbering struct {
+	in, out []program.Reg
+	lookups []*program.Lookup
+}
+
+// Run looks every category up.
+func (s *numbering) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for k, l := range s.lookups {
+			code := math.NaN()
+			if place := l.Of(row[s.in[k]]); place >= 0 {
+				code = float64(place)
+			}
+			row[s.out[k]] = code
+		}
+	}
+}

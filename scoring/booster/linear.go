@@ -1,0 +1,49 @@
+package booster
+
+import (
+	"math"
+
+	"fraudstream/scoring/program"
+)
+
+// linear runs XGBoost's linear booster: bias, base score, then the products in the order of the features, in
+// float32. A missing value adds nothing. A number that float32 does not hold is refused, as XGBoost's matrix does it.
+type linear struct {
+	in, out []program.Reg
+	columns []int16
+	weights []float32 // [feature][output], then the biases
+	start   []float64
+	missing float32
+}
+
+func newLinear(b *program.Builder, in []program.Reg, weights, start []float64, missing float64) *linear {
+	b.Compute(in)
+	s := &linear{in: in, out: b.Block(len(start)), columns: b.Origins(in), start: start, missing: float32(missing)}
+	for _, w := range weights {
+		s.weights = append(s.weights, float32(w))
+	}
+	return s
+}
+
+// Run works row by row and class by class.
+func (s *linear) Run(f *program.Frame) {
+	n := len(s.out)
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			if math.IsInf(float64(float32(row[r])), 0) {
+				f.Fail(i, program.Unscorable, s.columns[j])
+			}
+		}
+		for k, r := range s.out {
+			sum := s.weights[len(s.in)*n+k] + float32(s.start[k])
+			for j, in := range s.in {
+				if v := float32(row[in]); v == v && v != s.missing {
+					product := float32(v * s.weights[j*n+k]) // rounded before it is added
+					sum += product
+				}
+			}
+			row[r] = float64(sum)
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package booster
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// ubjsonReader reads the part of UBJSON (draft 12) that XGBoost writes: objects without a stated count, arrays with
+// and without a type and a count, big-endian numbers.
+type ubjsonReader struct {
+	data   []byte
+	class  string
+	at     int
+	depth  int
+	values int
+}
+
+// parseUBJSON reads one document.
+func parseUBJSON(class string, data []byte) (any, error) {
+	r := &ubjsonReader{data: data, class: class}
+	marker, err := r.marker()
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.value(marker)
+	if err == nil && r.at != len(data) {
+		return nil, r.damaged("trailing-data", "bytes follow the document; copy the file again")
+	}
+	return v, err
+}
+
+func (r *ubjsonReader) damaged(reason, advice string) error {
+	return damaged(r.class, reason, r.at, advice)
+}
+
+// take returns the next n bytes.
+func (r *ubjsonReader) take(n int) ([]byte, error) {
+	if n < 0 || n > len(r.data)-r.at {
+		return nil, r.damaged("truncated", adviceTruncated)
+	}
+	b := r.data[r.at : r.at+n]
+	r.at += n
+	return b, nil
+}
+
+// marker returns the next marker; N is a no-op that may stand anywhere.
+func (r *ubjsonReader) marker() (byte, error) {
+	for {
+		b, err := r.take(1)
+		if err != nil || b[0] != 'N' {
+			return first(b), err
+		}
+	}
+}
+
+func first(b []byte) byte {
+	if len(b) == 0 {
+		return 0
+	}
+	return b[0]
+}
+
+// sizes are the bytes of a number by its marker.
+var sizes = [256]int{'i': 1, 'U': 1, 'I': 2, 'l': 4, 'L': 8, 'd': 4, 'D': 8}
+
+// number decodes the bytes of a number.
+func number(marker byte, b []byte) float64 {
+	switch marker {
+	case 'i':
+		return float64(int8(b[0]))
+	case 'U':
+		return float64(b[0])
+	case 'I':
+		return float64(int16(binary.BigEndian.Uint16(b)))
+	case 'l':
+		return float64(int32(binary.BigEndian.Uint32(b)))
+	case 'L':
+		return float64(int64(binary.BigEndian.Uint64(b)))
+	case 'd':
+		return float64(math.Float32frombits(binary.BigEndian.Uint32(b)))
+	default:
+		return math.Float64frombits(binary.BigEndian.Uint64(b))
+	}
+}
+
+// value reads what follows a marker.
+func (r *ubjsonReader) value(marker byte) (any, error) {
+	if r.values++; r.values > maxValues {
+		return nil, r.damaged("budget", adviceBudget)
+	}
+	if n := sizes[marker]; n > 0 {
+		b, err := r.take(n)
+		if err != nil {
+			return nil, err
+		}
+		return number(marker, b), nil
+	}
+	switch marker {
+	case 'Z':
+		return nil, nil
+	case 'T', 'F':
+		return marker == 'T', nil
+	case 'S':
+		return r.text()
+	case '{', '[':
+		if r.depth++; r.depth > maxDepth {
+			return nil, r.damaged("depth", adviceDepth)
+		}
+		defer func() { r.depth-- }()
+		if marker == '{' {
+			return r.object()
+		}
+		return r.array()
+	}
+	return nil, r.damaged("corrupt", adviceCorrupt)
+}
+
+// length reads a count: an integer of any size that is not negative. It may be far beyond the file.
+func (r *ubjsonReader) length() (int, error) {
+	marker, err := r.marker()
+	if err != nil {
+		return 0, err
+	}
+	if sizes[marker] == 0 || marker == 'd' || marker == 'D' {
+		return 0, r.damaged("corrupt", adviceCorrupt)
+	}
+	b, err := r.take(sizes[marker])
+	if err != nil {
+		return 0, err
+	}
+	n := number(marker, b)
+	switch {
+	case n < 0:
+		return 0, r.damaged("corrupt", adviceCorrupt)
+	case n > math.MaxInt32:
+		return 0, r.damaged("array-size", adviceSize)
+	}
+	return int(n), nil
+}
+
+func (r *ubjsonReader) text() (string, error) {
+	n, err := r.length()
+	if err != nil {
+		return "", err
+	}
+	b, err := r.take(n)
+	return string(b), err
+}
+
+// object reads names and values up to the closing brace. A name is a text without its marker.
+func (r *ubjsonReader) object() (any, error) {
+	o := object{}
+	for {
+		marker, err := r.marker()
+		if err != nil || marker == '}' {
+			return o, err
+		}
+		r.at-- // the marker belongs to the length of the name
+		name, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := o[name]; twice {
+			return nil, r.damaged("corrupt", "a name stands twice in an object; copy the file again")
+		}
+		if marker, err = r.marker(); err != nil {
+			return nil, err
+		}
+		if o[name], err = r.value(marker); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// array reads [$type#count…, [#count… or […].
+func (r *ubjsonReader) array() (any, error) {
+	marker, err := r.marker()
+	if err != nil {
+		return nil, err
+	}
+	switch marker {
+	case '$':
+		return r.typedArray()
+	case '#':
+		n, err := r.length()
+		if err != nil {
+			return nil, err
+		}
+		if n > len(r.data)-r.at {
+			return nil, r.damaged("array-size", adviceSize)
+		}
+		return r.items(n)
+	}
+	r.at--
+	return r.items(-1)
+}
+
+// typedArray reads numbers that lie side by side.
+func (r *ubjsonReader) typedArray() (any, error) {
+	head, err := r.take(2)
+	if err != nil {
+		return nil, err
+	}
+	n, err := r.length()
+	if err != nil {
+		return nil, err
+	}
+	size := sizes[head[0]]
+	switch {
+	case size == 0 || head[1] != '#':
+		return nil, r.damaged("corrupt", adviceCorrupt)
+	case n > (len(r.data)-r.at)/size:
+		return nil, r.damaged("truncated", adviceTruncated)
+	}
+	numbers := make([]float64, n)
+	for i := range numbers {
+		numbers[i] = number(head[0], r.data[r.at:])
+		r.at += size
+	}
+	return numbers, nil
+}
+
+// items reads n values, or all up to the closing bracket where n is negative. Numbers alone become a []float64.
+func (r *ubjsonReader) items(n int) (any, error) {
+	items, numbers := []any{}, 0
+	for n < 0 || len(items) < n {
+		marker, err := r.marker()
+		if err != nil {
+			return nil, err
+		}
+		if n < 0 && marker == ']' {
+			break
+		}
+		v, err := r.value(marker)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := v.(float64); ok {
+			numbers++
+		}
+		items = append(items, v)
+	}
+	if numbers < len(items) {
+		return items, nil
+	}
+	out := make([]float64, len(items))
+	for i, v := range items {
+		out[i] = v.(float64)
+	}
+	return out, nil
+}

@@ -12,6 +12,7 @@ type Bundle struct {
 	Name, Version  string // of the metadata; else the base name of the path and the first 12 hex digits of the hash
 	SHA256         string // of the model file
 	MetadataSHA256 string // empty for a bare file
+	SignedBy       string // id of the trusted key that signed the metadata; empty: not checked, or not signed
 	Features       []Feature
 	Score          *Baseline // of the score; nil: none
 	Rows           int64     // baseline rows
@@ -38,6 +39,7 @@ type Feature struct {
 	Baseline       *Baseline // nil: none
 	DriftDisabled  bool
 	DriftTolerance float64 // 0: default
+	From           string  // how it is computed from the event, for people; empty: it is a field of its own
 }
 
 // Baseline is what training looked like. Categorical baselines have Values, numeric ones Edges; a simple companion

@@ -16,6 +16,8 @@ const (
 	baselineMismatch  = "baseline-mismatch"  // counts, edges, sums or moments contradict each other
 	goldenMismatch    = "golden-mismatch"    // the model does not give the golden scores
 	unsupportedFormat = "unsupported-format" // a model format that is read by name only
+	unsigned          = "unsigned"           // a signature is required, and there is none or it does not reach all files
+	badSignature      = "bad-signature"      // a signature that no trusted key made of these bytes
 	fileUnreadable    = "file-unreadable"    // no such file, no permission, over the size limit
 )
 

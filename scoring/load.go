@@ -18,20 +18,25 @@ type Options struct {
 	Features   []string    // names for a bare model file, in training order
 	Mapping    Mapping     // where the fields of an event are; zero: every feature under its own name
 	Thresholds *Thresholds // over the bundle's; nil: the bundle's
+	Trust      Trust       // whose signature counts; zero: none is looked at
 }
 
 // Load reads a model through the whole gate and returns it ready to score, or an error and nothing.
 //
-// The path is a bundle folder, a bare model file, or a folder with one model file. The gate, in its order: sizes;
-// metadata.json, strictly; the model file, inside the folder, and its hash; the format; decoding, which runs
-// nothing; compiling, which checks names, order and output; the classes; the version of scikit-learn; the kinds of
-// the features and their baselines; the thresholds; the mapping; the golden rows. [Reason] gives the stable word of an error.
+// The path is a bundle folder, a bare model file, or a folder with one model file. The gate, in its order: sizes; the
+// signature of metadata.json, where keys are trusted; metadata.json, strictly; the model file, inside the folder, and
+// its hash; the format; decoding, which runs nothing; compiling, which checks names, order and output; the classes; the
+// version of scikit-learn; the kinds of the features and their baselines; the thresholds; the mapping; the golden rows.
+// [Reason] gives the stable word of an error.
 func Load(path string, o Options) (*Scorer, error) {
 	s, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
+	if err := s.checkSignature(o.Trust); err != nil {
+		return nil, err
+	}
 	if s.bundle != nil {
 		return loadBundle(s, o)
 	}
@@ -44,9 +49,12 @@ func loadBundle(s *source, o Options) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkReach(m); err != nil {
+		return nil, err
+	}
 	g := gate{source: s, meta: m, options: o}
 	g.bundle = Bundle{
-		Name: m.Name, Version: m.Version, MetadataSHA256: hashOf(s.bundle),
+		Name: m.Name, Version: m.Version, MetadataSHA256: hashOf(s.bundle), SignedBy: s.signedBy,
 		Rows: orZero(m.baselineRows()), Resampled: m.Baseline.Weighting == "resampled",
 		Calibration: m.Score.Calibration, Unknown: unknownKeys(m.Unknown), Warnings: s.warnings,
 	}

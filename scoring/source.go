@@ -25,6 +25,7 @@ type source struct {
 	file      string // of a bare model, in folder
 	companion []byte // free-form metadata beside a bare model; nil without
 	note      string // the companion's file name
+	signedBy  string // id of the trusted key that signed the bundle
 	warnings  []string
 }
 

@@ -31,9 +31,11 @@ type KafkaConfig struct {
 	DeadLetter string   `yaml:"dead_letter"`
 }
 
-// ModelConfig names the model.
+// ModelConfig names the model and the keys whose signature on it is believed.
 type ModelConfig struct {
-	Path string `yaml:"path"`
+	Path             string   `yaml:"path"`
+	RequireSignature bool     `yaml:"require_signature"`
+	TrustedKeys      []string `yaml:"trusted_keys"` // minisign public keys, or files that hold one
 }
 
 // EventConfig tells how an event is read.
@@ -45,12 +47,11 @@ type EventConfig struct {
 // later are keys of the configuration contract that this version has no code for. They are refused by name rather
 // than read and ignored.
 var later = map[string]string{
-	"require_signature": "model signatures",
-	"alerts":            "drift alarms",
-	"drift_state":       "drift alarms",
-	"drift_ticks":       "drift alarms",
-	"drift":             "drift alarms",
-	"dlq":               "dead-letter modes",
+	"alerts":      "drift alarms",
+	"drift_state": "drift alarms",
+	"drift_ticks": "drift alarms",
+	"drift":       "drift alarms",
+	"dlq":         "dead-letter modes",
 }
 
 // defaultConfig is what holds where neither file nor flags say otherwise.
@@ -121,6 +122,9 @@ func (c *Config) validate() error {
 	}
 	if c.Delivery != "at-least-once" {
 		return fmt.Errorf("delivery: %q is not supported by this version; it delivers at-least-once", c.Delivery)
+	}
+	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
+		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
 	return nil
 }

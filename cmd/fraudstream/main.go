@@ -4,6 +4,7 @@
 //	fraudstream run      the service: from one Kafka topic to another
 //	fraudstream serve    the same model over HTTP
 //	fraudstream score    the same model over a file
+//	fraudstream model    what a model holds, whether it would load, who vouches for it
 //	fraudstream version  what this binary is
 //
 // This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
@@ -43,6 +44,7 @@ type cli struct {
 	Run     runCommand     `cmd:"" help:"Score a Kafka topic."`
 	Serve   serveCommand   `cmd:"" help:"Score over HTTP, without Kafka."`
 	Score   scoreCommand   `cmd:"" help:"Score a file."`
+	Model   modelCommand   `cmd:"" help:"Look at a model, check it, sign it, compare it with another."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }
 

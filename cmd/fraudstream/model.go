@@ -31,8 +31,12 @@ func isTerminal(w io.Writer) bool {
 // loadModel takes the model through the whole gate, says what it found and counts the outcome.
 func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMetrics) (*scoring.Scorer, error) {
 	began := time.Now()
+	trust, err := trustOf(c.Model)
+	if err != nil {
+		return nil, err
+	}
 	model, err := scoring.Load(c.Model.Path, scoring.Options{
-		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds,
+		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds, Trust: trust,
 	})
 	if err != nil {
 		loads.Refused(scoring.Reason(err))
@@ -45,7 +49,7 @@ func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMe
 	}
 	log.Info("model verified", "model", b.Name, "version", b.Version, "sha256", b.SHA256[:12],
 		"features", len(model.Program.Columns), "golden_rows", b.GoldenRows, "bit_equal", b.GoldenBitEqual,
-		"max_difference", b.GoldenMaxDiff, "took", time.Since(began).Round(time.Millisecond).String())
+		"max_difference", b.GoldenMaxDiff, "signed_by", b.SignedBy, "took", time.Since(began).Round(time.Millisecond).String())
 	return model, nil
 }
 

@@ -46,8 +46,12 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	if inFormat == "csv" {
 		config.Event.Mapping = flatten(config.Event.Mapping)
 	}
+	trust, err := trustOf(config.Model)
+	if err != nil {
+		return err
+	}
 	model, err := scoring.Load(config.Model.Path, scoring.Options{
-		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds,
+		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds, Trust: trust,
 	})
 	if err != nil {
 		return err

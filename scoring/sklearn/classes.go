@@ -69,6 +69,8 @@ func selectorOf(class string) func(*compiler, *attributes, matrix) matrix {
 	case "sklearn.feature_selection._rfe.RFE", "sklearn.feature_selection._rfe.RFECV",
 		"sklearn.feature_selection._sequential.SequentialFeatureSelector":
 		return (*compiler).recursive
+	case "sklearn.frozen._frozen.FrozenEstimator":
+		return (*compiler).frozenTransform
 	}
 	return nil
 }

@@ -31,6 +31,28 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).bernoulliNB
 	case "sklearn.neural_network._multilayer_perceptron.MLPClassifier":
 		return (*compiler).multilayerPerceptron
+	case "sklearn.calibration.CalibratedClassifierCV":
+		return (*compiler).calibratedClassifier
+	case "sklearn.ensemble._voting.VotingClassifier":
+		return (*compiler).votingClassifier
+	case "sklearn.ensemble._stacking.StackingClassifier":
+		return (*compiler).stackingClassifier
+	case "sklearn.ensemble._bagging.BaggingClassifier":
+		return (*compiler).baggingClassifier
+	case "sklearn.ensemble._weight_boosting.AdaBoostClassifier":
+		return (*compiler).adaBoost
+	case "sklearn.ensemble._iforest.IsolationForest":
+		return (*compiler).isolationForest
+	case "sklearn.frozen._frozen.FrozenEstimator":
+		return (*compiler).frozenClassify
+	case "sklearn.model_selection._classification_threshold.FixedThresholdClassifier":
+		return (*compiler).fixedThreshold
+	case "sklearn.model_selection._classification_threshold.TunedThresholdClassifierCV":
+		return (*compiler).tunedThreshold
+	case "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRFClassifier":
+		return (*compiler).xgbClassifier
+	case "lightgbm.sklearn.LGBMClassifier":
+		return (*compiler).lgbmClassifier
 	case "sklearn.dummy.DummyClassifier":
 		return (*compiler).dummyClassifier
 	}

@@ -3,6 +3,7 @@ package sklearn
 import (
 	"fmt"
 
+	"fraudstream/scoring/booster"
 	"fraudstream/scoring/pickle"
 )
 
@@ -33,7 +34,7 @@ func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, er
 		}
 	}
 	for i, name := range own {
-		if wanted[i] != name {
+		if !booster.SameName(wanted[i], name) {
 			return nil, &UnsupportedError{
 				Reason: "schema-mismatch", Attribute: "feature_names_in_", Value: fmt.Sprintf("%q", name),
 				Advice: fmt.Sprintf("feature %d is named %q; names and order must be those of training", i+1, wanted[i]),
@@ -50,6 +51,12 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 		return nil, -1, err
 	}
 	defer c.leave()
+	if m := c.boosterOf(a); m != nil || a.err != nil {
+		if a.err != nil {
+			return nil, -1, a.err
+		}
+		return m.Names, m.Features, nil
+	}
 	for _, attribute := range []string{"feature_names_in_", "_feature_names_in"} {
 		if v := a.optional(attribute); v != nil {
 			names, ok := texts(v)
@@ -74,10 +81,25 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 	return nil, -1, nil
 }
 
-// firstPart is the part of a pipeline, a union or a search that reads the columns first.
+// firstPart is the part of a pipeline, a union, a search or an ensemble that reads the columns first.
 func firstPart(a *attributes) (pickle.Value, bool) {
-	if best := a.optional("best_estimator_"); best != nil {
-		return best, true
+	for _, attribute := range []string{"best_estimator_", "estimator_"} {
+		if inner := a.optional(attribute); inner != nil {
+			return inner, true
+		}
+	}
+	for _, attribute := range []string{"estimators_", "calibrated_classifiers_"} {
+		items, _ := listItems(a.optional(attribute))
+		for _, item := range items {
+			if inner, ok := item.(*pickle.Object); ok && !a.has("estimators_features_") {
+				return inner, true
+			}
+		}
+	}
+	for _, attribute := range []string{"estimator", "base_estimator"} {
+		if inner, ok := a.optional(attribute).(*pickle.Object); ok && wrapsFitted(a.class) {
+			return inner, true
+		}
 	}
 	for _, attribute := range []string{"steps", "transformer_list"} {
 		items, _ := listItems(a.optional(attribute))
@@ -88,6 +110,16 @@ func firstPart(a *attributes) (pickle.Value, bool) {
 		}
 	}
 	return nil, false
+}
+
+// wrapsFitted tells the classes that hold a fitted estimator where others hold the pattern of one.
+func wrapsFitted(class string) bool {
+	switch class {
+	case "sklearn.calibration._CalibratedClassifier", "sklearn.frozen._frozen.FrozenEstimator",
+		"sklearn.model_selection._classification_threshold.FixedThresholdClassifier":
+		return true
+	}
+	return false
 }
 
 // isPassthrough tells a step that does nothing: None or the word.

@@ -11,6 +11,9 @@ import (
 func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec) (*program.Program, error) {
 	a := attributesOf(root.(*pickle.Object))
 	positive := a.positiveClass(model.classes, spec.Positive)
+	if spec.Positive == nil && model.outlier {
+		positive = 0
+	}
 	output := spec.Output
 	if output == "" {
 		output = firstOutput(model)
@@ -59,10 +62,16 @@ func (c *compiler) score(a *attributes, model classifier, output string, positiv
 			return model.decision[0]
 		}
 		return model.decision[positive]
+	case "score_samples":
+		if model.samples == nil {
+			a.refuse("unsupported-value", "output", output, "the model has no score_samples; ask for predict_proba or decision_function")
+			return 0
+		}
+		return model.samples[0]
 	case "predict":
 		return c.predictedLabel(a, model)
 	}
-	a.refuse("unsupported-value", "output", fmt.Sprintf("%q", output), "predict_proba, decision_function and predict are known for this class")
+	a.refuse("unsupported-value", "output", fmt.Sprintf("%q", output), "predict_proba, decision_function, score_samples and predict are known")
 	return 0
 }
 

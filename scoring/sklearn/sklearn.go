@@ -30,6 +30,7 @@ import (
 	"slices"
 	"strings"
 
+	"fraudstream/scoring/booster"
 	"fraudstream/scoring/pickle"
 	"fraudstream/scoring/program"
 )
@@ -53,7 +54,9 @@ type classifier struct {
 	classes     []program.Constant
 	probability matrix // one register per class; nil where the model has no predict_proba
 	decision    matrix // one register per class, or one for two classes; nil where it has no decision_function
+	samples     matrix // one register; nil where the model has no score_samples
 	predicted   program.Reg
+	outlier     bool // the first class is the one that is looked for, not the last
 }
 
 // compiler holds what is common to the walk over one model.
@@ -64,6 +67,8 @@ type compiler struct {
 
 	met     map[*pickle.Object]bool
 	repeats int
+
+	boosters map[*pickle.Object]*booster.Model // those that were read
 }
 
 // Compile turns a decoded model into a program. Errors are of type *program.UnsupportedError.

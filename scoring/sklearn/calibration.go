@@ -1,0 +1,220 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// calibratedClassifier compiles the mean of calibrated copies of a classifier: one per fold of the cross-validation, a
+// single one with ensemble=False or a model that was fitted before.
+func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classifier) {
+	model.classes = a.classes()
+	parts := a.list("calibrated_classifiers_")
+	if a.err == nil && len(parts) == 0 {
+		a.mismatch("calibrated_classifiers_", "[]", "at least one calibrated classifier is expected")
+	}
+	m := &mean{each: make([]matrix, len(parts)), divisor: float64(len(parts))}
+	for i, part := range parts {
+		if a.err != nil {
+			return
+		}
+		c.within(fmt.Sprintf("calibrated_classifiers_[%d]", i), func() {
+			m.each[i], a.err = c.calibrated(part, model.classes, in)
+		})
+	}
+	if a.err != nil {
+		return
+	}
+	m.out = c.b.Block(len(model.classes))
+	model.probability, model.predicted = m.out, c.b.New(-1)
+	c.b.Add(c.stepName(a), m)
+	c.b.Add(c.stepName(a), &argmax{m.out, model.predicted})
+	return model
+}
+
+// mean averages matrices, in their order.
+type mean struct {
+	each    []matrix
+	out     matrix
+	weights []float64 // nil: all alike
+	divisor float64
+}
+
+// Run adds first and divides last.
+func (s *mean) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for k, r := range s.out {
+			sum := 0.0
+			for e, m := range s.each {
+				v := row[m[k]]
+				if s.weights != nil {
+					v *= s.weights[e]
+				}
+				sum += v
+			}
+			row[r] = sum / s.divisor
+		}
+	}
+}
+
+// calibrated compiles one classifier and its calibrators, and returns its probabilities. The calibrators map what
+// decision_function gives, or predict_proba where there is none. Two classes have one calibrator, that of the second
+// class; more have one each and are normalised.
+func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in matrix) (matrix, error) {
+	o, ok := v.(*pickle.Object)
+	if !ok || o.Class.String() != "sklearn.calibration._CalibratedClassifier" {
+		return nil, &UnsupportedError{Reason: "unsupported-value", Class: "sklearn.calibration.CalibratedClassifierCV", Attribute: "calibrated_classifiers_", Value: show(v), Advice: "a calibrated classifier is expected"}
+	}
+	a, err := c.enter(v)
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	attribute := "estimator"
+	if !a.has(attribute) {
+		attribute = "base_estimator"
+	}
+	inner, err := c.classify(a.required(attribute), in)
+	if a.err != nil || err != nil {
+		return nil, firstError(a.err, err)
+	}
+	a.aligned(attribute, classes, inner.classes)
+	response := inner.decision
+	if response == nil {
+		response = inner.probability
+		if len(classes) == 2 && response != nil {
+			response = response[1:]
+		}
+	}
+	if response == nil && a.err == nil {
+		a.refuse("unsupported-value", attribute, show(a.optional(attribute)), "it has neither decision_function nor predict_proba")
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	return c.calibrate(a, len(classes), response, inner.decision == nil), a.err
+}
+
+// firstError returns the first that is an error.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// calibrate adds the calibrators and the normalisation. shares says that the response is probabilities.
+func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares bool) matrix {
+	calibrators := a.list("calibrators")
+	if a.err != nil {
+		return nil
+	}
+	name := c.stepName(a)
+	out := c.b.Block(classes)
+	if method := a.text("method", "sigmoid"); method == "temperature" {
+		if len(calibrators) != 1 {
+			a.mismatch("calibrators", fmt.Sprint(len(calibrators)), "one is expected")
+			return nil
+		}
+		c.temperature(a, calibrators[0], &temperature{in: response, out: out, logs: shares})
+		return out
+	}
+	if len(calibrators) != len(response) {
+		a.mismatch("calibrators", fmt.Sprint(len(calibrators)), fmt.Sprintf("%d are expected", len(response)))
+		return nil
+	}
+	to := out
+	if classes == 2 {
+		to = out[1:]
+	}
+	for k, v := range calibrators {
+		s := a.calibrator(v)
+		if a.err != nil {
+			return nil
+		}
+		s.in, s.out = response[k], to[k]
+		c.b.Add(name, s)
+	}
+	c.b.Add(name, &shareOut{out})
+	return out
+}
+
+// calibrator reads a calibrator of one decision value.
+func (a *attributes) calibrator(v pickle.Value) *calibration {
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		a.unknown("calibrators", v)
+		return nil
+	}
+	inner, s := attributesOf(o), new(calibration)
+	switch inner.class {
+	case "sklearn.calibration._SigmoidCalibration":
+		s.slope, s.offset = inner.number("a_"), inner.number("b_")
+	case "sklearn.isotonic.IsotonicRegression":
+		s.line = inner.isotonic()
+	default:
+		a.unknown("calibrators", v)
+		return nil
+	}
+	a.err = inner.err
+	return s
+}
+
+// calibration maps a decision value to a probability: 1/(1+exp(a·x+b)) after Platt, or a rising line.
+type calibration struct {
+	in, out       program.Reg
+	slope, offset float64
+	line          *polyline // nil: Platt's sigmoid
+}
+
+// Run maps the value of every row.
+func (s *calibration) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		if s.line != nil {
+			row[s.out] = s.line.at(row[s.in])
+			continue
+		}
+		row[s.out] = expit(-(float64(s.slope*row[s.in]) + s.offset))
+	}
+}
+
+// shareOut makes calibrated values probabilities: the first of two classes gets what the second leaves, more classes
+// are divided by their sum, and share alike if that is zero. A hair above 1 becomes 1.
+type shareOut struct{ out matrix }
+
+// Run works in place.
+func (s *shareOut) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		if len(s.out) == 2 {
+			row[s.out[0]] = 1 - row[s.out[1]]
+		} else {
+			s.normalize(row)
+		}
+		for _, r := range s.out {
+			if p := row[r]; p > 1 && p <= 1+1e-5 {
+				row[r] = 1
+			}
+		}
+	}
+}
+
+func (s *shareOut) normalize(row []float64) {
+	sum := 0.0
+	for _, r := range s.out {
+		sum += row[r]
+	}
+	for _, r := range s.out {
+		if sum == 0 {
+			row[r] = 1 / float64(len(s.out))
+		} else {
+			row[r] /= sum
+		}
+	}
+}

@@ -1,0 +1,301 @@
+package sklearn
+
+import (
+	"fmt"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// votingClassifier compiles soft voting, the weighted mean of the probabilities of its members, or hard voting, the
+// class that most of them predict, which knows no probabilities.
+func (c *compiler) votingClassifier(a *attributes, in matrix) (model classifier) {
+	model.classes = a.classes()
+	members := c.members(a, in, model.classes)
+	weights := a.voteWeights(len(members))
+	kind := a.text("voting", "hard")
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	model.predicted = c.b.New(-1)
+	if kind == "hard" {
+		v := &majority{weights: weights, votes: c.b.Block(len(model.classes))}
+		for _, m := range members {
+			v.in = append(v.in, m.predicted)
+		}
+		c.b.Add(name, v)
+		c.b.Add(name, &argmax{v.votes, model.predicted})
+		return model
+	}
+	if kind != "soft" {
+		a.unknown("voting", kind)
+		return
+	}
+	m := &mean{out: c.b.Block(len(model.classes)), weights: weights, divisor: float64(len(members))}
+	if weights != nil {
+		m.divisor = sum(weights)
+	}
+	for i, member := range members {
+		if member.probability == nil {
+			a.refuse("no-probability", fmt.Sprintf("estimators_[%d]", i), "", "a member of soft voting has no probabilities")
+			return
+		}
+		m.each = append(m.each, member.probability)
+	}
+	model.probability = m.out
+	c.b.Add(name, m)
+	c.b.Add(name, &argmax{m.out, model.predicted})
+	return model
+}
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
+// members compiles the classifiers in estimators_, every one over the same matrix. One that was dropped stands there
+// as a word.
+func (c *compiler) members(a *attributes, in matrix, classes []program.Constant) (members []classifier) {
+	for i, v := range a.list("estimators_") {
+		if a.err != nil {
+			return nil
+		}
+		if v == "drop" || v == nil {
+			continue
+		}
+		c.within(fmt.Sprintf("estimators_[%d]", i), func() {
+			var m classifier
+			if m, a.err = c.classify(v, in); a.err == nil {
+				a.aligned(fmt.Sprintf("estimators_[%d].classes_", i), classes, m.classes)
+				members = append(members, m)
+			}
+		})
+	}
+	if a.err == nil && len(members) == 0 {
+		a.mismatch("estimators_", "[]", "an ensemble has at least one member")
+	}
+	return members
+}
+
+// voteWeights reads the weights of the members that were not dropped; nil where all are alike.
+func (a *attributes) voteWeights(n int) []float64 {
+	if a.err != nil || a.optional("weights") == nil {
+		return nil
+	}
+	var weights []float64
+	named, all := a.parts("estimators", 2), a.list("weights")
+	if a.err == nil && len(named) != len(all) {
+		a.mismatch("weights", fmt.Sprint(len(all)), fmt.Sprintf("there are %d estimators", len(named)))
+	}
+	for i, p := range named {
+		if a.err != nil {
+			return nil
+		}
+		if p.estimator == "drop" || p.estimator == nil {
+			continue
+		}
+		w, ok := float(all[i])
+		if !ok || w-w != 0 {
+			a.unknown("weights", all[i])
+		}
+		weights = append(weights, w)
+	}
+	if a.err == nil && (len(weights) != n || !(sum(weights) != 0)) {
+		a.mismatch("weights", fmt.Sprint(weights), fmt.Sprintf("%d numbers whose sum is not zero are expected", n))
+	}
+	return weights
+}
+
+// majority counts the votes of each class.
+type majority struct {
+	in, votes matrix
+	weights   []float64
+}
+
+// Run adds one, or its weight, for every member.
+func (s *majority) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for _, r := range s.votes {
+			row[r] = 0
+		}
+		for e, r := range s.in {
+			w := 1.0
+			if s.weights != nil {
+				w = s.weights[e]
+			}
+			row[s.votes[int(row[r])]] += w
+		}
+	}
+}
+
+// stackingClassifier compiles its members, puts what stack_method_ asks of each side by side, the columns themselves
+// behind them if passthrough is set, and gives that to the final estimator.
+func (c *compiler) stackingClassifier(a *attributes, in matrix) (model classifier) {
+	classes := a.classes()
+	members := c.members(a, in, classes)
+	methods := a.list("stack_method_")
+	if a.err == nil && len(methods) != len(members) {
+		a.mismatch("stack_method_", fmt.Sprint(len(methods)), fmt.Sprintf("there are %d members", len(members)))
+	}
+	var meta matrix
+	for i, m := range members {
+		if a.err != nil {
+			return
+		}
+		method, _ := methods[i].(string)
+		meta = append(meta, c.stacked(a, i, method, m)...)
+	}
+	if a.flag("passthrough", false) {
+		meta = append(meta, in...)
+	}
+	final := a.required("final_estimator_")
+	if a.err != nil {
+		return
+	}
+	c.within("final_estimator_", func() { model, a.err = c.classify(final, meta) })
+	a.aligned("final_estimator_.classes_", classes, model.classes)
+	model.classes = classes
+	return model
+}
+
+// stacked is what member i hands to the final estimator. Of two probabilities the second says it all.
+func (c *compiler) stacked(a *attributes, i int, method string, m classifier) matrix {
+	var out matrix
+	switch method {
+	case "predict_proba":
+		if out = m.probability; len(out) == 2 {
+			out = out[1:]
+		}
+	case "decision_function":
+		out = m.decision
+	case "predict":
+		return matrix{c.predictedLabel(a, m)}
+	}
+	if out == nil {
+		a.unknown(fmt.Sprintf("stack_method_[%d]", i), method)
+	}
+	return out
+}
+
+// baggingClassifier compiles the mean of the probabilities of its members, each over the columns that it was given.
+// A member without probabilities votes for what it predicts.
+func (c *compiler) baggingClassifier(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.classes()
+	estimators, subsets := a.list("estimators_"), a.list("estimators_features_")
+	if a.err == nil && (len(estimators) == 0 || len(subsets) != len(estimators)) {
+		a.mismatch("estimators_features_", fmt.Sprint(len(subsets)), fmt.Sprintf("there are %d estimators", len(estimators)))
+	}
+	b := &bag{divisor: float64(len(estimators)), sums: c.b.Block(len(model.classes))}
+	decisions := &mean{divisor: b.divisor}
+	for i, v := range estimators {
+		if a.err != nil {
+			return
+		}
+		columns := a.subset(fmt.Sprintf("estimators_features_[%d]", i), subsets[i], in)
+		c.within(fmt.Sprintf("estimators_[%d]", i), func() {
+			var m classifier
+			if m, a.err = c.classify(v, columns); a.err != nil {
+				return
+			}
+			b.members = append(b.members, a.bagged(i, model.classes, m))
+			if m.decision != nil && len(m.classes) == len(model.classes) {
+				decisions.each = append(decisions.each, m.decision)
+			}
+		})
+	}
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	c.b.Add(name, b)
+	if len(decisions.each) == len(estimators) {
+		decisions.out = c.b.Block(len(decisions.each[0]))
+		c.b.Add(name, decisions)
+		model.decision = decisions.out
+	}
+	model.probability, model.predicted = b.sums, c.b.New(-1)
+	c.b.Add(name, &argmax{b.sums, model.predicted})
+	return model
+}
+
+// subset selects the columns that a member reads.
+func (a *attributes) subset(attribute string, v pickle.Value, in matrix) matrix {
+	indexes := integers(v)
+	if indexes == nil {
+		a.mismatch(attribute, show(v), "a list of column indices is expected")
+	}
+	out := make(matrix, 0, len(indexes))
+	for _, i := range indexes {
+		if i < 0 || i >= len(in) {
+			a.refuse("feature-index", attribute, fmt.Sprint(i), fmt.Sprintf("the estimator is given %d columns", len(in)))
+			return nil
+		}
+		out = append(out, in[i])
+	}
+	return out
+}
+
+// bagged places the classes of a member among those of the whole: a bootstrap sample may lack one.
+func (a *attributes) bagged(i int, classes []program.Constant, m classifier) bagMember {
+	member := bagMember{probability: m.probability, predicted: m.predicted, place: make([]int, len(m.classes))}
+	for k, class := range m.classes {
+		at := -1
+		if len(m.classes) == len(classes) {
+			at = k
+		} else if class.Type == program.Number && class.Num >= 0 && class.Num < float64(len(classes)) {
+			at = int(class.Num)
+		}
+		if at < 0 || class.Type == program.Number && !isPlaceOrLabel(class, at, classes) {
+			a.mismatch(fmt.Sprintf("estimators_[%d].classes_", i), class.String(), fmt.Sprintf("the classes of the model are %v", classes))
+			return member
+		}
+		member.place[k] = at
+	}
+	return member
+}
+
+// isPlaceOrLabel tells whether a class of a member is class at of the whole, by its place or by its label.
+func isPlaceOrLabel(class program.Constant, at int, classes []program.Constant) bool {
+	return class.Num == float64(at) || class == classes[at]
+}
+
+// bag averages the probabilities of members that may know fewer classes.
+type bag struct {
+	members []bagMember
+	sums    matrix
+	divisor float64
+}
+
+type bagMember struct {
+	probability matrix // nil: it votes
+	predicted   program.Reg
+	place       []int // of each of its classes
+}
+
+// Run adds member by member and divides last.
+func (s *bag) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for _, r := range s.sums {
+			row[r] = 0
+		}
+		for e := range s.members {
+			m := &s.members[e]
+			if m.probability == nil {
+				row[s.sums[m.place[int(row[m.predicted])]]]++
+				continue
+			}
+			for k, r := range m.probability {
+				row[s.sums[m.place[k]]] += row[r]
+			}
+		}
+		for _, r := range s.sums {
+			row[r] /= s.divisor
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
+)
+
+// isotonic reads the line of a fitted IsotonicRegression. Outside its ends it is flat ("clip"), as calibration asks for
+// it; the thresholds must ascend, or bisection would lose its way.
+func (a *attributes) isotonic() *polyline {
+	if bounds := a.text("out_of_bounds", "nan"); a.err == nil && bounds != "clip" {
+		a.unknown("out_of_bounds", bounds)
+	}
+	array := a.array("X_thresholds_")
+	if a.err != nil {
+		return nil
+	}
+	p := &polyline{x: a.vector("X_thresholds_", array.Len()), y: a.vector("y_thresholds_", array.Len())}
+	p.single = array.Type.Kind == 'f' && array.Type.Size == 4
+	low, high := a.number("X_min_"), a.number("X_max_")
+	if a.err != nil {
+		return nil
+	}
+	if len(p.x) == 0 || !slices.IsSorted(p.x) || low != p.x[0] || high != p.x[len(p.x)-1] {
+		a.mismatch("X_thresholds_", fmt.Sprintf("%d values", len(p.x)), "they must ascend from X_min_ to X_max_")
+	}
+	return p
+}
+
+// polyline is a function through points, straight between them and flat beyond.
+type polyline struct {
+	x, y   []float64
+	single bool // the points are float32, and so is what is asked of them
+}
+
+// at interpolates like numpy.interp: y_j + slope·(x - x_j), and y_j itself at a point.
+func (p *polyline) at(x float64) float64 {
+	if p.single {
+		x = float64(float32(x))
+	}
+	last := len(p.x) - 1
+	switch {
+	case math.IsNaN(x):
+		return x
+	case x <= p.x[0]:
+		return p.y[0]
+	case x >= p.x[last]:
+		return p.y[last]
+	}
+	j, found := slices.BinarySearch(p.x, x)
+	if found {
+		for j < last && p.x[j+1] == x {
+			j++
+		}
+		return p.y[j]
+	}
+	j--
+	slope := (p.y[j+1] - p.y[j]) / (p.x[j+1] - p.x[j])
+	return float64(slope*(x-p.x[j])) + p.y[j]
+}
+
+// temperature adds the softmax of the response divided by a temperature (beta_ is its inverse). A single decision
+// value x stands for the logits -x and x, probabilities for their logarithms.
+//
+// scikit-learn takes any response whose rows are within [0, 1] and add up to 1 for probabilities, those of a decision
+// function included. It asks that of all rows that are scored together, which a row scored alone cannot know; it is
+// settled here by where the response comes from.
+func (c *compiler) temperature(a *attributes, v pickle.Value, s *temperature) {
+	o, ok := v.(*pickle.Object)
+	if !ok || o.Class.String() != "sklearn.calibration._TemperatureScaling" {
+		a.unknown("calibrators", v)
+		return
+	}
+	inner := attributesOf(o)
+	s.beta = inner.number("beta_")
+	if a.err = inner.err; a.err == nil {
+		c.b.Add(c.stepName(a), s)
+		c.b.Add(c.stepName(a), &softmax{s.out, s.out})
+	}
+}
+
+// temperature computes the scaled logits.
+type temperature struct {
+	in, out matrix
+	beta    float64
+	logs    bool // the response is probabilities
+}
+
+// Run scales row by row.
+func (s *temperature) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		switch {
+		case len(s.in) == 1 && s.logs:
+			p := row[s.in[0]]
+			row[s.out[0]], row[s.out[1]] = s.beta*math.Log(1-p+1e-12), s.beta*math.Log(p+1e-12)
+		case len(s.in) == 1:
+			x := row[s.in[0]]
+			row[s.out[0]], row[s.out[1]] = s.beta*-x, s.beta*x
+		case s.logs:
+			for k, r := range s.in {
+				row[s.out[k]] = s.beta * math.Log(row[r]+1e-12)
+			}
+		default:
+			for k, r := range s.in {
+				row[s.out[k]] = s.beta * row[r]
+			}
+		}
+	}
+}

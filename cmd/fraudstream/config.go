@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -125,6 +126,30 @@ func (c *Config) validate() error {
 	}
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
+	}
+	return nil
+}
+
+// validate checks what only a stream needs: names for everything, and no topic twice. A service that reads what it
+// writes would never come to an end.
+func (k *KafkaConfig) validate() error {
+	if len(k.Brokers) == 0 {
+		return errors.New("kafka.brokers is empty: give at least one HOST:PORT")
+	}
+	if slices.Contains(k.Brokers, "") {
+		return errors.New("kafka.brokers holds an empty address: give HOST:PORT")
+	}
+	keys := []string{"kafka.group", "kafka.input", "kafka.output", "kafka.dead_letter"}
+	names := []string{k.Group, k.Input, k.Output, k.DeadLetter}
+	for i, name := range names {
+		if name == "" {
+			return fmt.Errorf("%s is empty: give it a name", keys[i])
+		}
+		for j := 1; j < i; j++ { // the group may be called like a topic
+			if names[j] == name {
+				return fmt.Errorf("%s and %s are both %s: give each a topic of its own", keys[j], keys[i], name)
+			}
+		}
 	}
 	return nil
 }

@@ -112,3 +112,26 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestRunRefusesTopicsThatCannotBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  runCommand
+		want string
+	}{
+		"the output is read again":     {runCommand{Output: "transactions"}, "kafka.input and kafka.output are both transactions"},
+		"dead letters are read again":  {runCommand{Input: "transactions.dlq"}, "kafka.input and kafka.dead_letter are both transactions.dlq"},
+		"decisions among dead letters": {runCommand{DeadLetter: "decisions"}, "kafka.output and kafka.dead_letter are both decisions"},
+		"no group":                     {runCommand{Config: writeConfig(t, "kafka: {group: ''}\n")}, "kafka.group is empty"},
+		"no input":                     {runCommand{Config: writeConfig(t, "kafka: {input: ''}\n")}, "kafka.input is empty"},
+		"no brokers":                   {runCommand{Config: writeConfig(t, "kafka: {brokers: []}\n")}, "kafka.brokers is empty"},
+		"an empty broker":              {runCommand{Brokers: []string{"a:1", ""}}, "kafka.brokers holds an empty address"},
+	} {
+		c.run.Model = "x"
+		if _, err := c.run.config(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v\nwant %s", name, err, c.want)
+		}
+	}
+	if _, err := (&runCommand{Model: "x"}).config(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+}

@@ -118,6 +118,9 @@ func (r *runCommand) config() (Config, error) {
 	if c.Model.Path == "" {
 		return c, errors.New("no model: give --model PATH or model.path in the configuration file")
 	}
+	if err := c.Kafka.validate(); err != nil {
+		return c, err
+	}
 	return c, c.validate()
 }
 

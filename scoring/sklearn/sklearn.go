@@ -11,6 +11,11 @@
 // _sklearn_version that every estimator carries decides. A version newer than these loads as well if every
 // attribute it needs is understood, for the golden rows of a bundle are the better judge; Program.Versions tells.
 //
+// # Boosters inside a pickle
+//
+// XGBClassifier and LGBMClassifier keep their model in the library's own format. Package booster reads it, as it
+// reads the same model from a bare file; it is the one neighbour that this package imports.
+//
 // # What is refused
 //
 // A class that is not on the list, an attribute value whose meaning is unknown and that would change a prediction,

@@ -24,7 +24,14 @@ type differentialCase struct {
 
 // TestDifferential draws random pipelines with the scikit-learn that FRAUDSTREAM_PYTHON has and compares every row,
 // those included for which scikit-learn raises an error.
-func TestDifferential(t *testing.T) {
+func TestDifferential(t *testing.T) { drawAndCompare(t, "testdata/differential.py") }
+
+// TestDifferentialTransformers does the same with pipelines of transformers, selectors and searches.
+func TestDifferentialTransformers(t *testing.T) { drawAndCompare(t, "testdata/transformers.py") }
+
+// drawAndCompare runs a script that draws pipelines, as many as FRAUDSTREAM_DIFFERENTIAL says.
+func drawAndCompare(t *testing.T, script string) {
+	t.Helper()
 	python := os.Getenv("FRAUDSTREAM_PYTHON")
 	if python == "" {
 		t.Skip("skipped the comparison with a real scikit-learn: FRAUDSTREAM_PYTHON names no python")
@@ -36,7 +43,7 @@ func TestDifferential(t *testing.T) {
 		}
 	}
 	folder := t.TempDir()
-	out, err := exec.Command(python, "testdata/differential.py", folder, count, seed).CombinedOutput()
+	out, err := exec.Command(python, script, folder, count, seed).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

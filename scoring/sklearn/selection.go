@@ -20,9 +20,9 @@ func (c *compiler) keep(a *attributes, in matrix, mask []bool, missing bool) mat
 	if a.err != nil {
 		return nil
 	}
-	// Under set_output a selector hands its frame on without a look at the values, since 1.3.
-	if !a.givesFrames() {
-		c.b.CheckFinite(c.stepName(a), in, missing)
+	// A selector that lets NaN through does not look at the values at all, and under set_output none does since 1.3.
+	if !missing && !a.givesFrames() {
+		c.b.CheckFinite(c.stepName(a), in, false)
 	}
 	var out matrix
 	for i, r := range in {
@@ -192,10 +192,12 @@ func quantileOf(values []float64, q float64) float64 {
 }
 
 // falseDiscovery is the procedure of Benjamini and Hochberg: all p-values up to the largest that is not above
-// α·rank/n.
+// α·rank/n. The p-value of a constant column is NaN, which numpy sorts behind all numbers.
 func falseDiscovery(p []float64, alpha float64) []bool {
 	limit := math.Inf(-1)
-	for i, v := range slices.Sorted(slices.Values(p)) {
+	numbers := slices.DeleteFunc(slices.Clone(p), math.IsNaN)
+	slices.Sort(numbers)
+	for i, v := range numbers {
 		if v <= float64(alpha/float64(len(p))*float64(i+1)) {
 			limit = v
 		}

@@ -179,14 +179,20 @@ def outputs(model, x):
     return results
 
 
-def main(folder, count, seed):
+def pipeline(rng, x, classes):
+    return Pipeline([("pre", preprocess(rng, x)), ("clf", classifier(rng, classes))])
+
+
+def main(draw):
+    """Write COUNT cases of what draw(rng, x, classes) gives, leaving out those that fit refuses."""
+    folder, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     done = attempt = 0
     while done < count:
         attempt += 1
         rng = random.Random(seed * 100003 + attempt)
         x = frame(rng, 160, live=False)
         y = labels(rng, x)
-        model = Pipeline([("pre", preprocess(rng, x)), ("clf", classifier(rng, len(set(y))))])
+        model = draw(rng, x, len(set(y)))
         try:
             model.fit(x, y)
         except (ValueError, TypeError):
@@ -206,4 +212,4 @@ def main(folder, count, seed):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(pipeline)

@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"fraudstream/scoring/pickle"
 	"fraudstream/scoring/program"
-	"fraudstream/scoring/sklearn"
 )
 
 // Options is what Load takes beside the path.
@@ -76,10 +74,10 @@ func loadBare(s *source, o Options) (*Scorer, error) {
 	if err != nil {
 		return nil, unreadable(s.file, err)
 	}
-	if err := checkFormat(data, s.file, ""); err != nil {
+	g := gate{source: s, meta: new(metadata), options: o}
+	if g.format, err = formatOf(data, s.file, ""); err != nil {
 		return nil, err
 	}
-	g := gate{source: s, meta: new(metadata), options: o}
 	g.bundle = Bundle{SHA256: hashOf(data), Warnings: append(s.warnings,
 		"no metadata: hashes and golden rows are not checked, and drift is not watched; save_bundle writes all three")}
 	if err := g.readCompanion(); err != nil {
@@ -94,6 +92,7 @@ type gate struct {
 	source  *source
 	meta    *metadata
 	options Options
+	format  string // of the model: "pickle", or that of a bare booster
 	program *program.Program
 	bundle  Bundle
 }
@@ -117,7 +116,8 @@ func (g *gate) readModel() ([]byte, error) {
 		return nil, refuse(hashMismatch, "model.sha256", "%s has the SHA-256 %s, the metadata says %s",
 			entry.File, g.bundle.SHA256, entry.SHA256)
 	}
-	return data, checkFormat(data, entry.File, entry.Format)
+	g.format, err = formatOf(data, entry.File, entry.Format)
+	return data, err
 }
 
 // readGolden reads golden.json of a bundle and compares its hash; nil where there is none.
@@ -172,11 +172,11 @@ func (g *gate) readCompanion() error {
 
 // pass takes the bytes of a model through the rest of the gate.
 func (g *gate) pass(model, golden []byte) (*Scorer, error) {
-	value, err := pickle.Decode(model, pickle.Limits{})
+	compile, err := decode(model, g.format)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.compile(value); err != nil {
+	if err := g.compile(compile); err != nil {
 		return nil, err
 	}
 	for _, check := range []func() error{g.checkVersion, g.describe} {
@@ -202,7 +202,7 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 }
 
 // compile turns the decoded model into a program of the features that the metadata and the caller name.
-func (g *gate) compile(value pickle.Value) error {
+func (g *gate) compile(compile compiler) error {
 	names, err := g.names()
 	if err != nil {
 		return err
@@ -218,11 +218,11 @@ func (g *gate) compile(value pickle.Value) error {
 	if len(spec.NoneIsMissing) != len(names) {
 		spec.NoneIsMissing = nil
 	}
-	g.program, err = sklearn.Compile(value, spec)
+	g.program, err = compile(spec)
 	if err != nil && g.source.companion != nil && g.meta.Features != nil && Reason(err) == schemaMismatch {
 		g.warn("the features in %s are not those of the model, and are left alone", g.source.note)
 		g.meta.Features, spec.Features, spec.NoneIsMissing = nil, nil, nil
-		g.program, err = sklearn.Compile(value, spec)
+		g.program, err = compile(spec)
 	}
 	if err != nil {
 		return err

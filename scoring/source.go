@@ -2,7 +2,6 @@ package scoring
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -170,37 +168,4 @@ func unreadable(name string, err error) *BundleError {
 func hashOf(data []byte) string {
 	digest := sha256.Sum256(data)
 	return hex.EncodeToString(digest[:])
-}
-
-// extensions are the formats that a file name promises; it is asked only where the content does not tell.
-var extensions = map[string]string{
-	".joblib": "joblib", ".pkl": "pickle", ".pickle": "pickle",
-	".skops": "skops", ".onnx": "onnx", ".pmml": "pmml",
-	".json": "xgboost-json", ".ubj": "xgboost-ubj", ".txt": "lightgbm-text",
-}
-
-// magics begin pickles of protocol 2 and later, and whatever joblib packs them into.
-var magics = [][]byte{
-	{0x80}, {0x78}, {0x1f, 0x8b}, []byte("BZ"), {0xfd, '7', 'z', 'X', 'Z'}, {0x5d, 0, 0}, {0x04, 0x22, 0x4d, 0x18}, []byte("ZF"),
-}
-
-// isPickle tells a pickle or joblib file by its first bytes; one of protocol 0 or 1 begins like any text.
-func isPickle(data []byte) bool {
-	return slices.ContainsFunc(magics, func(m []byte) bool { return bytes.HasPrefix(data, m) })
-}
-
-// checkFormat refuses a model that is no pickle and promises to be none. declared is model.format; it may be empty.
-func checkFormat(data []byte, name, declared string) error {
-	pickled := declared == "joblib" || declared == "pickle"
-	switch format := cmp.Or(declared, extensions[strings.ToLower(filepath.Ext(name))]); {
-	case pickled:
-		return nil
-	case isPickle(data) && declared != "":
-		return refuse(metadataInvalid, "model.format", "is %s, but %s is a pickle or joblib file", declared, name)
-	case isPickle(data), format == "", format == "joblib", format == "pickle":
-		return nil
-	default:
-		return refuse(unsupportedFormat, "", "%s: models in the format %s are not read yet; "+
-			"save the fitted pipeline with joblib.dump", name, format)
-	}
 }

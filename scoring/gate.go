@@ -130,10 +130,11 @@ func (g *gate) thresholds() (Thresholds, string, error) {
 		return Thresholds{}, "", err
 	}
 	override := g.options.Thresholds
-	if override == nil {
+	if override == nil || !override.Set() {
 		return g.meta.Thresholds, "bundle", nil
 	}
-	return *override, "config", g.checkThresholds("thresholds of the configuration", *override)
+	inForce := override.over(g.meta.Thresholds)
+	return inForce, "config", g.checkThresholds("thresholds of the configuration", inForce)
 }
 
 // checkThresholds refuses thresholds that are crossed or that no score reaches.

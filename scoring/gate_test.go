@@ -62,6 +62,36 @@ func TestThresholdsOfUnboundedOutputs(t *testing.T) {
 	}
 }
 
+// A threshold of the configuration replaces that of the bundle; the other one stays, so that nobody stops blocking by
+// moving the line for review.
+func TestThresholdsOverTheBundles(t *testing.T) {
+	low, middle, high := 0.3, 0.5, 0.8
+	for name, c := range map[string]struct {
+		bundle, over *Thresholds
+		want, from   string
+		reason       string
+	}{
+		"nothing over":    {&Thresholds{Review: &low, Block: &high}, nil, "review 0.3, block 0.8", "bundle", ""},
+		"an empty key":    {&Thresholds{Review: &low, Block: &high}, &Thresholds{}, "review 0.3, block 0.8", "bundle", ""},
+		"both":            {&Thresholds{Review: &low, Block: &high}, &Thresholds{Review: &middle, Block: &middle}, "review 0.5, block 0.5", "config", ""},
+		"review alone":    {&Thresholds{Review: &low, Block: &high}, &Thresholds{Review: &middle}, "review 0.5, block 0.8", "config", ""},
+		"block alone":     {&Thresholds{Review: &low, Block: &high}, &Thresholds{Block: &middle}, "review 0.3, block 0.5", "config", ""},
+		"over none":       {&Thresholds{}, &Thresholds{Block: &high}, "block 0.8", "config", ""},
+		"none":            {&Thresholds{}, nil, "none", "bundle", ""},
+		"crossed by this": {&Thresholds{Review: &low, Block: &middle}, &Thresholds{Review: &high}, "", "", "metadata-invalid"},
+	} {
+		g := gate{
+			meta:    &metadata{Thresholds: *c.bundle},
+			options: Options{Thresholds: c.over},
+			program: &program.Program{Output: "predict_proba", Classes: make([]program.Constant, 2)},
+		}
+		got, from, err := g.thresholds()
+		if Reason(err) != c.reason || err == nil && (got.String() != c.want || from != c.from) {
+			t.Errorf("%s: %v from %q, %v; want %s from %q", name, got, from, err, c.want, c.from)
+		}
+	}
+}
+
 // A missing category is None where an encoder knows None and not NaN, unless the metadata says otherwise.
 func TestWhatAMissingCategoryWas(t *testing.T) {
 	none, nan := program.Constant{Type: program.NoneType}, program.Constant{Type: program.NaN}

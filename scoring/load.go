@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Features   []string    // names for a bare model file, in training order
 	Mapping    Mapping     // where the fields of an event are; zero: every feature under its own name
-	Thresholds *Thresholds // over the bundle's; nil: the bundle's
+	Thresholds *Thresholds // each over the bundle's; nil: the bundle's
 	Trust      Trust       // whose signature counts; zero: none is looked at
 }
 

@@ -42,6 +42,9 @@ func newScorer(p *program.Program, s *Schema, b Bundle, t Thresholds, from strin
 	return scorer
 }
 
+// Thresholds are those in force: the configuration's over the bundle's.
+func (s *Scorer) Thresholds() Thresholds { return s.thresholds }
+
 // scoreRow scores one row of typed values in training order, as golden.json has them: nil, bool, float64 or string.
 // class indexes Program.Classes.
 func (s *Scorer) scoreRow(values []any) (score float64, class int, err *EventError) {

@@ -1,5 +1,7 @@
 package scoring
 
+import "strconv"
+
 // Thresholds are the cuts of a score; a nil one is not set.
 type Thresholds struct {
 	Review *float64 `yaml:"review" json:"review,omitempty"`
@@ -8,6 +10,35 @@ type Thresholds struct {
 
 // Set reports whether there is any threshold.
 func (t Thresholds) Set() bool { return t.Review != nil || t.Block != nil }
+
+// String is for logs: "review 0.3, block 0.8", or "none".
+func (t Thresholds) String() string {
+	var text, between string
+	for _, cut := range []struct {
+		name string
+		at   *float64
+	}{{"review ", t.Review}, {"block ", t.Block}} {
+		if cut.at != nil {
+			text += between + cut.name + strconv.FormatFloat(*cut.at, 'g', -1, 64)
+			between = ", "
+		}
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// over is t where it is set, else the thresholds below it.
+func (t Thresholds) over(below Thresholds) Thresholds {
+	if t.Review != nil {
+		below.Review = t.Review
+	}
+	if t.Block != nil {
+		below.Block = t.Block
+	}
+	return below
+}
 
 // Decide is the verdict on a score: block from Block on, else review from Review on, else approve. Where fraudIsLow,
 // "on" means downwards.

@@ -163,11 +163,11 @@ func keysOf(t reflect.Type) []string {
 		return nil
 	}
 	var keys []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); name != "" {
 			keys = append(keys, name)
 		}
-		keys = append(keys, keysOf(t.Field(i).Type)...)
+		keys = append(keys, keysOf(field.Type)...)
 	}
 	return keys
 }

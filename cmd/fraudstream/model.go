@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -40,17 +41,36 @@ func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMe
 	})
 	if err != nil {
 		loads.Refused(scoring.Reason(err))
-		return nil, err
+		return nil, refusal(c, err)
 	}
 	b := &model.Bundle
 	loads.Loaded(b)
 	for _, warning := range b.Warnings {
 		log.Warn(warning, "model", b.Name)
 	}
+	if said := overridden(c, model); said != "" {
+		log.Info(said)
+	}
 	log.Info("model verified", "model", b.Name, "version", b.Version, "sha256", b.SHA256[:12],
 		"features", len(model.Program.Columns), "golden_rows", b.GoldenRows, "bit_equal", b.GoldenBitEqual,
 		"max_difference", b.GoldenMaxDiff, "signed_by", b.SignedBy, "took", time.Since(began).Round(time.Millisecond).String())
 	return model, nil
+}
+
+// refusal names the model where it is the model's fault; a fault of the mapping names its own key.
+func refusal(c Config, err error) error {
+	if scoring.Reason(err) == "other" {
+		return err
+	}
+	return fmt.Errorf("model %s: %w", c.Model.Path, err)
+}
+
+// overridden says which thresholds hold in place of the bundle's; nothing where those hold.
+func overridden(c Config, model *scoring.Scorer) string {
+	if c.Thresholds == nil || !c.Thresholds.Set() {
+		return ""
+	}
+	return fmt.Sprintf("thresholds of the configuration are in force: %v; the bundle's: %v", model.Thresholds(), model.Bundle.Thresholds)
 }
 
 // newMonitor turns the bundle's baseline into a monitor. A bundle without baselines gives a monitor that counts and

@@ -54,7 +54,10 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds, Trust: trust,
 	})
 	if err != nil {
-		return err
+		return refusal(config, err)
+	}
+	if said := overridden(config, model); said != "" {
+		fmt.Fprintln(s.err, said)
 	}
 	for _, warning := range model.Bundle.Warnings {
 		fmt.Fprintln(s.err, "warning:", warning)

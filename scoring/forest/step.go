@@ -20,6 +20,7 @@ type Step struct {
 	start   []float64
 	from    []program.Reg // registers to start from, instead of start
 	divisor float64
+	any     bool // infinite values are taken
 }
 
 // NewStep returns the step for a forest that reads in. The sums begin at start, one per output (nil: 0).
@@ -38,6 +39,9 @@ func NewStep(b *program.Builder, f *Forest[float32], in []program.Reg, start []f
 
 // StartFrom makes the sums begin at what registers hold.
 func (s *Step) StartFrom(regs []program.Reg) { s.from = regs }
+
+// TakeInfinite lets infinite values through, for a model that does not check for them: +Inf exceeds every threshold.
+func (s *Step) TakeInfinite() { s.any = true }
 
 // Out is the registers of the outputs.
 func (s *Step) Out() []program.Reg { return s.out }
@@ -71,7 +75,7 @@ func (s *Step) Run(f *program.Frame) {
 func (s *Step) cast(f *program.Frame, i int, row []float64, x []float32, step int) {
 	for j, r := range s.in {
 		v := float32(row[r])
-		if v-v != 0 && (math.IsInf(float64(v), 0) || !s.forest.shape.Missing) {
+		if v-v != 0 && (math.IsInf(float64(v), 0) && !s.any || v != v && !s.forest.shape.Missing) {
 			f.Fail(i, program.Unscorable, s.columns[j])
 			v = 0
 		}

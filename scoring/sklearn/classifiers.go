@@ -53,6 +53,8 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).xgbClassifier
 	case "lightgbm.sklearn.LGBMClassifier":
 		return (*compiler).lgbmClassifier
+	case "sklearn.svm._classes.SVC", "sklearn.svm._classes.NuSVC":
+		return (*compiler).supportVectors
 	case "sklearn.dummy.DummyClassifier":
 		return (*compiler).dummyClassifier
 	}

@@ -41,7 +41,7 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 	s := newHistStep(c.b, h, in, start)
 	c.b.Add(name, s)
 	model.decision = s.out
-	c.boostedLink(name, &model, a.version() >= parseVersion("1.3"))
+	c.boostedLink(name, &model, a.version() >= parseVersion("1.4"))
 	return model
 }
 

@@ -29,6 +29,9 @@ func (c *compiler) isolationForest(a *attributes, in matrix) (model classifier) 
 	}
 	name := c.stepName(a)
 	s := forest.NewStep(c.b, f, in, nil, 1)
+	if a.version() >= parseVersion("1.6") {
+		s.TakeInfinite() // since then the rows are not checked
+	}
 	c.b.Add(name, s)
 	p := &pathScore{depth: s.Out()[0], score: c.b.New(-1), decision: c.b.New(-1), offset: offset}
 	p.divisor = float64(f.Trees()) * averagePath(samples)

@@ -9,21 +9,24 @@ import (
 
 // Bundle is what is known of the model beside its arithmetic.
 type Bundle struct {
-	Name, Version  string // of the metadata; else the base name of the path and the first 12 hex digits of the hash
-	SHA256         string // of the model file
-	MetadataSHA256 string // empty for a bare file
-	SignedBy       string // id of the trusted key that signed the metadata; empty: not checked, or not signed
-	Features       []Feature
-	Score          *Baseline // of the score; nil: none
-	Rows           int64     // baseline rows
-	Resampled      bool      // baseline.weighting is "resampled"
-	GoldenRows     int       // checked; 0: no golden rows
-	GoldenMaxDiff  float64
-	GoldenBitEqual int
-	Thresholds     Thresholds        // the bundle's own, even where the configuration has others
-	Calibration    *Calibration      // of the score; nil: none
-	Unknown        map[string]string // keys of the metadata that mean nothing here (owner, approval, …), as JSON
-	Warnings       []string          // one line each, to be logged
+	Name, Version   string // of the metadata; else the base name of the path and the first 12 hex digits of the hash
+	SHA256          string // of the model file
+	MetadataSHA256  string // empty for a bare file
+	SignedBy        string // id of the trusted key that signed the metadata; empty: not checked, or not signed
+	Features        []Feature
+	Score           *Baseline // of the score; nil: none
+	Rows            int64     // baseline rows
+	Resampled       bool      // baseline.weighting is "resampled"
+	GoldenRows      int       // checked; 0: no golden rows
+	GoldenMaxDiff   float64
+	GoldenBitEqual  int
+	GoldenPredicted int               // rows whose predicted class was given and is the model's
+	GoldenTolerance float64           // that was in force
+	GoldenAUC       *float64          // of the scores against the truth of golden.json; nil: no truth
+	Thresholds      Thresholds        // the bundle's own, even where the configuration has others
+	Calibration     *Calibration      // of the score; nil: none
+	Unknown         map[string]string // keys of the metadata that mean nothing here (owner, approval, …), as JSON
+	Warnings        []string          // one line each, to be logged
 }
 
 // nameless gives a model a name and a version where nothing else does.

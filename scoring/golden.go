@@ -41,7 +41,10 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	if t := g.meta.Golden.Tolerance; t != nil {
 		tolerance = *t
 	}
-	check := goldenCheck{scorer: s, columns: file.Columns, score: file.Score, tolerance: tolerance}
+	check := goldenCheck{
+		scorer: s, columns: file.Columns, score: file.Score, tolerance: tolerance,
+		given: make([]float64, 0, len(file.Score)),
+	}
 	if err := check.run(file); err != nil {
 		return err
 	}
@@ -51,6 +54,8 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	}
 	g.bundle.GoldenRows = len(file.Score)
 	g.bundle.GoldenMaxDiff, g.bundle.GoldenBitEqual = check.maxDiff, check.bitEqual
+	g.bundle.GoldenPredicted, g.bundle.GoldenTolerance = check.predicted, tolerance
+	g.bundle.GoldenAUC = aucOf(check.given, file.Truth, s.Program, s.fraudIsLow)
 	return nil
 }
 
@@ -89,8 +94,10 @@ type goldenCheck struct {
 	score     []float64
 	tolerance float64
 	first     []any // the first row
+	given     []float64 // the scores of the model
 	maxDiff   float64
 	bitEqual  int
+	predicted int // rows whose predicted class was compared
 }
 
 func (c *goldenCheck) run(f *goldenFile) error {
@@ -200,6 +207,7 @@ func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+
 			"they differ by %.3g, more than %.3g", got, want, diff, room)
 	}
+	c.given = append(c.given, got)
 	c.maxDiff = max(c.maxDiff, diff)
 	if math.Float64bits(got) == math.Float64bits(want) {
 		c.bitEqual++
@@ -217,6 +225,7 @@ func (c *goldenCheck) checkPrediction(n int, raw jsontext.Value, class int) erro
 		return refuse(goldenMismatch, fmt.Sprintf("golden.json: predicted[%d]", n), "the model predicts %v, scikit-learn %.60s",
 			predicted, raw)
 	}
+	c.predicted++
 	return nil
 }
 

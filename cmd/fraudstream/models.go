@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"text/tabwriter"
 )
 
 // modelCommand groups what can be done with a model before it serves.
 type modelCommand struct {
+	Verify modelVerifyCommand `cmd:"" help:"Take a model through the whole gate and print the figures."`
 	Keygen modelKeygenCommand `cmd:"" help:"Make a pair of keys for signing models."`
 	Sign   modelSignCommand   `cmd:"" help:"Sign a bundle."`
 }
@@ -18,3 +21,22 @@ func printJSON(w io.Writer, result any) error {
 	e.SetIndent("", "  ")
 	return e.Encode(result)
 }
+
+// A table lines up the results that people read.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+// row writes the cells of one line; the last column is not padded.
+func (t table) row(cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(t.w, "\t")
+		}
+		fmt.Fprint(t.w, cell)
+	}
+	fmt.Fprintln(t.w)
+}
+
+// flush lines up what was written; the writer keeps the first error until here.
+func (t table) flush() error { return t.w.Flush() }

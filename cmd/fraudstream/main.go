@@ -14,7 +14,8 @@
 // # Exit codes
 //
 // 0 ok, 1 failure, 2 usage, 3 findings (rows that could not be scored), 78 a configuration that a restart cannot
-// mend, 130 interrupted. Results go to stdout, everything else to stderr.
+// mend, 130 interrupted (by Ctrl-C, or before a file or a backfill was done; a service that SIGTERM stops has done its
+// work: 0). Results go to stdout, everything else to stderr.
 package main
 
 import (
@@ -23,8 +24,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -75,10 +74,8 @@ func main() {
 
 // execute runs one command line and returns the exit code.
 func execute(args []string, s streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// A second signal ends the process at once: the first one has put the default handling back.
-	context.AfterFunc(ctx, stop)
 
 	exited := -1
 	parser, err := kong.New(&cli{},
@@ -105,7 +102,11 @@ func execute(args []string, s streams) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return exitCode(parsed.Run(s), s.err)
+	err = parsed.Run(s)
+	if err == nil && errors.Is(context.Cause(ctx), errInterrupted) {
+		return exitInterrupted // drained and committed, but not what a script waits for
+	}
+	return exitCode(err, s.err)
 }
 
 // exitCode says on stderr what went wrong, once, and maps it to a code.

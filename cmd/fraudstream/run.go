@@ -65,7 +65,10 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Scorer: model, Gatherer: registry, Monitor: monitor, Log: log,
 		Ready: stream.Ready, Healthy: stream.Healthy,
 	})
-	return runBoth(ctx, log, r.Listen, door, stream)
+	if err := runBoth(ctx, log, r.Listen, door, stream); err != nil || !r.ExitAtEnd {
+		return err
+	}
+	return ctx.Err() // a backfill that a signal has ended is not at its end
 }
 
 // runBoth runs the HTTP door beside the stream; the end of the stream, for whatever cause, ends both.

@@ -63,7 +63,7 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.err, "warning:", warning)
 	}
 
-	in, size, err := openInput(c.In, s.in)
+	in, size, err := openInput(ctx, c.In, s.in)
 	if err != nil {
 		return err
 	}
@@ -192,9 +192,9 @@ func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 }
 
 // openInput opens a file, and tells its size where it has one.
-func openInput(path string, stdin io.Reader) (in io.ReadCloser, size int64, err error) {
+func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadCloser, size int64, err error) {
 	if path == "-" {
-		return io.NopCloser(stdin), -1, nil
+		return io.NopCloser(&patientReader{ctx, stdin}), -1, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

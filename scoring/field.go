@@ -24,6 +24,7 @@ const (
 type feature struct {
 	column
 	slot           int32
+	from           *derivation // nil: it is read
 	reading        reading
 	plain          bool // a JSON number is what the pipeline holds
 	scale          int

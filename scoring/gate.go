@@ -34,6 +34,9 @@ func (g *gate) describe() error {
 			Name: f.Name, Categorical: f.Kind == "categorical",
 			DriftDisabled: f.Drift.Enabled != nil && !*f.Drift.Enabled, DriftTolerance: orZero(f.Drift.Tolerance),
 		}
+		if f.From != nil {
+			feature.From = f.From.describe()
+		}
 		if f.Baseline != nil {
 			var err error
 			if feature.Baseline, err = f.Baseline.baseline(at+".baseline", &columns[i], f.DType, rows); err != nil {
@@ -102,7 +105,7 @@ func (g *gate) specs() []featureSpec {
 	for i, f := range g.meta.Features {
 		specs[i] = featureSpec{
 			Name: f.Name, DType: f.DType, Categorical: f.Kind == "categorical",
-			MissingRejected: f.Missing == "rejected", NoneIsMissing: f.MissingAs == "none",
+			MissingRejected: f.Missing == "rejected", NoneIsMissing: f.MissingAs == "none", From: f.From,
 		}
 	}
 	return specs

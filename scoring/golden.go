@@ -243,8 +243,9 @@ func (c *goldenCheck) checkEvent(n int, raw jsontext.Value, row []any) error {
 		return refuse(goldenMismatch, at, "gives no row: %s: %s: %s", result.Err.Code, result.Err.Field, result.Err.Message)
 	}
 	for i, value := range row {
-		want, _ := c.scorer.schema.features[i].constant(value)
-		if math.Float64bits(want) != math.Float64bits(result.X[i]) && !(want != want && result.X[i] != result.X[i]) {
+		feature := &c.scorer.schema.features[i]
+		want, _ := feature.constant(value)
+		if !feature.agrees(want, result.X[i]) {
 			return refuse(goldenMismatch, at, "gives another %q than the row; the mapping in force may read another field",
 				c.columns[i])
 		}

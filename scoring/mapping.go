@@ -124,12 +124,8 @@ func compileClock(t TimeField) (clock, error) {
 	}
 	switch t.Type {
 	case "", "rfc3339":
-	case "epoch_s":
-		c.digits = 9
-	case "epoch_ms":
-		c.digits = 6
-	case "epoch_us":
-		c.digits = 3
+	case "epoch_s", "epoch_ms", "epoch_us":
+		c.digits = epochDigits(t.Type)
 	case "layout":
 		c.layout = t.Layout
 		if now := time.Unix(1e9, 0).UTC(); t.Layout == "" || now.Format(t.Layout) == t.Layout {
@@ -140,6 +136,33 @@ func compileClock(t TimeField) (clock, error) {
 	}
 	if t.Layout != "" && t.Type != "layout" {
 		return c, errors.New("event.time.layout: set type to layout")
+	}
+	return c, nil
+}
+
+// epochDigits are the digits of a nanosecond after a unit of time.
+func epochDigits(unit string) int {
+	switch unit {
+	case "epoch_s":
+		return 9
+	case "epoch_ms":
+		return 6
+	default:
+		return 3
+	}
+}
+
+// compileFieldClock compiles the entry of a field that is a time, and no feature, for features to be computed from.
+func compileFieldClock(field Field) (c clock, err error) {
+	if field.Scale != 0 || field.Default != nil || field.Absent != "" || len(field.Map) > 0 {
+		return c, errors.New("path: a time has a path and a type, and nothing else")
+	}
+	switch field.Type {
+	case "", "rfc3339":
+	case "epoch_s", "epoch_ms", "epoch_us":
+		c.digits = epochDigits(field.Type)
+	default:
+		return c, fmt.Errorf("type: %q is none of rfc3339, epoch_s, epoch_ms, epoch_us; the field is a time", field.Type)
 	}
 	return c, nil
 }
@@ -208,10 +231,10 @@ func oneIf(b bool) int {
 }
 
 // unknownField says which entry of the mapping names no feature, and which one may be meant.
-func unknownField(name string, features []featureSpec) error {
+func unknownField(name string, features []string) error {
 	for _, f := range features {
-		if strings.EqualFold(f.Name, name) {
-			return fmt.Errorf("event.fields.%s: no such feature; did you mean %s?", name, f.Name)
+		if strings.EqualFold(f, name) {
+			return fmt.Errorf("event.fields.%s: no such feature; did you mean %s?", name, f)
 		}
 	}
 	return fmt.Errorf("event.fields.%s: the model has no such feature", name)

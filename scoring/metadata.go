@@ -76,14 +76,20 @@ type baselineEntry struct {
 }
 
 type featureEntry struct {
-	Name      string         `json:"name"`
-	Kind      string         `json:"kind"`
-	DType     string         `json:"dtype"`
-	Missing   string         `json:"missing"`
-	MissingAs string         `json:"missing_as"`
-	From      jsontext.Value `json:"from"`
-	Baseline  *counts        `json:"baseline"`
-	Drift     driftEntry     `json:"drift"`
+	Name      string     `json:"name"`
+	Kind      string     `json:"kind"`
+	DType     string     `json:"dtype"`
+	Missing   string     `json:"missing"`
+	MissingAs string     `json:"missing_as"`
+	From      *fromEntry `json:"from"`
+	Baseline  *counts    `json:"baseline"`
+	Drift     driftEntry `json:"drift"`
+}
+
+type fromEntry struct {
+	Op   string   `json:"op"`
+	Of   []string `json:"of"`
+	Zone string   `json:"zone"`
 }
 
 type driftEntry struct {
@@ -185,7 +191,7 @@ func (m *metadata) checkWords() error {
 }
 
 func (m *metadata) checkFeatures() error {
-	first := make(map[string]int)
+	first := make(map[string]int, len(m.Features))
 	for i, f := range m.Features {
 		at := fmt.Sprintf("features[%d]", i)
 		if f.Name == "" {
@@ -199,7 +205,7 @@ func (m *metadata) checkFeatures() error {
 			return err
 		}
 	}
-	return nil
+	return m.checkOperands(first)
 }
 
 func (f *featureEntry) check(at string) error {
@@ -212,9 +218,10 @@ func (f *featureEntry) check(at string) error {
 	if err := checkWord(at+".missing_as", f.MissingAs, "nan", "none"); err != nil {
 		return err
 	}
-	if len(f.From) > 0 && f.From.Kind() != 'n' {
-		return refuse(unsupportedFormat, at+".from", "derived features are not computed yet; "+
-			"send %q as a field of the event and leave `from` out", f.Name)
+	if f.From != nil {
+		if err := f.From.check(at + ".from"); err != nil {
+			return err
+		}
 	}
 	if t := f.Drift.Tolerance; t != nil && !(*t > 0 && *t < 1) {
 		return refuse(metadataInvalid, at+".drift.tolerance", "%g is not between 0 and 1", *t)

@@ -50,6 +50,7 @@ func TestMetadataRules(t *testing.T) {
 		schema    = `"schema": 1,`
 		threshold = `"thresholds": {"review": 0.01188, "block": 0.03097}`
 		amount    = `{"name": "amount", "kind": "numeric", "dtype": "float64", "missing": "rejected",`
+		text      = `"name": "country", "kind": "categorical", "dtype": "str", "missing": "allowed",`
 		mean      = `"mean": 54.02526571428571`
 	)
 	for name, c := range map[string]struct{ old, new, reason, field string }{
@@ -85,7 +86,17 @@ func TestMetadataRules(t *testing.T) {
 		"an empty feature name":       {`"name": "amount"`, `"name": ""`, "metadata-invalid", "features[0].name"},
 		"an unknown missing":          {`"missing": "rejected", "baseline": {"edges": [7.219`, `"missing": "maybe", "baseline": {"edges": [7.219`, "metadata-invalid", "features[0].missing"},
 		"an unknown missing_as":       {amount, amount + ` "missing_as": "null",`, "metadata-invalid", "features[0].missing_as"},
-		"a derived feature":           {amount, amount + ` "from": {"op": "hour", "of": ["event_time"]},`, "unsupported-format", "features[0].from"},
+		"derived in an unknown way":   {amount, amount + ` "from": {"op": "square", "of": ["v"]},`, "metadata-invalid", "features[0].from.op"},
+		"derived in no way":           {amount, amount + ` "from": {},`, "metadata-invalid", "features[0].from.op"},
+		"derived of too much":         {amount, amount + ` "from": {"op": "hour", "of": ["event_time", "v"]},`, "metadata-invalid", "features[0].from.of"},
+		"derived of nothing":          {amount, amount + ` "from": {"op": "ratio", "of": ["v", ""]},`, "metadata-invalid", "features[0].from.of[1]"},
+		"derived of a time":           {amount, amount + ` "from": {"op": "log1p", "of": ["event_time"]},`, "metadata-invalid", "features[0].from.of[0]"},
+		"derived nowhere":             {amount, amount + ` "from": {"op": "hour", "of": ["event_time"], "zone": "Mars/Olympus"},`, "metadata-invalid", "features[0].from.zone"},
+		"derived here":                {amount, amount + ` "from": {"op": "hour", "of": ["event_time"], "zone": "Local"},`, "metadata-invalid", "features[0].from.zone"},
+		"derived in a needless zone":  {amount, amount + ` "from": {"op": "epoch_s", "of": ["event_time"], "zone": "UTC"},`, "metadata-invalid", "features[0].from.zone"},
+		"derived of a text":           {amount, amount + ` "from": {"op": "log1p", "of": ["country"]},`, "schema-mismatch", "features[0].from.of[0]"},
+		"derived, and a text":         {text, text + ` "from": {"op": "hour", "of": ["event_time"]},`, "schema-mismatch", "features[6].from.op"},
+		"a derived feature":           {amount, amount + ` "from": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"},`, "", ""},
 		"not derived after all":       {amount, amount + ` "from": null,`, "", ""},
 		"drift tolerance of one":      {`"tolerance": 0.02`, `"tolerance": 1`, "metadata-invalid", "features[0].drift.tolerance"},
 		"texts called numeric":        {`"country", "kind": "categorical"`, `"country", "kind": "numeric"`, "baseline-mismatch", "features[6].baseline.values"},

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,8 +16,9 @@ type featureSpec struct {
 	Name            string
 	DType           string // pandas dtype: float64, float32, int64, bool, object, category, …; empty: unknown
 	Categorical     bool
-	MissingRejected bool // null or absent is missing_field
-	NoneIsMissing   bool // a missing category is None rather than NaN
+	MissingRejected bool       // null or absent is missing_field
+	NoneIsMissing   bool       // a missing category is None rather than NaN
+	From            *fromEntry // nil: a field of its own
 }
 
 // Schema tells where the values of an event are and what they must be. It is immutable.
@@ -36,81 +38,131 @@ func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, 
 	if len(features) != len(p.Columns) {
 		return nil, fmt.Errorf("the model has %d columns, and %d features are described", len(p.Columns), len(features))
 	}
-	s := new(Schema)
-	var list [][]step
-	for i, spec := range features {
-		field := m.Fields[spec.Name]
-		f, err := compileField(newColumn(&p.Columns[i], spec), field)
-		if err != nil {
-			return nil, fmt.Errorf("event.fields.%s.%w", spec.Name, err)
-		}
-		steps := []step{{spec.Name, -1}}
-		if field.Path != "" {
-			if steps, err = parsePath(field.Path); err != nil {
-				return nil, fmt.Errorf("event.fields.%s.%w", spec.Name, err)
-			}
-		}
-		s.features = append(s.features, f)
-		if f.noneIsMissing {
-			s.nones = append(s.nones, i)
-		}
-		list = append(list, steps)
-	}
-	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
-		if !slices.ContainsFunc(features, func(f featureSpec) bool { return f.Name == name }) {
-			return nil, unknownField(name, features)
-		}
-	}
-	list, err := s.compileEnvelope(list, m)
-	if err != nil {
+	s := &Schema{features: make([]feature, len(features))}
+	var r routes
+	if err := s.compileFeatures(p, features, m, &r); err != nil {
 		return nil, err
 	}
-	var slots []int32
-	s.paths, slots = newPaths(list)
-	for i := range s.features {
-		s.features[i].slot = slots[i]
+	if err := s.checkFields(m); err != nil {
+		return nil, err
 	}
-	rest := slots[len(s.features):]
-	s.id, s.time.slot = rest[0], rest[1]
-	if s.where != nil {
-		s.where.slot = rest[2]
+	if err := s.compileEnvelope(m, &r); err != nil {
+		return nil, err
 	}
+	s.paths = r.lay()
 	return s, nil
 }
 
-// compileEnvelope compiles what stands around the features and appends its paths: id, time, where.
-func (s *Schema) compileEnvelope(list [][]step, m Mapping) ([][]step, error) {
-	s.idPath = m.ID.Path
-	if s.idPath == "" {
-		s.idPath = defaultID
+// compileFeatures compiles the features that are fields, and then those that are computed from fields.
+func (s *Schema) compileFeatures(p *program.Program, features []featureSpec, m Mapping, r *routes) error {
+	for i, spec := range features {
+		f, col, field := &s.features[i], newColumn(&p.Columns[i], spec), m.Fields[spec.Name]
+		if col.noneIsMissing {
+			s.nones = append(s.nones, i)
+		}
+		if spec.From != nil {
+			*f = feature{column: col, from: new(derivation)}
+			continue
+		}
+		var err error
+		if *f, err = compileField(col, field); err == nil {
+			err = r.add(spec.Name, field, &f.slot)
+		}
+		if err != nil {
+			return fmt.Errorf("event.fields.%s.%w", spec.Name, err)
+		}
 	}
+	for i := range features {
+		if features[i].From == nil {
+			continue
+		}
+		if err := s.compileDerived(i, &features[i], m, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFields refuses entries of a mapping that nothing reads.
+func (s *Schema) checkFields(m Mapping) error {
+	var read []string
+	for i := range s.features {
+		f := &s.features[i]
+		if f.from == nil {
+			read = append(read, f.name)
+			continue
+		}
+		for _, o := range f.from.operands {
+			read = append(read, o.field.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
+		if slices.Contains(read, name) {
+			continue
+		}
+		if slices.ContainsFunc(s.features, func(f feature) bool { return f.name == name }) {
+			return fmt.Errorf("event.fields.%s: the feature is computed; map the fields that it is computed from", name)
+		}
+		return unknownField(name, read)
+	}
+	return nil
+}
+
+// routes collects the paths to read, each with the slot to be told where its token will be.
+type routes struct {
+	list  [][]step
+	slots []*int32
+}
+
+// add adds the path of a field: its own name, dots and all, where the mapping has none.
+func (r *routes) add(name string, field Field, slot *int32) error {
+	steps := []step{{name, -1}}
+	if field.Path != "" {
+		var err error
+		if steps, err = parsePath(field.Path); err != nil {
+			return err
+		}
+	}
+	r.list, r.slots = append(r.list, steps), append(r.slots, slot)
+	return nil
+}
+
+// lay joins the paths to a tree and tells the slots.
+func (r *routes) lay() *paths {
+	p, slots := newPaths(r.list)
+	for i, slot := range slots {
+		*r.slots[i] = slot
+	}
+	return p
+}
+
+// compileEnvelope compiles what stands around the features: id, time, where.
+func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
+	s.idPath = cmp.Or(m.ID.Path, defaultID)
 	if m.ID.Type != "" || m.ID.Scale != 0 || m.ID.Default != nil || m.ID.Absent != "" || len(m.ID.Map) > 0 {
-		return nil, errors.New("event.id: only path can be set; an id keeps its JSON type and digits")
+		return errors.New("event.id: only path can be set; an id keeps its JSON type and digits")
 	}
-	steps, err := parsePath(s.idPath)
-	if err != nil {
-		return nil, fmt.Errorf("event.id.%w", err)
+	if err := r.add("", Field{Path: s.idPath}, &s.id); err != nil {
+		return fmt.Errorf("event.id.%w", err)
 	}
-	list = append(list, steps)
-
 	if s.time, err = compileClock(m.Time); err != nil {
-		return nil, err
+		return err
 	}
-	if steps, err = parsePath(s.time.path); err != nil {
-		return nil, fmt.Errorf("event.time.%w", err)
+	if err := r.add("", Field{Path: s.time.path}, &s.time.slot); err != nil {
+		return fmt.Errorf("event.time.%w", err)
 	}
-	list = append(list, steps)
-
 	if m.Where == nil {
-		return list, nil
+		return nil
 	}
 	if s.where, err = compileFilter(*m.Where); err != nil {
-		return nil, err
+		return err
 	}
-	if steps, err = parsePath(m.Where.Path); err != nil {
-		return nil, fmt.Errorf("event.where.%w", err)
+	steps, err := parsePath(m.Where.Path) // an empty path is no name here
+	if err != nil {
+		return fmt.Errorf("event.where.%w", err)
 	}
-	return append(list, steps), nil
+	r.list, r.slots = append(r.list, steps), append(r.slots, &s.where.slot)
+	return nil
 }
 
 // read reads one event into x, in training order, and everything of r that does not depend on the pipeline. It
@@ -143,7 +195,7 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 		r.Err.Byte = len(e.Value) - len(value) + sc.infinite + 1
 	}
 	s.readID(sc, value, r)
-	s.readTime(sc, r)
+	event := s.readTime(sc, r)
 	r.X = x
 	for i := range s.features {
 		f := &s.features[i]
@@ -152,11 +204,14 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 			x[i] = t.number
 			continue
 		}
+		if f.from != nil {
+			x[i] = s.readDerived(sc, i, event, r)
+			continue
+		}
 		value, code := f.read(sc, t)
 		x[i] = value
-		if code != "" && r.Outcome != Refused {
-			r.refuse(code, f.name, f.message(code, t.kind))
-			r.Feature = i
+		if code != "" {
+			r.refuseFeature(i, code, f.name, f.message(code, t.kind))
 		}
 	}
 	return r.Outcome != Refused
@@ -179,6 +234,14 @@ func (r *Result) refuse(code Code, field, message string) {
 	}
 }
 
+// refuseFeature keeps the first error, that of feature i; field is the feature, or one that it is computed from.
+func (r *Result) refuseFeature(i int, code Code, field, message string) {
+	if r.Outcome != Refused {
+		r.Feature = i
+	}
+	r.refuse(code, field, message)
+}
+
 // readID keeps the id as it is written: a number of 20 digits, or with a zero at its end, must come out as it came in.
 func (s *Schema) readID(sc *scanner, value []byte, r *Result) {
 	switch t := &sc.tokens[s.id]; {
@@ -194,20 +257,21 @@ func (s *Schema) readID(sc *scanner, value []byte, r *Result) {
 	}
 }
 
-// readTime replaces the time of the record by that of the event, where it has one.
-func (s *Schema) readTime(sc *scanner, r *Result) {
+// readTime replaces the time of the record by that of the event, where it has one, and returns the one that holds.
+func (s *Schema) readTime(sc *scanner, r *Result) argument {
 	t := &sc.tokens[s.time.slot]
 	if t.kind == absent || t.kind == null {
-		return
+		return argument{at: r.Time, missing: !r.Decision.HasTime}
 	}
 	if t.kind == number && isInf(t.number) {
 		r.refuse(NonFinite, s.time.path, "a number is beyond float64")
-		return
+		return argument{code: NonFinite}
 	}
 	at, ok := s.time.read(sc, t)
 	if !ok {
 		r.refuse(WrongType, s.time.path, s.time.message())
-		return
+		return argument{code: WrongType}
 	}
 	r.Time, r.Decision.EventTime, r.Decision.HasTime = at, at, true
+	return argument{at: at}
 }

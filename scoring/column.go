@@ -56,6 +56,8 @@ func newColumn(c *program.Column, f featureSpec) column {
 		col.noneIsMissing = f.NoneIsMissing
 	case f.Categorical && domain == program.Bool:
 		col.takes = booleans
+	case f.Categorical && f.DType == "category" && c.Domain.Len() > 0:
+		col.takes |= texts // a text among numbers: pandas makes missing what the type does not know
 	case f.DType == "bool" || f.DType == "boolean" || domain == program.Bool:
 		col.takes, col.zeroOne = numbers|booleans, true
 	case f.Categorical && c.Domain.Len() == 0 && slices.Contains([]string{"object", "str", "string", "category"}, f.DType):
@@ -99,6 +101,9 @@ func (c *column) boolean(b bool) (float64, Code) {
 func (c *column) text(s []byte) (float64, Code) {
 	if c.takes&texts == 0 {
 		return math.Inf(1), WrongType
+	}
+	if c.dictionary == nil {
+		return program.Missing, ""
 	}
 	return c.dictionary.text(s), ""
 }

@@ -32,6 +32,9 @@ func XGBoost(data []byte) (*Model, error) {
 		return nil, r.err
 	}
 	if model, ok := root["Model"].(object); ok {
+		if config, _ := root["Config"].(object); config["learner"] == nil {
+			r.refuse("corrupt", "Config", describe(root["Config"]), adviceCorrupt)
+		}
 		root = model
 	}
 	m := &Model{class: xgboostClass, single: true, less: true}

@@ -55,6 +55,10 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).lgbmClassifier
 	case "sklearn.svm._classes.SVC", "sklearn.svm._classes.NuSVC":
 		return (*compiler).supportVectors
+	case "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis":
+		return (*compiler).quadraticDiscriminant
+	case "sklearn.neighbors._classification.KNeighborsClassifier":
+		return (*compiler).nearestNeighbors
 	case "sklearn.dummy.DummyClassifier":
 		return (*compiler).dummyClassifier
 	}

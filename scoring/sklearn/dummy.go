@@ -2,18 +2,52 @@ package sklearn
 
 import "fraudstream/scoring/program"
 
-// dummyClassifier compiles the strategy "prior": the same probabilities for every row.
+// dummyClassifier compiles the strategies that know their answer: "prior" gives the class shares of training,
+// "most_frequent" and "constant" are certain of one class. The others draw lots and are refused.
 func (c *compiler) dummyClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
-	prior := a.prior(len(model.classes))
+	shares := a.vector("class_prior_", len(model.classes))
 	if a.err != nil {
 		return
 	}
-	s := &fill{out: c.b.Block(len(prior)), values: prior}
+	certain := -1
+	switch strategy := a.text("strategy", ""); strategy {
+	case "prior":
+	case "most_frequent":
+		certain = largest(shares)
+	case "constant":
+		v := a.required("constant")
+		if items, ok := listItems(v); ok && len(items) == 1 {
+			v = items[0]
+		}
+		wish, _ := constant(v)
+		certain = a.positiveClass(model.classes, &wish)
+	default:
+		a.unknown("strategy", strategy)
+	}
+	if a.err != nil {
+		return
+	}
+	if certain >= 0 {
+		shares = make([]float64, len(shares))
+		shares[certain] = 1
+	}
+	s := &fill{out: c.b.Block(len(shares)), values: shares}
 	model.probability, model.predicted = s.out, c.b.New(-1)
 	c.b.Add(c.stepName(a), s)
 	c.b.Add(c.stepName(a), &argmax{s.out, model.predicted})
 	return model
+}
+
+// largest is the place of the largest value, the first of equals.
+func largest(values []float64) int {
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
 }
 
 // prior reads the class probabilities of a DummyClassifier.

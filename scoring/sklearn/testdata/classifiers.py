@@ -44,7 +44,7 @@ def simple(rng, classes):
                               max_iter=20, random_state=seed),
         lambda: LinearDiscriminantAnalysis(solver=rng.choice(["svd", "lsqr"]), shrinkage=None),
         lambda: QuadraticDiscriminantAnalysis(reg_param=rng.choice([0.1, 0.5])),
-        lambda: KNeighborsClassifier(n_neighbors=rng.choice([1, 5]), weights=rng.choice(["uniform", "distance"]), algorithm="brute", p=rng.choice([1, 2])),
+        lambda: KNeighborsClassifier(n_neighbors=rng.choice([1, 5]), weights=rng.choice(["uniform", "distance"]), algorithm=rng.choice(["kd_tree", "ball_tree"]), p=rng.choice([1, 2])),
         lambda: DecisionTreeClassifier(max_depth=4, random_state=seed),
         lambda: HistGradientBoostingClassifier(max_iter=rng.choice([3, 12]), max_leaf_nodes=rng.choice([4, 31]), min_samples_leaf=5, random_state=seed),
         lambda: RandomForestClassifier(n_estimators=4, max_depth=4, random_state=seed),
@@ -111,7 +111,7 @@ def native(rng):
             HistGradientBoostingClassifier(categorical_features=["all__i1", "all__c4"], **options)
     pre = ColumnTransformer([("cat", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), ["c3", "c4", "b1"]),
                              ("num", "passthrough", ["n1", "n2", "i1"])])
-    return pre, HistGradientBoostingClassifier(categorical_features=[0, 1, 5], **options)
+    return pre, HistGradientBoostingClassifier(categorical_features=[0, 1, 2], **options)
 
 
 def pipeline(rng, x, classes):

@@ -1,0 +1,173 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+
+	"fraudstream/scoring/program"
+)
+
+// maxNeighborhood bounds what a search for neighbours reads for a row: training rows times columns.
+const maxNeighborhood = 1 << 22
+
+// nearestNeighbors compiles KNeighborsClassifier: every training row is compared, whatever index it was fitted with,
+// and the shares of the classes among the nearest are the probabilities. Among rows at the same distance that
+// compete for the last places, those that come first in training win.
+//
+// Weights by distance are taken from the trees and from metrics other than the Euclidean. Without a tree scikit-learn
+// finds that one from squares that nearly cancel, with an error that depends on the rows scored together.
+func (c *compiler) nearestNeighbors(a *attributes, in matrix) (model classifier) {
+	a.reads(in)
+	model.classes = a.classes()
+	if a.flag("outputs_2d_", false) {
+		a.unknown("outputs_2d_", true)
+	}
+	s := a.neighborhood(len(in), len(model.classes))
+	if a.err != nil {
+		return
+	}
+	name := c.stepName(a)
+	c.b.CheckFinite(name, in, false)
+	s.in, s.out = in, c.b.Block(len(model.classes))
+	c.b.Lane64(len(in) + 2*s.k)
+	c.b.Add(name, s)
+	model.probability, model.predicted = s.out, c.b.New(-1)
+	c.b.Add(name, &argmax{s.out, model.predicted})
+	return model
+}
+
+// neighborhood reads the training rows, their classes, the metric and the weights.
+func (a *attributes) neighborhood(columns, classes int) *neighborhood {
+	s := &neighborhood{metric: a.text("effective_metric_", "")}
+	array := a.array("_fit_X")
+	k, ok := integer(a.required("n_neighbors"))
+	if a.err != nil {
+		return nil
+	}
+	rows := 0
+	if len(array.Shape) == 2 {
+		rows = array.Shape[0]
+	}
+	switch {
+	case rows == 0:
+		a.mismatch("_fit_X", describe(array), "a matrix with the training rows is expected")
+	case rows*columns > maxNeighborhood:
+		a.refuse("budget", "_fit_X", describe(array), fmt.Sprintf("at most %d training values are searched for a row; fit on fewer rows", maxNeighborhood))
+	case !ok || k < 1 || k > int64(rows):
+		a.mismatch("n_neighbors", show(a.optional("n_neighbors")), fmt.Sprintf("there are %d training rows", rows))
+	}
+	if a.err != nil {
+		return nil
+	}
+	s.k, s.rows, s.labels = int(k), a.matrix("_fit_X", rows, columns), integers(a.required("_y"))
+	if a.err == nil && len(s.labels) != rows {
+		a.mismatch("_y", show(a.optional("_y")), fmt.Sprintf("a class for each of %d rows is expected", rows))
+	}
+	for _, y := range s.labels {
+		if y < 0 || y >= classes {
+			a.mismatch("_y", fmt.Sprint(y), fmt.Sprintf("there are %d classes", classes))
+			break
+		}
+	}
+	switch s.metric {
+	case "euclidean", "manhattan", "chebyshev":
+	default:
+		a.unknown("effective_metric_", s.metric)
+	}
+	a.neighborWeights(s)
+	return s
+}
+
+// neighborWeights reads how neighbours count: all alike, or by the inverse of their distance.
+func (a *attributes) neighborWeights(s *neighborhood) {
+	switch weights := a.optional("weights"); weights {
+	case nil, "uniform":
+	case "distance":
+		s.inverse = true
+		if method := a.text("_fit_method", ""); s.metric == "euclidean" && method != "kd_tree" && method != "ball_tree" {
+			a.refuse("unsupported-value", "weights", `"distance"`, "with algorithm='brute' and the Euclidean metric scikit-learn's distances are inexact; fit with algorithm='ball_tree'")
+		}
+	default:
+		a.unknown("weights", weights)
+	}
+}
+
+// neighborhood finds the k nearest training rows.
+type neighborhood struct {
+	in, out matrix
+	rows    []float64
+	labels  []int
+	k       int
+	metric  string
+	inverse bool
+}
+
+// Run keeps the nearest rows in order of distance; a training row enters where it is nearer than the last of them.
+func (s *neighborhood) Run(f *program.Frame) {
+	n := len(s.in)
+	x := f.Lane64[:n]
+	nearest, label := f.Lane64[n:n+s.k], f.Lane64[n+s.k:n+2*s.k]
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for j, r := range s.in {
+			x[j] = row[r]
+		}
+		held := 0
+		for t, y := range s.labels {
+			d := s.distance(s.rows[t*n:(t+1)*n], x)
+			if held == s.k && !(d < nearest[held-1]) {
+				continue
+			}
+			held = min(held+1, s.k)
+			at := held - 1
+			for ; at > 0 && nearest[at-1] > d; at-- {
+				nearest[at], label[at] = nearest[at-1], label[at-1]
+			}
+			nearest[at], label[at] = d, float64(y)
+		}
+		s.share(row, nearest, label)
+	}
+}
+
+// distance is that of the metric; of the Euclidean the square, whose order is the same.
+func (s *neighborhood) distance(a, b []float64) float64 {
+	if s.metric == "euclidean" {
+		return squaredDistance(a, b)
+	}
+	total := 0.0
+	for i, v := range a {
+		d := math.Abs(v - b[i])
+		if s.metric == "chebyshev" {
+			total = max(total, d)
+		} else {
+			total += d
+		}
+	}
+	return total
+}
+
+// share turns the neighbours into probabilities. A neighbour at distance zero leaves nothing to the others.
+func (s *neighborhood) share(row, nearest, label []float64) {
+	for _, r := range s.out {
+		row[r] = 0
+	}
+	total := 0.0
+	for e, d := range nearest {
+		w := 1.0
+		if s.inverse {
+			switch {
+			case nearest[0] == 0 && d > 0:
+				w = 0
+			case s.metric == "euclidean" && d > 0:
+				w = 1 / math.Sqrt(d)
+			case d > 0:
+				w = 1 / d
+			}
+		}
+		row[s.out[int(label[e])]] += w
+		total += w
+	}
+	for _, r := range s.out {
+		row[r] /= total
+	}
+}

@@ -48,7 +48,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			refuse(w, http.StatusRequestEntityTooLarge, "too_large", "the body is over 1 MiB; send fewer events at a time")
+			refuseLarge(w, body)
 			return
 		}
 		refuse(w, http.StatusBadRequest, "bad_json", "the body could not be read to its end")
@@ -71,10 +71,26 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(worker.render(single)) // a client that has gone needs no answer
 }
 
+// refuseLarge answers a body that is over the limit, of which begun was read. One event is refused as any other bad
+// event is; of an array it is the request that is too large.
+func refuseLarge(w http.ResponseWriter, begun []byte) {
+	if isArray(begun) {
+		refuse(w, http.StatusRequestEntityTooLarge, "too_large", "the body is over 1 MiB; send fewer events at a time")
+		return
+	}
+	refuse(w, http.StatusBadRequest, "too_large", "the value is over 1 MiB")
+}
+
+// isArray tells by its first byte whether a body is to be an array.
+func isArray(body []byte) bool {
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '['
+}
+
 // split cuts an array into its elements and leaves everything else whole: what an event may be is the corridor's
 // business, so names that come twice and invalid UTF-8 pass here and are found there, event by event.
 func split(body []byte) (events [][]byte, single bool, err error) {
-	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '[' {
+	if !isArray(body) {
 		return [][]byte{body}, true, nil
 	}
 	decoder := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

@@ -136,6 +136,8 @@ def outputs(model, x):
     """Per output that the model has the value of each row, one by one; None where scikit-learn raises."""
     names = [n for n in ("predict_proba", "decision_function", "score_samples") if hasattr(model, n)] + ["predict"]
     results = {}
+    if names == ["predict"] and isinstance(model.classes_[0], str):
+        return results  # hard voting over texts has no number to compare
     for name in names:
         results[name] = []
         for i in range(len(x)):

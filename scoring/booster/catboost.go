@@ -2,6 +2,7 @@ package booster
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -180,6 +181,11 @@ func (b *treeBuilder) question(split object) forest.Node {
 	}
 	if !ok {
 		b.structure("border", describe(split["border"]), "a number is expected")
+	}
+	if border >= math.MaxFloat32 {
+		// Only an infinity is above this border, and missing values. A forest takes infinities for the largest
+		// number, so the border moves below that.
+		border = float64(math.Nextafter32(math.MaxFloat32, 0))
 	}
 	return forest.Node{Feature: b.flat[f], Threshold: border, MissingLeft: !b.nanRight[f]}
 }

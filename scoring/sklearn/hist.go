@@ -6,7 +6,6 @@ import (
 
 	"fraudstream/scoring/forest"
 	"fraudstream/scoring/pickle"
-	"fraudstream/scoring/program"
 )
 
 // histGradientBoosting compiles baseline + Σ trees over float64 values, and the link of the log loss.
@@ -137,8 +136,7 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 	h.forest = forest.New[float64](forest.Shape{Features: features + len(r.splits), Width: 1, Outputs: outputs, Missing: true})
 	for i, t := range trees {
 		if a.err = h.forest.Add(t); a.err != nil {
-			var u *program.UnsupportedError
-			if errors.As(a.err, &u) {
+			if u, ok := errors.AsType[*UnsupportedError](a.err); ok {
 				u.Class, u.Attribute = predictorClass, fmt.Sprintf("_predictors[%d][%d].%s", i/outputs, i%outputs, u.Attribute)
 			}
 			return nil

@@ -11,8 +11,9 @@ import (
 const maxNeighborhood = 1 << 22
 
 // nearestNeighbors compiles KNeighborsClassifier: every training row is compared, whatever index it was fitted with,
-// and the shares of the classes among the nearest are the probabilities. Among rows at the same distance that
-// compete for the last places, those that come first in training win.
+// and the shares of the classes among the nearest are the probabilities. Where rows of different classes compete for
+// the last place at the same distance, scikit-learn's answer hangs on how its index was built: such a row cannot be
+// scored here.
 //
 // Weights by distance are taken from the trees and from metrics other than the Euclidean. Without a tree scikit-learn
 // finds that one from squares that nearly cancel, with an error that depends on the rows scored together.
@@ -112,21 +113,66 @@ func (s *neighborhood) Run(f *program.Frame) {
 		for j, r := range s.in {
 			x[j] = row[r]
 		}
-		held := 0
-		for t, y := range s.labels {
-			d := s.distance(s.rows[t*n:(t+1)*n], x)
-			if held == s.k && !(d < nearest[held-1]) {
-				continue
-			}
-			held = min(held+1, s.k)
-			at := held - 1
-			for ; at > 0 && nearest[at-1] > d; at-- {
-				nearest[at], label[at] = nearest[at-1], label[at-1]
-			}
-			nearest[at], label[at] = d, float64(y)
+		rest := s.search(x, nearest, label)
+		if rest.competes(nearest, label) {
+			f.Fail(i, program.Unscorable, -1)
 		}
 		s.share(row, nearest, label)
 	}
+}
+
+// search fills nearest and label, and tells what it had to leave out.
+func (s *neighborhood) search(x, nearest, label []float64) outside {
+	rest, held := outside{distance: math.Inf(1)}, 0
+	for t, y := range s.labels {
+		d := s.distance(s.rows[t*len(x):(t+1)*len(x)], x)
+		if held == s.k {
+			if !(d < nearest[held-1]) {
+				rest.add(d, float64(y))
+				continue
+			}
+			rest.add(nearest[held-1], label[held-1])
+		}
+		held = min(held+1, s.k)
+		at := held - 1
+		for ; at > 0 && nearest[at-1] > d; at-- {
+			nearest[at], label[at] = nearest[at-1], label[at-1]
+		}
+		nearest[at], label[at] = d, float64(y)
+	}
+	return rest
+}
+
+// outside is the nearest of the training rows that are no neighbours.
+type outside struct {
+	distance, label float64
+	mixed           bool // there are several, of different classes
+}
+
+// add takes note of a row that is left out.
+func (o *outside) add(distance, label float64) {
+	switch {
+	case distance < o.distance:
+		*o = outside{distance: distance, label: label}
+	case distance == o.distance && label != o.label:
+		o.mixed = true
+	}
+}
+
+// competes tells whether a row that was left out is as near as the last neighbour, but for rounding, and of another
+// class than a neighbour at that distance.
+func (o *outside) competes(nearest, label []float64) bool {
+	last := len(nearest) - 1
+	reach := nearest[last] * 1e-12
+	if o.distance-nearest[last] > reach {
+		return false
+	}
+	for e := last; e >= 0 && nearest[last]-nearest[e] <= reach; e-- {
+		if o.mixed || label[e] != o.label {
+			return true
+		}
+	}
+	return false
 }
 
 // distance is that of the metric; of the Euclidean the square, whose order is the same.

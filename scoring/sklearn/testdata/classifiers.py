@@ -16,12 +16,19 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import differential
 from differential import NUMERIC, VERSION
+
+
+def neighbors(rng):
+    """Nearest neighbours behind a scaler that cuts off what is absurdly far, where all training rows are equally near."""
+    weights, algorithm = rng.choice([("uniform", "brute"), ("uniform", "auto"), ("distance", "kd_tree"), ("distance", "ball_tree")])
+    return Pipeline([("clip", MinMaxScaler(clip=True)), ("knn", KNeighborsClassifier(
+        n_neighbors=rng.choice([1, 5]), weights=weights, algorithm=algorithm, p=rng.choice([1, 2])))])
 
 
 def simple(rng, classes):
@@ -44,7 +51,7 @@ def simple(rng, classes):
                               max_iter=20, random_state=seed),
         lambda: LinearDiscriminantAnalysis(solver=rng.choice(["svd", "lsqr"]), shrinkage=None),
         lambda: QuadraticDiscriminantAnalysis(reg_param=rng.choice([0.1, 0.5])),
-        lambda: KNeighborsClassifier(n_neighbors=rng.choice([1, 5]), weights=rng.choice(["uniform", "distance"]), algorithm=rng.choice(["kd_tree", "ball_tree"]), p=rng.choice([1, 2])),
+        lambda: neighbors(rng),
         lambda: DecisionTreeClassifier(max_depth=4, random_state=seed),
         lambda: HistGradientBoostingClassifier(max_iter=rng.choice([3, 12]), max_leaf_nodes=rng.choice([4, 31]), min_samples_leaf=5, random_state=seed),
         lambda: RandomForestClassifier(n_estimators=4, max_depth=4, random_state=seed),

@@ -16,6 +16,7 @@ import (
 
 	"fraudstream/consumer/kafkatest"
 	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
 )
 
 // A broker that is stopped and started again while the stream runs costs time, and nothing else.
@@ -220,6 +221,9 @@ func TestMetricNames(t *testing.T) {
 	w.tally.refuse("bad_json")
 	w.tally.decided = []decided{{score: .5, stamp: time.Now().UnixMilli()}, {score: .1, stamp: 1}}
 	w.fetchedAt = time.Now()
+	w.features = []string{"amount", "country"}
+	w.tally.miss([]scoring.Missing{{Absent: 1}, {}})
+	w.tally.miss([]scoring.Missing{{Absent: 2, Null: 1}, {}})
 	m.count(w)
 	m.commits.WithLabelValues("ok").Inc()
 	m.retries.WithLabelValues("fetch", "6").Inc()
@@ -245,10 +249,15 @@ func TestMetricNames(t *testing.T) {
 		"fraudstream_consumer_lag_records partition topic", "fraudstream_consumer_lag_seconds",
 		"fraudstream_partition_paused partition reason topic", "fraudstream_partition_progress_timestamp_seconds partition topic",
 		"fraudstream_commits_total result", "fraudstream_rebalances_total", "fraudstream_retries_total code operation",
-		"fraudstream_offsets_skipped_total partition topic",
+		"fraudstream_offsets_skipped_total partition topic", "fraudstream_missing_fields_total feature kind",
 	} {
 		if !got[want] {
 			t.Errorf("no series %q in %v", want, got)
+		}
+	}
+	for kind, want := range map[string]float64{"absent": 3, "null": 1} {
+		if n, _ := metric(t, registry, "fraudstream_missing_fields_total", "feature", "amount", "kind", kind); n != want {
+			t.Errorf("%v fields are %s, want %v", n, kind, want)
 		}
 	}
 	if n, _ := metric(t, registry, "fraudstream_event_to_decision_seconds"); n != 1 {

@@ -19,7 +19,7 @@ func deadLetters(t *testing.T, b *broker) {
 	o.Metrics, o.ExitAtEnd = NewMetrics(registry), true
 	poison := []*kgo.Record{
 		{Value: []byte(`{"transaction_id":"p0","income":`), Key: []byte("k0"), Partition: 1},
-		{Value: []byte(`{"transaction_id":"p1","income":"many","debt":1}`), Key: nil, Partition: 1},
+		{Value: []byte(`{"transaction_id":"p1","income":"many","debt":null}`), Key: nil, Partition: 1},
 		{Value: nil, Key: []byte("k2"), Partition: 1},
 		{Value: []byte("\xff"), Key: []byte("k3"), Partition: 1},
 	}
@@ -67,6 +67,9 @@ func deadLetters(t *testing.T, b *broker) {
 	}
 	if n, _ := metric(t, registry, "fraudstream_dead_letters_total", "code", "wrong_type"); n != 1 {
 		t.Errorf("dead_letters_total{wrong_type} = %v", n)
+	}
+	if n, _ := metric(t, registry, "fraudstream_missing_fields_total", "feature", "debt", "kind", "null"); n != 1 {
+		t.Errorf("missing_fields_total{debt} = %v", n)
 	}
 	if n, _ := metric(t, registry, "fraudstream_events_consumed_total"); n != float64(len(sent)+len(poison)) {
 		t.Errorf("events_consumed_total = %v", n)

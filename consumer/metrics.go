@@ -17,6 +17,7 @@ type Metrics struct {
 	skipped        *prometheus.CounterVec // reason
 	decisions      *prometheus.CounterVec // decision, model
 	letters        *prometheus.CounterVec // code
+	missing        *prometheus.CounterVec // feature, kind
 	score          *buckets
 	latency        *buckets               // seconds
 	commits        *prometheus.CounterVec // result
@@ -41,6 +42,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		decisions: vector("fraudstream_decisions_total",
 			"Decisions acknowledged by the output topic; model is name@version.", "decision", "model"),
 		letters: vector("fraudstream_dead_letters_total", "Dead letters acknowledged, by error code.", "code"),
+		missing: vector("fraudstream_missing_fields_total",
+			"Events in which the field of a feature was absent or null (kind), whatever then stood in for it.", "feature", "kind"),
 		score: newBuckets("fraudstream_score", "Scores of the decided events.",
 			.01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99),
 		latency: newBuckets("fraudstream_event_to_decision_seconds",
@@ -56,7 +59,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		gauges: partitionGauges{states: map[*state]bool{}},
 	}
 	if r != nil {
-		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.score, m.latency, m.commits, m.rebalances,
+		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.missing, m.score, m.latency, m.commits, m.rebalances,
 			m.retries, m.offsetsSkipped, &m.gauges)
 	}
 	return m
@@ -76,6 +79,7 @@ func (m *Metrics) count(w *run) {
 	for _, c := range t.codes {
 		m.letters.WithLabelValues(string(c.code)).Add(float64(c.count))
 	}
+	m.countMissing(w)
 	var verdicts [3]int
 	for i := range t.decided {
 		verdicts[t.decided[i].verdict]++
@@ -92,6 +96,18 @@ func (m *Metrics) count(w *run) {
 		stamp := t.decided[i].stamp
 		return max(float64(now.UnixMilli()-stamp)/1e3, 0), stamp >= oldest
 	})
+}
+
+// countMissing tells a field that is no longer sent from one that is sent empty: the first is a change upstream.
+func (m *Metrics) countMissing(w *run) {
+	for i, n := range w.tally.missing {
+		if n.Absent > 0 {
+			m.missing.WithLabelValues(w.features[i], "absent").Add(float64(n.Absent))
+		}
+		if n.Null > 0 {
+			m.missing.WithLabelValues(w.features[i], "null").Add(float64(n.Null))
+		}
+	}
 }
 
 func (m *Metrics) add(s *state) {

@@ -35,7 +35,8 @@ type partition struct {
 
 	scorer  *scoring.Scorer
 	batch   *scoring.Batch
-	model   string // name@version
+	model   string   // name@version
+	names   []string // of its features
 	records [chunkRows]recordbatch.Record
 	traces  [chunkRows][]byte // traceparent of each
 	filled  int
@@ -169,7 +170,7 @@ func (p *partition) handOn(ctx context.Context, w *run, scored chan<- *run) erro
 // and the error says so; what came before is published all the same.
 func (p *partition) score(w *run) error {
 	p.useModel()
-	w.model = p.model
+	w.model, w.features = p.model, p.names
 	if p.arena = p.arena[:0]; cap(p.arena) > 8*arenaSize {
 		p.arena = nil // one huge batch must not hold its memory for ever
 	}
@@ -196,6 +197,10 @@ func (p *partition) useModel() {
 	}
 	p.scorer, p.batch = s, s.NewBatch(chunkRows)
 	p.model = s.Bundle.Name + "@" + s.Bundle.Version
+	p.names = nil
+	for i := range s.Program.Columns {
+		p.names = append(p.names, s.Program.Columns[i].Name)
+	}
 	p.writer.use(p.c.o.Input, p.model)
 }
 
@@ -248,6 +253,7 @@ func (p *partition) scoreChunk(w *run) {
 	}
 	p.batch.Events = events
 	p.scorer.Score(p.batch)
+	w.tally.miss(p.batch.Missing)
 	now := time.Now().UnixMilli()
 	for i := range p.batch.Results {
 		p.write(w, i, now)

@@ -17,7 +17,8 @@ type run struct {
 	next    int64               // the partition's offset once this run is published
 
 	fetchedAt time.Time
-	model     string // name@version that scored it
+	model     string   // name@version that scored it
+	features  []string // of that model
 
 	out   []*outgoing
 	used  int // of out
@@ -90,6 +91,7 @@ func (w *run) outputFor(topic string, partition int32, letters bool, size int, c
 type tally struct {
 	consumed, skipped int
 	codes             []codeCount
+	missing           []scoring.Missing // by feature
 	decided           []decided
 }
 
@@ -108,11 +110,23 @@ type codeCount struct {
 
 func (t *tally) reset() {
 	t.consumed, t.skipped = 0, 0
-	t.codes, t.decided = t.codes[:0], t.decided[:0]
+	t.codes, t.missing, t.decided = t.codes[:0], t.missing[:0], t.decided[:0]
 }
 
 func (t *tally) decide(d *scoring.Decision, r *recordbatch.Record) {
 	t.decided = append(t.decided, decided{r.Offset, r.Timestamp, d.Score, d.Verdict})
+}
+
+// miss adds the missing fields of a chunk.
+func (t *tally) miss(chunk []scoring.Missing) {
+	if len(t.missing) == 0 {
+		t.missing = append(t.missing, chunk...)
+		return
+	}
+	for i, m := range chunk {
+		t.missing[i].Absent += m.Absent
+		t.missing[i].Null += m.Null
+	}
 }
 
 // undecide turns the decision of an event into a refusal, because it could not be written.

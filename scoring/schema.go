@@ -167,7 +167,7 @@ func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
 
 // read reads one event into x, in training order, and everything of r that does not depend on the pipeline. It
 // reports whether the pipeline can be asked.
-func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
+func (s *Schema) read(sc *scanner, e *Event, x []float64, missing []Missing, r *Result) bool {
 	*r = Result{Feature: -1, Time: e.Timestamp * 1_000_000}
 	r.Decision.Score = math.NaN() // until there is one: 0 would mean "no fraud"
 	r.Decision.Origin = e.Origin
@@ -207,6 +207,12 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, r *Result) bool {
 		if f.from != nil {
 			x[i] = s.readDerived(sc, i, event, r)
 			continue
+		}
+		switch t.kind {
+		case absent:
+			missing[i].Absent++
+		case null:
+			missing[i].Null++
 		}
 		value, code := f.read(sc, t)
 		x[i] = value

@@ -85,6 +85,7 @@ const maxFrame = 256
 type Batch struct {
 	Events  []Event
 	Results []Result
+	Missing []Missing // by feature, over the events of the last Score whose fields were read
 
 	scorer  *Scorer
 	scanner *scanner
@@ -92,6 +93,9 @@ type Batch struct {
 	rows    []int32   // of the frame, their events
 	x       []float64 // of all events
 }
+
+// Missing counts the events in which a feature's field had no value, whatever then stood in for it.
+type Missing struct{ Absent, Null int }
 
 // NewBatch returns scratch for at most rows events. A larger batch is scored all the same, and the scratch grows once.
 func (s *Scorer) NewBatch(rows int) *Batch {
@@ -105,7 +109,7 @@ func (b *Batch) serve(s *Scorer, rows int) {
 	frame := min(max(rows, 1), maxFrame)
 	b.scorer, b.scanner = s, newScanner(s.schema.paths)
 	b.frame, b.rows = s.Program.NewFrame(frame), make([]int32, frame)
-	b.x = make([]float64, rows*len(s.schema.features))
+	b.x, b.Missing = make([]float64, rows*len(s.schema.features)), make([]Missing, len(s.schema.features))
 }
 
 // Score reads, scores and decides every event of b; len(b.Results) becomes len(b.Events). It does not allocate,
@@ -119,6 +123,7 @@ func (s *Scorer) Score(b *Batch) {
 		b.Results = make([]Result, rows)
 	}
 	b.Results = b.Results[:rows]
+	clear(b.Missing)
 	if columns := len(s.schema.features); len(b.x) < rows*columns {
 		b.x = make([]float64, rows*columns)
 	}
@@ -133,7 +138,7 @@ func (s *Scorer) scoreChunk(b *Batch, first, end int) {
 	n := 0
 	for i := first; i < end; i++ {
 		x := b.x[i*columns : (i+1)*columns : (i+1)*columns]
-		if s.schema.read(b.scanner, &b.Events[i], x, &b.Results[i]) {
+		if s.schema.read(b.scanner, &b.Events[i], x, b.Missing, &b.Results[i]) {
 			s.schema.fill(b.frame.Row(n), x)
 			b.rows[n] = int32(i)
 			n++

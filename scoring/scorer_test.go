@@ -113,6 +113,37 @@ func TestBatchEqualsSingleEvents(t *testing.T) {
 	}
 }
 
+// An absent field and a null one are both missing to the pipeline, and are counted apart.
+func TestMissingFieldsAreCounted(t *testing.T) {
+	s := newProbeScorer(t, Mapping{
+		Where: &Where{Path: "skip", In: []any{nil}},
+		Fields: map[string]Field{
+			"amount": {Default: 1.0}, "single": {Path: "card.single"}, "needed": {Absent: "reject"},
+		},
+	})
+	batch := s.NewBatch(8)
+	for _, value := range []string{
+		`{"amount":null,"card":{"single":1},"needed":1}`,
+		`{"card":{"single":null},"needed":1}`,
+		`{"card":null,"needed":null}`,
+		`{"amount":"x","card":{},"country":"GB"}`,
+		`{"skip":1}`,
+		`{"amount":`,
+	} {
+		batch.Events = append(batch.Events, Event{Value: []byte(value), Origin: Origin{Row: 1}})
+	}
+	for range 2 { // the counts are of the last call alone
+		s.Score(batch)
+		want := map[string]Missing{"amount": {2, 1}, "single": {2, 1}, "needed": {1, 1}, "country": {3, 0}}
+		for i := range s.Program.Columns {
+			name := s.Program.Columns[i].Name
+			if w, ok := want[name]; ok && batch.Missing[i] != w {
+				t.Errorf("%s: %+v, want %+v", name, batch.Missing[i], w)
+			}
+		}
+	}
+}
+
 func TestBatchFollowsTheModel(t *testing.T) {
 	first := newProbeScorer(t, Mapping{})
 	second := newTestScorer(t, newLogistic(t, []string{"needed"}), numericSpecs([]string{"needed"}), Mapping{})

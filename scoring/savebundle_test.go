@@ -5,13 +5,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"fraudstream/scoring/program"
 )
 
 // What save_bundle of export/fraudstream_bundle.py wrote loads, says what it was told, and has no surprises.
-func TestSavedBundles(t *testing.T) { checkSaved(t, "testdata/saved") }
+func TestSavedBundles(t *testing.T) {
+	checkSaved(t, "testdata/saved")
+	checkSavedDerived(t, "testdata/saved/derived")
+}
 
 // The same, written now: twice, for equal input must give equal bytes.
 func TestSaveBundle(t *testing.T) {
@@ -26,8 +31,9 @@ func TestSaveBundle(t *testing.T) {
 		}
 	}
 	checkSaved(t, folders[0])
+	checkSavedDerived(t, filepath.Join(folders[0], "derived"))
 	files, err := filepath.Glob(filepath.Join(folders[0], "*", "*"))
-	if err != nil || len(files) != 9 {
+	if err != nil || len(files) != 12 {
 		t.Fatalf("%d files (%v)", len(files), err)
 	}
 	for _, file := range files {
@@ -76,6 +82,57 @@ func checkSavedFeatures(t *testing.T, s *Scorer) {
 		}
 		if f.Name == "merchant" && (len(b.Values) != 40 || len(b.Known) < 20 || s.Program.Columns[i].Domain.Type() != program.String) {
 			t.Errorf("%s %s: %d values, %d known", s.Bundle.Name, f.Name, len(b.Values), len(b.Known))
+		}
+	}
+}
+
+// The bundle whose features are mostly computed: golden events prove how, and the baselines know the hour.
+func checkSavedDerived(t *testing.T, folder string) {
+	s, err := Load(folder, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clocks := []string{"hour", "weekday", "weekend"}
+	fields := []string{"amount", "channel"}
+	for _, f := range s.Bundle.Features {
+		if clock := slices.Contains(clocks, f.Name); f.DriftDisabled != clock || (f.Baseline.Seasonal == nil) != clock {
+			t.Errorf("%s: drift disabled %v, seasonal %v", f.Name, f.DriftDisabled, f.Baseline.Seasonal != nil)
+		}
+		if field := slices.Contains(fields, f.Name); (f.From == "") != field {
+			t.Errorf("%s is computed as %q", f.Name, f.From)
+		}
+	}
+	if s.Bundle.Score.Seasonal == nil || len(s.Bundle.Warnings) != 0 || s.Bundle.GoldenRows != 60 {
+		t.Errorf("score seasonal %v, %d golden rows, warnings %q", s.Bundle.Score.Seasonal != nil, s.Bundle.GoldenRows, s.Bundle.Warnings)
+	}
+	night, day := 0.0, 0.0 // the share of amounts in the highest bin
+	for h, cells := range s.Bundle.Features[0].Baseline.Seasonal.Values {
+		share := float64(cells[len(cells)-1]) / float64(max(1, totalOf(cells)))
+		if h%24 < 6 {
+			night += share / 6
+		} else {
+			day += share / 18
+		}
+	}
+	if night < 2*day {
+		t.Errorf("dear payments: %v by night, %v by day; the shares do not know the hour", night, day)
+	}
+}
+
+// A rule that is not what pandas did is found by the golden events.
+func TestWrongRulesAreRefused(t *testing.T) {
+	for _, c := range []struct{ old, new, feature string }{
+		{`"op": "hour", "of": ["event_time"], "zone": "Europe/London"`, `"op": "hour", "of": ["event_time"]`, "hour"},
+		{`"op": "weekday", "of": ["event_time"], "zone": "Europe/London"`, `"op": "day", "of": ["event_time"]`, "weekday"},
+		{`"of": ["opened", "event_time"]`, `"of": ["event_time", "opened"]`, "age_s"},
+		{`"of": ["amount", "limit"]`, `"of": ["limit", "amount"]`, "used"},
+		{`"of": ["amount", "limit"]`, `"of": ["amount", "amount"]`, "used"},
+		{`"op": "difference", "of": ["limit", "amount"]`, `"op": "ratio", "of": ["limit", "amount"]`, "left"},
+		{`"from": {"op": "log1p", "of": ["balance"]}, `, ``, "balance"},
+	} {
+		_, err := Load(editedCopy(t, "testdata/saved/derived", c.old, c.new), Options{})
+		if Reason(err) != goldenMismatch || !strings.Contains(err.Error(), "events[") || !strings.Contains(err.Error(), c.feature) {
+			t.Errorf("%s for %s: %v", c.new, c.old, err)
 		}
 	}
 }

@@ -19,6 +19,22 @@ fitted on resampled rows, still pass the natural ones. ``X_holdout`` must be row
 was not fitted on: scores of training rows flatter a model so much that clean traffic would alarm.
 Both are DataFrames with the columns in the order of the fit.
 
+Features that pandas computed from fields of the event before ``fit()`` can be declared, so that the
+scorer computes them from raw events in the same way::
+
+    save_bundle(..., derived={"hour": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"},
+                              "age_s": {"op": "seconds_between", "of": ["opened", "event_time"]}},
+                events=raw_holdout[["event_time", "opened"]])
+
+They are checked against X_holdout, and the golden rows get the raw events that must give them. The
+operations are hour, weekday (Monday 0), day, month, is_weekend, epoch_s, seconds_between (second minus
+first), ratio (first by second; by zero is missing), difference (first minus second) and log1p; an
+operand is a column of ``events`` or a feature. Counts per card and the like need a memory that the
+scorer has not: compute them upstream and send them as fields.
+
+With ``train_times`` the baselines are split by the hour of the week, so that a mix which differs
+between day and night does not alarm every evening.
+
 The same input gives the same bytes: nothing here reads the clock or draws unseeded numbers.
 """
 
@@ -42,11 +58,18 @@ LISTED = 40  # categories that a categorical baseline counts one by one
 KNOWN_LIMIT = 100_000  # further trained categories that are still worth listing
 TRIAL_ROWS = 40  # rows on which a missing value is tried
 UNSEEN = "never seen in training"
+HOURS_OF_WEEK = 168
+OK, MISSING, OUTSIDE, UNSEEN_CELL = range(4)  # the quality of a value
+CLOCKS = ("hour", "weekday", "day", "month", "is_weekend", "epoch_s")  # whatever drifts in them is the time
+TIMED = CLOCKS + ("seconds_between",)
+ARITHMETIC = ("ratio", "difference", "log1p")
+OPERANDS = {"seconds_between": 2, "ratio": 2, "difference": 2}  # of the others one
 
 
 def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_class=1, thresholds=None,
                 y_holdout=None, golden_rows=200, created=None, drift=None, hyperparameters=None, reasons=None,
-                weighting="natural", dataset=None, tolerance=1e-12, compress=0):
+                weighting="natural", dataset=None, tolerance=1e-12, compress=0, derived=None, events=None,
+                train_times=None, holdout_times=None):
     """Write the bundle folder ``path`` and return its metadata as a dict.
 
     thresholds       {"review": 0.3, "block": 0.8}; either may stand alone
@@ -58,8 +81,17 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
     weighting        "resampled" where X_train is not natural after all: drift then shows, but never alarms
     tolerance        largest difference of a golden score; 1e-12 suits scikit-learn, 1e-6 XGBoost
     compress         zlib level of model.joblib
+    derived          per feature, {"hour": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"}}
+    events           DataFrame of the fields that derived features are computed from, row by row with X_holdout
+    train_times      event times of X_train, for baselines by the hour of the week; naive times are UTC
+    holdout_times    the same of X_holdout, for the score; default: the column event_time of events
     """
     _check_frames(pipeline, X_train, X_holdout)
+    if holdout_times is None and events is not None and "event_time" in events:
+        holdout_times = events["event_time"]
+    derivations = _Derivations(derived or {}, X_holdout, events, holdout_times)
+    hours = _hours_of_week(train_times, len(X_train), "train_times")
+    score_hours = None if hours is None else _hours_of_week(holdout_times, len(X_holdout), "holdout_times")
     model = _Model(pipeline, positive_class)
     columns = _columns(pipeline, X_train)
     for column in columns:
@@ -70,7 +102,7 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(pipeline, folder / "model.joblib", compress=compress)
-    golden = _golden(model, columns, X_holdout, y_holdout, scores, thresholds, golden_rows)
+    golden = _golden(model, columns, X_holdout, y_holdout, scores, thresholds, golden_rows, derivations)
     (folder / "golden.json").write_bytes(_golden_bytes(golden))
 
     metadata = {
@@ -90,8 +122,8 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
         "golden": {"file": "golden.json", "sha256": _sha256(folder / "golden.json"), "tolerance": tolerance},
         "environment": _environment(),
         "baseline": {"rows": len(X_train), "weighting": weighting},
-        "features": [_feature(c, X_train[c.name], drift) for c in columns],
-        "score": {"baseline": {"rows": len(X_holdout), **numeric_baseline(scores)}},
+        "features": [_feature(c, X_train[c.name], drift, derivations.rules.get(c.name), hours) for c in columns],
+        "score": {"baseline": {"rows": len(X_holdout), **numeric_baseline(scores, score_hours)}},
         "thresholds": thresholds and {k: float(v) for k, v in thresholds.items()},
         "training": {"rows": len(X_train), "dataset": dataset, "sha256": _frame_sha256(X_train)},
         "metrics": _metrics(y_holdout, scores, model),
@@ -301,24 +333,32 @@ def _missing_allowed(model, columns, column, X):
 # Baselines.
 
 
-def _feature(column, series, drift):
+def _feature(column, series, drift, rule, hours):
     feature = {"name": column.name, "kind": "categorical" if column.categorical else "numeric",
                "dtype": str(column.dtype), "missing": "allowed" if column.missing_allowed else "rejected"}
+    watch = dict((drift or {}).get(column.name, {}))
+    if rule:
+        feature["from"] = rule
+        if rule["op"] in CLOCKS:
+            watch = {"enabled": False, **watch}
+    if not watch.get("enabled", True):
+        hours = None
     if column.categorical:
         if column.missing_allowed:
             feature["missing_as"] = column.missing_as
-        feature["baseline"] = categorical_baseline(series, column.categories)
+        feature["baseline"] = categorical_baseline(series, column.categories, hours)
     else:
-        feature["baseline"] = numeric_baseline(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    if drift and column.name in drift:
-        feature["drift"] = drift[column.name]
+        feature["baseline"] = numeric_baseline(series.to_numpy(dtype=np.float64, na_value=np.nan), hours)
+    if watch:
+        feature["drift"] = watch
     return feature
 
 
-def numeric_baseline(values):
+def numeric_baseline(values, hours=None):
     """Counts and sums per quantile bin (e[i-1], e[i]], and the moments of the finite values."""
     values = np.asarray(values, dtype=np.float64)
-    finite = values[np.isfinite(values)]
+    usable = np.isfinite(values)
+    finite = values[usable]
     edges = _edges(finite)
     places = np.searchsorted(edges, finite, side="left")  # x <= e[0] falls in 0, x > e[last] in the last
     cells = [finite[places == b] for b in range(len(edges) + 1)]
@@ -332,6 +372,9 @@ def numeric_baseline(values):
                         mean=math.fsum(finite) / len(finite), std=float(finite.std()))
     baseline["missing"] = int(np.isnan(values).sum())
     baseline["infinite"] = int(np.isinf(values).sum())
+    if hours is not None:
+        quality = np.where(usable, OK, np.where(np.isnan(values), MISSING, OUTSIDE))
+        baseline["seasonal"] = _seasonal(hours[usable], places, len(cells), hours, quality)
     return baseline
 
 
@@ -346,7 +389,7 @@ def _edges(finite):
     return edges[edges < distinct[-1]]
 
 
-def categorical_baseline(series, trained=()):
+def categorical_baseline(series, trained=(), hours=None):
     """Counts of the most frequent categories as text, and the names of all others that were trained."""
     counts = collections.Counter()
     if series.dtype == object:  # True and 1 may stand in one column, and are two categories
@@ -364,14 +407,44 @@ def categorical_baseline(series, trained=()):
                 "missing": len(series) - present}
     if len(known) > KNOWN_LIMIT:
         del baseline["known"]
+    if hours is not None:
+        place = {t: i for i, (t, _) in enumerate(listed)}
+        present = ~series.isna().to_numpy(dtype=bool)
+        cells = np.array([place.get(_text(v), len(listed)) for v in series[present]], dtype=np.intp)
+        quality = np.where(present, OK, MISSING)
+        if "known" not in baseline and not len(trained):  # then nothing tells the rest from what is new
+            quality[np.flatnonzero(present)[cells == len(listed)]] = UNSEEN_CELL
+        baseline["seasonal"] = _seasonal(hours[present], cells, len(listed) + 1, hours, quality)
     return baseline
+
+
+def _seasonal(value_hours, cells, width, hours, quality):
+    """The cells of a baseline, and its quality, split by the hour of the week."""
+    def table(at, columns, n):
+        counted = np.zeros((HOURS_OF_WEEK, n), dtype=np.int64)
+        np.add.at(counted, (at, columns), 1)
+        return counted.tolist()
+
+    return {"by": "hour_of_week_utc", "values": table(value_hours, cells, width), "quality": table(hours, quality, 4)}
+
+
+def _hours_of_week(times, rows, label):
+    """For every time 0 for Monday 00:00 to 00:59 UTC, to 167; None where there are no times."""
+    if times is None:
+        return None
+    at = _times(times)
+    if len(at) != rows or at.isna().any():
+        raise ValueError(f"{label} must have one time for each of the {rows} rows")
+    return (at.dt.day_of_week * 24 + at.dt.hour).to_numpy(dtype=np.intp)
 
 
 # Golden rows.
 
 
-def _golden(model, columns, X, y, scores, thresholds, wanted):
-    """Natural rows, rows near each threshold, and rows with one value missing or one category unseen."""
+def _golden(model, columns, X, y, scores, thresholds, wanted, derivations):
+    """Natural rows, rows near each threshold, and rows with one value missing or one category unseen.
+
+    Where features are derived, every row has the raw event that must give it."""
     order = np.random.default_rng(20).permutation(len(X))
     picks = _picks(order, scores, y, thresholds, model, wanted)
     rows = _rows(columns, X.iloc[picks])
@@ -380,12 +453,15 @@ def _golden(model, columns, X, y, scores, thresholds, wanted):
     if not rows:
         raise ValueError("X_holdout has no row without infinite values to make golden rows of")
 
-    _change(model, columns, rows)
+    events = [derivations.event(columns, row, k) for row, k in zip(rows, picks)]
+    _change(model, columns, rows, events, derivations)
     rows = json.loads(json.dumps(rows, allow_nan=False))
     frame = _frame(columns, rows)
     golden = {"columns": [c.name for c in columns], "rows": rows,
               "score": [float(s) for s in model.score(frame)],
               "predicted": [_plain(p) for p in model.pipeline.predict(frame)]}
+    if derivations.rules:
+        golden["events"] = events
     if y is not None:
         golden["truth"] = [_plain(v) for v in np.asarray(y)[picks]]
     return golden
@@ -406,22 +482,134 @@ def _picks(order, scores, y, thresholds, model, wanted):
     return list(dict.fromkeys(picks))[:wanted]
 
 
-def _change(model, columns, rows):
+def _change(model, columns, rows, events, derivations):
     """Give rows at the end one missing value or one unseen category each, in turn, where a score comes of it."""
-    changes = _changes(columns)
+    changes = _changes(columns, derivations)
     start = max(0, len(rows) - max(len(rows) // 3, len(changes)))
     for turn, k in enumerate(range(start, len(rows)) if changes else ()):
-        i, value = changes[turn % len(changes)]
-        changed = list(rows[k])
-        changed[i] = value
+        name, value = changes[turn % len(changes)]
+        event = {**events[k], name: value}
+        changed = [value if c.name == name and name not in derivations.rules else v for c, v in zip(columns, rows[k])]
+        changed = derivations.row(columns, changed, event)
         if model.scores_or_none(_frame(columns, [rows[0], changed])) is not None:
-            rows[k] = changed
+            rows[k], events[k] = changed, event
 
 
-def _changes(columns):
-    changes = [(i, None) for i, c in enumerate(columns) if c.missing_allowed]
-    changes += [(i, c.unseen()) for i, c in enumerate(columns) if c.unseen() is not None]
-    return changes
+def _changes(columns, derivations):
+    """What to change, by name: a feature that is a field, or a field that features are derived from."""
+    fields = [c for c in columns if c.name not in derivations.rules]
+    changes = [(c.name, None) for c in fields if c.missing_allowed]
+    changes += [(c.name, c.unseen()) for c in fields if c.unseen() is not None]
+    return changes + [(name, None) for name in derivations.fields]
+
+
+# Derived features: what the scorer computes from an event, as pandas did before fit.
+
+
+class _Derivations:
+    """The rules of derived features, checked against X_holdout, and the fields that they read."""
+
+    def __init__(self, rules, X, events, times):
+        self.rules = {name: dict(rule) for name, rule in rules.items()}
+        unknown = set(rules) - set(X.columns)
+        if unknown:
+            raise ValueError(f"derived features {sorted(unknown)} are no columns")
+        if events is not None and len(events) != len(X):
+            raise ValueError(f"events has {len(events)} rows, X_holdout {len(X)}")
+        self.plain = {c for c in X.columns if c not in rules}
+        self.fields = {}  # JSON values by field, where it is no feature
+        for name, rule in self.rules.items():
+            self._check(name, rule, X, events, times)
+
+    def _check(self, name, rule, X, events, times):
+        op, of = rule.get("op"), rule.get("of", [])
+        if op not in TIMED + ARITHMETIC:
+            raise ValueError(f"derived[{name!r}]: op {op!r} is none of {TIMED + ARITHMETIC}")
+        if len(of) != OPERANDS.get(op, 1):
+            raise ValueError(f"derived[{name!r}]: {op} is computed from {OPERANDS.get(op, 1)} fields, not from {of}")
+        for field in of:
+            if field in self.plain and op not in TIMED:
+                continue
+            if events is not None and field in events:
+                values = events[field]
+            elif field == "event_time" and times is not None:
+                values = pd.Series(times)
+            else:
+                raise ValueError(f"derived[{name!r}]: {field!r} is no column of events")
+            if op in TIMED:
+                self.fields[field] = [None if pd.isna(t) else t.isoformat() for t in _times(values)]
+            else:
+                self.fields[field] = [_plain(v) for v in values]
+        made = derive(rule, {f: X[f] if f in self.plain and op not in TIMED else self.fields[f] for f in of}, X[name].dtype)
+        have = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        slack = 2.0**-21 if X[name].dtype == np.float32 else 2.0**-50
+        wrong = ~((made == have) | (np.isnan(made) & np.isnan(have)) | (np.abs(made - have) <= slack * np.abs(have)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(f"derived[{name!r}]: row {row} of X_holdout has {have[row]!r}, but {op} of {of} gives "
+                             f"{made[row]!r}; {int(wrong.sum())} of {len(X)} rows differ")
+
+    def event(self, columns, row, k):
+        """The raw event that row number k, with these cells, was made of."""
+        event = {c.name: v for c, v in zip(columns, row) if c.name not in self.rules}
+        return {**event, **{name: values[k] for name, values in self.fields.items()}}
+
+    def row(self, columns, row, event):
+        """The row with its derived cells computed from the event."""
+        return [self._cell(c, event) if c.name in self.rules else v for c, v in zip(columns, row)]
+
+    def _cell(self, column, event):
+        rule = self.rules[column.name]
+        value = derive(rule, {f: [event[f]] for f in rule["of"]}, column.dtype)[0]
+        if math.isnan(value):
+            return None
+        if pd.api.types.is_bool_dtype(column.dtype):
+            return bool(value)
+        return int(value) if pd.api.types.is_integer_dtype(column.dtype) else float(value)
+
+
+def derive(rule, fields, dtype=np.float64):
+    """What a rule makes of fields, lists of JSON values by name: float64, NaN where it has no value."""
+    whole = pd.api.types.is_integer_dtype(dtype)
+    if rule["op"] in TIMED:
+        made = _derive_from_times(rule, [_times(fields[name]) for name in rule["of"]], whole)
+    else:
+        numbers = [pd.Series(list(fields[name])).astype("float64") for name in rule["of"]]
+        with np.errstate(all="ignore"):
+            made = _derive_from_numbers(rule["op"], *numbers)
+    made = made.to_numpy(dtype=np.float64, na_value=np.nan)
+    if whole:
+        return np.trunc(made)
+    return made.astype(np.float32).astype(np.float64) if dtype == np.float32 else made
+
+
+def _derive_from_times(rule, times, whole):
+    op, at = rule["op"], times[0]
+    if op == "seconds_between":
+        return (times[1] - at).dt.total_seconds()
+    if op == "epoch_s":
+        since = at - pd.Timestamp(0, tz="UTC")
+        return since // pd.Timedelta(seconds=1) if whole else since.dt.total_seconds()
+    local = at.dt.tz_convert(rule.get("zone", "UTC")).dt
+    if op == "is_weekend":
+        return (local.day_of_week >= 5).astype("float64").where(at.notna())
+    return getattr(local, "day_of_week" if op == "weekday" else op)
+
+
+def _derive_from_numbers(op, first, second=None):
+    if op == "ratio":
+        return (first / second).where(second != 0)
+    return np.log1p(first) if op == "log1p" else first - second
+
+
+def _times(values):
+    """Datetimes or RFC 3339 texts as a Series in UTC. Naive ones are UTC."""
+    series = pd.Series(values).reset_index(drop=True)
+    if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        if pd.api.types.is_numeric_dtype(series.dtype) and series.notna().any():
+            raise TypeError("times must be datetimes or RFC 3339 texts, not numbers")
+        series = pd.Series([pd.NaT if _is_missing(v) or v is pd.NaT else pd.Timestamp(v) for v in series], dtype=object)
+    return pd.Series(pd.to_datetime(series, utc=True))
 
 
 def _golden_bytes(golden):
@@ -431,6 +619,8 @@ def _golden_bytes(golden):
     rows = ",\n".join(line(row) for row in golden["rows"])
     parts = [f'"columns": {line(golden["columns"])}', f'"rows": [\n{rows}\n]']
     parts += [f'"{key}": {line(golden[key])}' for key in ("score", "predicted", "truth") if key in golden]
+    if "events" in golden:
+        parts.append('"events": [\n' + ",\n".join(line(event) for event in golden["events"]) + "\n]")
     return ("{" + ",\n".join(parts) + "}\n").encode()
 
 

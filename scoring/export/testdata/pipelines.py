@@ -55,7 +55,91 @@ def pipelines():
         GradientBoostingClassifier(n_estimators=10, random_state=0)
 
 
+def raw(rows, seed=5):
+    """Events of five weeks, busier and dearer by night, with the fields that features are derived from."""
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2026-03-02T00:00:00Z")
+    seconds = np.sort(rng.integers(0, 35 * 86400, rows))
+    events = pd.DataFrame({"event_time": start + pd.to_timedelta(seconds * 1000 + rng.integers(0, 1000, rows), unit="ms")})
+    night = events["event_time"].dt.hour.to_numpy() < 6
+    opened = start - pd.to_timedelta(rng.integers(1, 3000 * 86400, rows), unit="s")
+    events["opened"] = pd.Series(opened).where(pd.Series(rng.random(rows) > 0.04))
+    events["limit"] = np.where(rng.random(rows) < 0.05, 0.0, rng.integers(1, 20, rows) * 250.0)
+    events["balance"] = np.where(rng.random(rows) < 0.05, np.nan, rng.lognormal(5, 1, rows).round(2))
+    amount = (rng.lognormal(3, 1, rows) * np.where(night, 3, 1)).round(2)
+    channel = np.where(rng.random(rows) < np.where(night, 0.8, 0.3), "web", "pos")
+    fraud = (amount > 60) & (rng.random(rows) < 0.5) | (rng.random(rows) < 0.02)
+    return events, amount, channel, fraud.astype(int)
+
+
+def prepared(events, amount, channel):
+    """What a training script does before fit()."""
+    local = events["event_time"].dt.tz_convert("Europe/London")
+    return pd.DataFrame({
+        "amount": amount,
+        "channel": pd.Series(channel, dtype=object),
+        "hour": local.dt.hour.astype("int64"),
+        "weekday": local.dt.day_of_week.astype("int64"),
+        "weekend": local.dt.day_of_week >= 5,
+        "age_s": (events["event_time"] - events["opened"]).dt.total_seconds(),
+        "used": (amount / events["limit"]).replace([np.inf, -np.inf], np.nan),
+        "left": (events["limit"] - amount).astype(np.float32),
+        "balance": np.log1p(events["balance"]),
+    })
+
+
+DERIVED = {
+    "hour": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"},
+    "weekday": {"op": "weekday", "of": ["event_time"], "zone": "Europe/London"},
+    "weekend": {"op": "is_weekend", "of": ["event_time"], "zone": "Europe/London"},
+    "age_s": {"op": "seconds_between", "of": ["opened", "event_time"]},
+    "used": {"op": "ratio", "of": ["amount", "limit"]},
+    "left": {"op": "difference", "of": ["limit", "amount"]},
+    "balance": {"op": "log1p", "of": ["balance"]},
+}
+
+
+def derived(folder):
+    events, amount, channel, y = raw(3000)
+    X = prepared(events, amount, channel)
+    numeric = [c for c in X.columns if c not in ("channel", "weekday")]
+    pipeline = Pipeline([("columns", ColumnTransformer([
+        ("num", numbers(), numeric),
+        ("cat", OneHotEncoder(handle_unknown="ignore"), ["channel", "weekday"])])),
+        ("model", LogisticRegression(max_iter=500))]).fit(X[:2000], y[:2000])
+    save_bundle(pipeline, X[:2000], X[2000:], folder / "derived", name="derived", version="1", golden_rows=60,
+                thresholds={"review": 0.3, "block": 0.7}, y_holdout=y[2000:], derived=DERIVED, events=events[2000:],
+                train_times=events["event_time"][:2000])
+    for name, rule in WRONG:
+        refuses(f"derived['{name}']", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1",
+                derived={name: rule}, events=events[2000:])
+    refuses("train_times", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1",
+            train_times=events["event_time"])
+
+
+WRONG = [
+    ("hour", {"op": "hour", "of": ["event_time"]}),  # of London, in fact
+    ("hour", {"op": "minute", "of": ["event_time"]}),
+    ("used", {"op": "ratio", "of": ["limit", "amount"]}),
+    ("used", {"op": "ratio", "of": ["amount"]}),
+    ("age_s", {"op": "seconds_between", "of": ["closed", "event_time"]}),
+]
+
+
+def refuses(what, *given, **named):
+    """save_bundle must say what is wrong, and write nothing."""
+    try:
+        save_bundle(*given, **named)
+    except ValueError as error:
+        if what not in str(error) or given[3].exists():
+            raise
+        return
+    raise AssertionError(f"save_bundle takes a wrong {what}")
+
+
+
 def main(folder):
+    derived(Path(folder))
     X, y = payments(3000)
     for name, options, columns, estimator in pipelines():
         pipeline = Pipeline([("columns", columns), ("model", estimator)]).fit(X[:2000], y[:2000])

@@ -181,7 +181,7 @@ func (a *attributes) categorySet(v pickle.Value) *bitset {
 	s := new(bitset)
 	array, ok := v.(*pickle.Array)
 	var values []float64
-	if ok && array.Type != nil {
+	if ok = ok && array.Type != nil && array.Len() <= 256; ok {
 		values, ok = floats(array)
 	}
 	for _, x := range values {

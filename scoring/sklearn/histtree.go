@@ -43,6 +43,7 @@ func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 		return forest.Tree{}, a.err
 	}
 	f := a.histFields(nodes)
+	f.sets = a.leftSets()
 	if a.err != nil {
 		return forest.Tree{}, a.err
 	}
@@ -57,6 +58,8 @@ func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 // the names did not.
 type histFields struct {
 	value, feature, threshold, missing, left, right, leaf, categorical, bits []float64
+
+	sets []float64 // the categories that go left: eight words of 32 bits in a row, one row per split on a category
 }
 
 // histFields reads them by name. A tree of 0.24 without any category has all of them as well.
@@ -95,7 +98,7 @@ func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
 		a.structure(fmt.Sprintf("nodes[%d].is_categorical", i), "1", "the feature is no category in _bin_mapper")
 		return n
 	}
-	s := categorySplit{feature: n.Feature, known: *known, left: a.leftSet(f.bits[i]), missingLeft: n.MissingLeft, wraps: r.wraps}
+	s := categorySplit{feature: n.Feature, known: *known, left: a.leftSet(f.sets, f.bits[i]), missingLeft: n.MissingLeft, wraps: r.wraps}
 	at, met := r.place[s]
 	if !met {
 		at = len(r.splits)
@@ -108,15 +111,23 @@ func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
 	return forest.Node{Feature: r.features + at, Threshold: 0.5, Left: n.Left, Right: n.Right}
 }
 
-// leftSet reads the categories that go left: row i of raw_left_cat_bitsets, eight words of 32 bits.
-func (a *attributes) leftSet(i float64) (s bitset) {
+// leftSets reads the matrix of the categories that go left, a row of eight words for each split on a category.
+func (a *attributes) leftSets() []float64 {
 	array := a.array("raw_left_cat_bitsets")
 	if a.err != nil {
-		return
+		return nil
 	}
 	words, ok := floats(array)
-	if !ok || len(array.Shape) != 2 || array.Shape[1] != 8 || !(i >= 0 && i < float64(array.Shape[0])) {
-		a.structure("raw_left_cat_bitsets", describe(array), fmt.Sprintf("a node names row %v of it", i))
+	if !ok || len(array.Shape) != 2 || array.Shape[1] != 8 {
+		a.structure("raw_left_cat_bitsets", describe(array), "rows of eight words are expected")
+	}
+	return words
+}
+
+// leftSet is row i of that matrix.
+func (a *attributes) leftSet(words []float64, i float64) (s bitset) {
+	if !(i >= 0 && i < float64(len(words)/8)) {
+		a.structure("raw_left_cat_bitsets", fmt.Sprintf("%d rows", len(words)/8), fmt.Sprintf("a node names row %v of it", i))
 		return
 	}
 	for k, w := range words[8*int(i) : 8*int(i)+8] {

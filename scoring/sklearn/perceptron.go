@@ -70,6 +70,9 @@ func activation(name string) func(float64) float64 {
 	return nil
 }
 
+// maxWeights bounds the weights of all layers together: layers may share one array in a hostile file.
+const maxWeights = 1 << 21
+
 // layers reads coefs_, whose matrices have a row per input, and intercepts_.
 func (a *attributes) layers(inputs, outputs int) []*affine {
 	weights, offsets := a.list("coefs_"), a.list("intercepts_")
@@ -77,7 +80,14 @@ func (a *attributes) layers(inputs, outputs int) []*affine {
 		a.mismatch("coefs_", fmt.Sprintf("%d layers", len(weights)), fmt.Sprintf("intercepts_ has %d", len(offsets)))
 	}
 	var layers []*affine
+	total := 0
 	for i := range weights {
+		if w := arrayOf(weights[i]); w != nil {
+			total += w.Len() + 1
+		}
+		if total > maxWeights && a.err == nil {
+			a.refuse("budget", "coefs_", "", fmt.Sprintf("a network may have at most %d weights", maxWeights))
+		}
 		if a.err != nil {
 			return nil
 		}

@@ -48,6 +48,7 @@ type UnsupportedError = program.UnsupportedError
 const (
 	maxDepth     = 64      // estimators within estimators
 	maxRepeats   = 64      // estimators that are met again
+	maxCopies    = 8       // classifiers among them, whose trees would be held as often
 	maxConstants = 1 << 20 // categories of one encoder
 )
 
@@ -72,6 +73,7 @@ type compiler struct {
 
 	met     map[*pickle.Object]bool
 	repeats int
+	copies  int
 
 	boosters map[*pickle.Object]*booster.Model // those that were read
 }
@@ -131,11 +133,19 @@ func (c *compiler) transform(v pickle.Value, in matrix) (matrix, error) {
 
 // classify compiles a classifier that reads in.
 func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
+	o, _ := v.(*pickle.Object)
+	again := c.met[o]
 	a, err := c.enter(v)
 	if err != nil {
 		return classifier{}, err
 	}
 	defer c.leave()
+	if again {
+		c.copies++
+	}
+	if c.copies > maxCopies {
+		return classifier{}, &UnsupportedError{Reason: "budget", Class: a.class, Advice: "too many places share one classifier"}
+	}
 	compile := classifierOf(a.class)
 	if compile == nil {
 		return classifier{}, unsupportedClass(a, "a classifier")

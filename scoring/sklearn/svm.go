@@ -9,7 +9,7 @@ import (
 )
 
 // maxSupport bounds what a support vector machine computes for a row: its vectors times their columns.
-const maxSupport = 1 << 24
+const maxSupport = 1 << 22
 
 // supportVectors compiles SVC and NuSVC. Every pair of classes has a machine of its own, whose value is
 //

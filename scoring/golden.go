@@ -93,7 +93,7 @@ type goldenCheck struct {
 	columns   []string
 	score     []float64
 	tolerance float64
-	first     []any // the first row
+	first     []any     // the first row
 	given     []float64 // the scores of the model
 	maxDiff   float64
 	bitEqual  int

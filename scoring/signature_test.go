@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,7 +99,7 @@ func TestWrongSignaturesAreRefused(t *testing.T) {
 			if s != nil || Reason(err) != c.reason {
 				t.Fatalf("reason %q (%v), want %q", Reason(err), err, c.reason)
 			}
-			if bundle, ok := err.(*BundleError); !ok || bundle.Field != c.field {
+			if bundle, ok := errors.AsType[*BundleError](err); !ok || bundle.Field != c.field {
 				t.Errorf("%v: want the field %q", err, c.field)
 			}
 		})

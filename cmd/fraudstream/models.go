@@ -9,9 +9,10 @@ import (
 
 // modelCommand groups what can be done with a model before it serves.
 type modelCommand struct {
-	Verify modelVerifyCommand `cmd:"" help:"Take a model through the whole gate and print the figures."`
-	Keygen modelKeygenCommand `cmd:"" help:"Make a pair of keys for signing models."`
-	Sign   modelSignCommand   `cmd:"" help:"Sign a bundle."`
+	Inspect modelInspectCommand `cmd:"" help:"Show what a model holds, whether it would load or not."`
+	Verify  modelVerifyCommand  `cmd:"" help:"Take a model through the whole gate and print the figures."`
+	Keygen  modelKeygenCommand  `cmd:"" help:"Make a pair of keys for signing models."`
+	Sign    modelSignCommand    `cmd:"" help:"Sign a bundle."`
 }
 
 // printJSON writes a result as JSON that a person can read too.

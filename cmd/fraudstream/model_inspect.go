@@ -1,0 +1,246 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"fraudstream/scoring"
+)
+
+// modelInspectCommand shows what a model holds, whether it would load or not.
+type modelInspectCommand struct {
+	Path     string   `arg:"" help:"Bundle folder or model file." type:"path"`
+	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
+	JSON     bool     `help:"Print JSON." name:"json"`
+}
+
+// Run prints all that can be told of the model; what keeps it from being loaded makes it end with code 3.
+func (c *modelInspectCommand) Run(s streams) error {
+	found := scoring.Inspect(c.Path, scoring.Options{Features: c.Features})
+	var err error
+	if c.JSON {
+		err = printJSON(s.out, inspectionOf(found))
+	} else {
+		err = inspectionOf(found).print(s.out)
+	}
+	if err == nil && len(found.Obstacles) > 0 {
+		return &exitError{code: exitFindings}
+	}
+	return err
+}
+
+// An inspection is what is printed of a model.
+type inspection struct {
+	Loads         bool                       `json:"loads"`
+	Name          string                     `json:"name"`
+	Version       string                     `json:"version"`
+	File          fileFacts                  `json:"file"`
+	ScikitLearn   []string                   `json:"scikit_learn"` // found in the file
+	NumPy         string                     `json:"numpy"`        // what the file tells of it
+	Estimators    []estimatorFacts           `json:"estimators"`
+	Output        string                     `json:"output"`
+	Classes       []string                   `json:"classes"`
+	PositiveClass string                     `json:"positive_class"`
+	Features      []featureFacts             `json:"features"`
+	Thresholds    scoring.Thresholds         `json:"thresholds"`
+	Metadata      map[string]json.RawMessage `json:"metadata"` // what has no place above
+	Unknown       []string                   `json:"unknown_keys"`
+	Hashes        []hashFacts                `json:"hashes"`
+	Signature     *signatureFacts            `json:"signature"`
+	Warnings      []string                   `json:"warnings"`
+	Unsupported   []obstacleFacts            `json:"unsupported"`
+}
+
+type fileFacts struct {
+	Name        string `json:"name"`
+	Format      string `json:"format"`
+	Compression string `json:"compression,omitempty"`
+	Protocol    *int   `json:"pickle_protocol,omitempty"` // 0 stands for 0 and 1
+	Bytes       int64  `json:"bytes"`
+}
+
+type estimatorFacts struct {
+	Place   string `json:"place"`
+	Class   string `json:"class"`
+	Count   int    `json:"count"`
+	Version string `json:"version,omitempty"`
+}
+
+type featureFacts struct {
+	Name       string          `json:"name"`
+	Kind       string          `json:"kind"`
+	DType      string          `json:"dtype,omitempty"`
+	Missing    string          `json:"missing,omitempty"`
+	MissingAs  string          `json:"missing_as,omitempty"`
+	Categories int             `json:"categories"`
+	From       json.RawMessage `json:"from,omitempty"`
+	Baseline   bool            `json:"baseline"`
+}
+
+type hashFacts struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+	Stated string `json:"stated,omitempty"`
+	Agrees bool   `json:"agrees"`
+}
+
+type signatureFacts struct {
+	Key     string `json:"key"`
+	Comment string `json:"trusted_comment"`
+}
+
+type obstacleFacts struct {
+	Reason    string `json:"reason"`
+	Class     string `json:"class,omitempty"`
+	Attribute string `json:"attribute,omitempty"`
+	Value     string `json:"value,omitempty"`
+	Field     string `json:"field,omitempty"`
+	Message   string `json:"message"`
+}
+
+// shownAbove are the keys of metadata.json that have a place of their own.
+var shownAbove = []string{"schema", "name", "version", "model", "golden", "features", "score", "thresholds"}
+
+// inspectionOf puts what was found into the form in which it is printed.
+func inspectionOf(in *scoring.Inspection) *inspection {
+	out := &inspection{
+		Loads: len(in.Obstacles) == 0, Name: in.Bundle.Name, Version: in.Bundle.Version,
+		File:        fileFacts{Name: in.File, Format: in.Format, Compression: in.Header.Compression, Bytes: in.Size},
+		ScikitLearn: nonNil(in.Versions), NumPy: in.Header.NumPy, Output: in.Output, Thresholds: in.Bundle.Thresholds,
+		PositiveClass: in.Label(in.Positive), Unknown: nonNil(in.Unknown), Warnings: nonNil(in.Bundle.Warnings),
+		Metadata: make(map[string]json.RawMessage),
+		// Lists that hold nothing are [] in JSON, and never null.
+		Estimators: []estimatorFacts{}, Classes: []string{}, Features: []featureFacts{},
+		Hashes: []hashFacts{}, Unsupported: []obstacleFacts{},
+	}
+	if in.Format == "joblib" || in.Format == "pickle" {
+		out.File.Protocol = &in.Header.Protocol
+	}
+	for _, e := range in.Estimators {
+		out.Estimators = append(out.Estimators, estimatorFacts{e.Place, e.Class, e.Count, e.Version})
+	}
+	for i := range in.Classes {
+		out.Classes = append(out.Classes, in.Label(i))
+	}
+	for _, f := range in.Features {
+		out.Features = append(out.Features, featureFacts{
+			Name: f.Name, Kind: f.Kind, DType: f.DType, Missing: f.Missing, MissingAs: f.MissingAs,
+			Categories: f.Categories, From: json.RawMessage(f.From), Baseline: f.Baseline,
+		})
+	}
+	for key, value := range in.Metadata {
+		if !slices.Contains(shownAbove, key) {
+			out.Metadata[key] = json.RawMessage(value)
+		}
+	}
+	for _, h := range in.Hashes {
+		out.Hashes = append(out.Hashes, hashFacts{h.File, h.Actual, h.Stated, h.Stated == h.Actual})
+	}
+	if in.Signature != nil {
+		out.Signature = &signatureFacts{scoring.KeyID(in.Signature.KeyID), in.Signature.TrustedComment}
+	}
+	for _, o := range in.Obstacles {
+		out.Unsupported = append(out.Unsupported, obstacleFacts(o))
+	}
+	return out
+}
+
+// nonNil is the list itself, or an empty one that JSON writes as [].
+func nonNil(list []string) []string { return append([]string{}, list...) }
+
+// print writes the inspection for a person: one block for each of its lists, what stands in the way last.
+func (in *inspection) print(w io.Writer) error {
+	t := newTable(w)
+	in.printModel(t)
+	if len(in.Estimators) > 0 {
+		t.row("")
+		t.row("ESTIMATOR", "CLASS", "COUNT", "VERSION")
+		for _, e := range in.Estimators {
+			t.row(cmp.Or(e.Place, "."), e.Class, e.Count, e.Version)
+		}
+	}
+	if len(in.Features) > 0 {
+		t.row("")
+		t.row("FEATURE", "KIND", "DTYPE", "MISSING", "CATEGORIES", "BASELINE", "FROM")
+		for i, f := range in.Features {
+			t.row(cmp.Or(f.Name, fmt.Sprintf("(column %d)", i+1)), f.Kind, cmp.Or(f.DType, "-"), cmp.Or(f.Missing, "-"), f.Categories, f.Baseline, string(f.From))
+		}
+	}
+	if len(in.Metadata) > 0 {
+		t.row("")
+		t.row("METADATA", "")
+		for _, key := range slices.Sorted(maps.Keys(in.Metadata)) {
+			if slices.Contains(in.Unknown, key) {
+				t.row(key+" (unknown)", oneLine(in.Metadata[key]))
+			} else {
+				t.row(key, oneLine(in.Metadata[key]))
+			}
+		}
+	}
+	t.row("")
+	for _, warning := range in.Warnings {
+		t.row("warning", warning)
+	}
+	for _, o := range in.Unsupported {
+		t.row("refused", o.Message)
+	}
+	if in.Loads {
+		t.row("verdict", "loads")
+	} else {
+		t.row("verdict", fmt.Sprintf("does not load: %d found", len(in.Unsupported)))
+	}
+	return t.flush()
+}
+
+// printModel writes what there is one of.
+func (in *inspection) printModel(t table) {
+	line := func(name, value string) {
+		if strings.TrimSpace(value) != "" {
+			t.row(name, value)
+		}
+	}
+	line("model", in.Name+" "+in.Version)
+	line("file", fmt.Sprintf("%s, %d bytes", in.File.Name, in.File.Bytes))
+	line("format", in.File.Format)
+	line("compression", in.File.Compression)
+	if p := in.File.Protocol; p != nil {
+		line("pickle protocol", strings.Replace(fmt.Sprint(*p), "0", "0 or 1", 1))
+	}
+	line("scikit-learn", strings.Join(in.ScikitLearn, ", "))
+	line("numpy", in.NumPy)
+	line("output", in.Output)
+	line("classes", strings.Join(in.Classes, ", "))
+	line("positive class", in.PositiveClass)
+	line("thresholds", fmt.Sprint(in.Thresholds))
+	for _, h := range in.Hashes {
+		switch {
+		case h.Stated == "":
+			line("sha256", h.SHA256+"  "+h.File)
+		case h.Agrees:
+			line("sha256", h.SHA256+"  "+h.File+" (as stated)")
+		default:
+			line("sha256", h.SHA256+"  "+h.File+" (STATED: "+h.Stated+")")
+		}
+	}
+	if s := in.Signature; s != nil {
+		line("signature", fmt.Sprintf("by key %s, %q; verify --trusted-key checks it", s.Key, s.Comment))
+	}
+}
+
+// oneLine is a value of the metadata on one line.
+func oneLine(raw json.RawMessage) string {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return string(raw)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return string(raw)
+	}
+	return string(text)
+}

@@ -17,6 +17,7 @@ func (c *Consumer) consume(ctx context.Context) error {
 		return err
 	}
 	defer c.leave(group)
+	c.o.Log.Info("joining the group", slog.String("group", c.o.Group)) // takes as long as a dead member's session
 	for {
 		generation, err := group.Next(ctx)
 		if ctx.Err() != nil {
@@ -59,6 +60,7 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup) {
 	}()
 	select {
 	case <-left:
+		c.o.Log.Info("left the group", slog.String("group", c.o.Group))
 	case <-time.After(c.timing.leave):
 		c.o.Log.Warn("the group could not be left in time, its session will end", slog.String("group", c.o.Group))
 	}

@@ -11,8 +11,10 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// A derivation is `from` of a feature (contract bundle.md): its value is computed from fields of the event, as pandas
-// did before fit, and not read.
+// A derivation is `from` of a feature: its value is computed from fields of the event, as pandas did before fit, and
+// not read. What pandas leaves without a value (an operand is missing, a time is NaT, a logarithm does not exist) is
+// missing, and so is a ratio by zero, which no estimator takes as the infinity that it is; any other infinity is
+// refused. Zones are those of the machine's zone database, or else of the one that Go brings along.
 type derivation struct {
 	op       operation
 	whole    bool // an integer column: cut off towards zero, as astype does

@@ -25,7 +25,7 @@ func TestDerivedEqualsPandas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkDerived(t, data)
+	checkDerived(t, data, true)
 }
 
 // The same, computed now, from other numbers each time.
@@ -40,10 +40,12 @@ func TestDerivedEqualsPandasNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkDerived(t, data)
+	checkDerived(t, data, false)
 }
 
-func checkDerived(t *testing.T, data []byte) {
+// checkDerived compares all cases. Of one pandas, the newest, everything is the same, bit for bit, but what depends on
+// the processor.
+func checkDerived(t *testing.T, data []byte, exact bool) {
 	var cases []derivedCase
 	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 50 {
 		t.Fatalf("%d cases, %v", len(cases), err)
@@ -56,8 +58,8 @@ func checkDerived(t *testing.T, data []byte) {
 			if c.Want[i] != nil {
 				want = *c.Want[i]
 			}
-			// Of the same pandas everything is the same, bit for bit, but what depends on the processor.
-			if r.X == nil || !same(r.X[1], want) && !(c.From.Op == "log1p" && s.schema.features[1].agrees(want, r.X[1])) {
+			slack := !exact || c.From.Op == "log1p"
+			if r.X == nil || !same(r.X[1], want) && !(slack && s.schema.features[1].agrees(want, r.X[1])) {
 				t.Errorf("%s %s: %s gives %v, pandas %v (%v)", c.From.describe(), c.DType, event, r.X, want, r.Err.Error())
 			}
 		}

@@ -25,6 +25,13 @@
 // does the [Schema] look at tokens: the filter, id and time, then the features in training order, so the error that is
 // reported does not depend on the order of the fields in the event.
 //
+// # What is computed and not read
+//
+// A pipeline is fitted on a frame that somebody prepared: the hour of a time, the ratio of two amounts. Where the
+// metadata says how (`from`), the [Schema] computes such a feature from fields of the event, in its turn among the
+// others, as pandas did. The rule is then part of what is hashed and signed, and golden events prove it. Counts over
+// many events (payments of a card in a day) need a memory and are computed upstream.
+//
 // # What a model must pass
 //
 // A bundle is a folder of three files: the fitted pipeline, metadata.json with hashes, features and baselines, and

@@ -16,6 +16,14 @@
 // null. Which columns are categories is read off the fitted encoders. The score baseline is counted on held-out
 // rows, because the scores of training rows flatter a forest so much that clean traffic would alarm.
 //
+// # What it is told
+//
+// Features that pandas computed from an event before fit are declared as rules (hour of event_time in a zone, ratio of
+// two fields …). The script computes every rule on the held-out rows and refuses one that gives other values, and
+// writes the raw events of the golden rows, so that the scorer has to show the same once more. The drift of features
+// that follow the clock is switched off, because any hour's traffic differs from the week's. Where it is given the
+// times of the training rows, every other baseline is split by the hour of the week.
+//
 // The tests are in package scoring, which loads what the script writes: from files that it wrote once, and from a
 // fresh run where FRAUDSTREAM_PYTHON names a Python with scikit-learn.
 package export

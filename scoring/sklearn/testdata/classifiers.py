@@ -105,8 +105,7 @@ def threshold(rng, classes):
     from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
     if rng.random() < 0.5:
-        return FixedThresholdClassifier(simple(rng, classes), threshold=rng.choice(["auto", 0.2, 0.7]), response_method=rng.choice(["auto", "auto", "decision_function"]),
-                                        pos_label=None)
+        return FixedThresholdClassifier(simple(rng, classes), threshold=rng.choice(["auto", 0.2, 0.7]))
     return TunedThresholdClassifierCV(simple(rng, classes), scoring="balanced_accuracy", thresholds=20, cv=2)
 
 
@@ -136,7 +135,11 @@ def pipeline(rng, x, classes):
     draws = [simple, simple, ensemble, ensemble]
     if VERSION >= (1, 5) and classes == 2:
         draws.append(threshold)
-    return Pipeline([("pre", pre), ("clf", rng.choice(draws)(rng, classes))])
+    while True:
+        model = rng.choice(draws)(rng, classes)
+        # Among rows of few distinct values neighbours tie, and their order is nobody's promise.
+        if "KNeighbors" not in repr(model) or "Bagging" not in repr(model) and {"n1", "n2"} & set(columns):
+            return Pipeline([("pre", pre), ("clf", model)])
 
 
 def outputs(model, x):

@@ -75,14 +75,35 @@ func (s *set) has(category int) bool {
 	return found
 }
 
-// A setTable gives equal columns one place.
+// Limits of what is worked out before the walk. One list of categories may stand for many nodes, so a small file
+// could ask for a great deal.
+const (
+	maxMembers = 4 << 20 // categories of all sets
+	maxExtra   = 1 << 16 // columns
+)
+
+// A setTable makes sets and gives equal columns one place.
 type setTable struct {
-	model  *Model
-	places map[string]int
+	model   *Model
+	places  map[string]int
+	members int
+}
+
+// make makes a set; what is wrong with it is refused under the name of an attribute.
+func (t *setTable) make(r *reader, attribute string, categories []float64) *set {
+	if t.members += len(categories); t.members > maxMembers {
+		r.refuse("budget", attribute, fmt.Sprint(t.members), adviceBudget)
+		return nil
+	}
+	s, ok := newSet(categories)
+	if !ok {
+		r.structure(attribute, "a category", "a category is a whole number below 2^24")
+	}
+	return s
 }
 
 // place is the feature index under which nodes find the column.
-func (t *setTable) place(c column) int {
+func (t *setTable) place(r *reader, c column) int {
 	var key strings.Builder
 	fmt.Fprint(&key, c.feature)
 	if c.set != nil {
@@ -93,6 +114,9 @@ func (t *setTable) place(c column) int {
 		place = t.model.Features + len(t.model.extra)
 		t.places[key.String()] = place
 		t.model.extra = append(t.model.extra, c)
+	}
+	if len(t.model.extra) > maxExtra {
+		r.refuse("budget", "categories", fmt.Sprint(len(t.model.extra)), "the trees ask for too many different sets of categories")
 	}
 	return place
 }

@@ -124,6 +124,8 @@ func cell(d *program.Domain, v any) float64 {
 	switch x := v.(type) {
 	case float64:
 		return x
+	case bool:
+		return program.BoolConstant(x).Num
 	case string:
 		if code, known := d.Value(program.StringConstant(x)); known {
 			return code

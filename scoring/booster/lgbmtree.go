@@ -65,7 +65,7 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 	if r.err != nil {
 		return
 	}
-	categories := m.lightgbmSets(r, s)
+	categories := lightgbmSets(r, s, sets)
 	for i := range inner {
 		n := forest.Node{Feature: index(feature[i]), Threshold: threshold[i], Left: child(left[i], inner), Right: child(right[i], inner)}
 		if n.Feature < 0 || n.Feature >= m.Features {
@@ -106,10 +106,10 @@ func decide(r *reader, n forest.Node, decision int, categories []*set, sets *set
 			return n
 		}
 		// Cut to a whole number, -0.5 is category 0.
-		n.Feature = sets.place(column{feature: n.Feature, set: categories[k], above: -1, inside: 0, outside: 1, missing: 1})
+		n.Feature = sets.place(r, column{feature: n.Feature, set: categories[k], above: -1, inside: 0, outside: 1, missing: 1})
 		n.Threshold, n.MissingLeft = 0.5, false
 	case decision&zeroBit != 0:
-		n.Feature = sets.place(column{feature: n.Feature})
+		n.Feature = sets.place(r, column{feature: n.Feature})
 	case decision&nanBit == 0:
 		n.MissingLeft = n.Threshold >= 0
 	}
@@ -117,7 +117,7 @@ func decide(r *reader, n forest.Node, decision int, categories []*set, sets *set
 }
 
 // lightgbmSets reads the sets of categories of a tree: bits in words of 32, one run of words per set.
-func (m *Model) lightgbmSets(r *reader, s section) []*set {
+func lightgbmSets(r *reader, s section, table *setTable) []*set {
 	count := s.count(r, "num_cat")
 	if count == 0 || r.err != nil {
 		return nil
@@ -144,8 +144,7 @@ func (m *Model) lightgbmSets(r *reader, s section) []*set {
 				}
 			}
 		}
-		member, _ := newSet(members)
-		sets = append(sets, member)
+		sets = append(sets, table.make(r, "cat_threshold", members))
 	}
 	return sets
 }

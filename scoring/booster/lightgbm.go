@@ -93,10 +93,10 @@ func (m *Model) lightgbmColumns(r *reader, doc *text) {
 		}
 	}
 	v, err := parseJSON(lightgbmClass, []byte(doc.categories))
-	lists, _ := v.([]any)
-	if r.err = err; err != nil || len(lists) == 0 {
-		return
+	if err != nil && r.err == nil {
+		r.err = err
 	}
+	lists, _ := v.([]any)
 	for _, list := range lists {
 		m.categories = append(m.categories, constantsOf(r, list))
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"fraudstream/scoring/program"
 )
 
 const xgboostClass = "xgboost.core.Booster"
@@ -52,6 +54,9 @@ func (m *Model) learner(r *reader, learner object) {
 	}
 	if m.outputs > 1<<12 {
 		r.refuse("budget", "num_class", strconv.Itoa(m.outputs), "a model may have at most 4096 classes")
+	}
+	if m.Features > program.MaxColumns {
+		r.refuse("budget", "num_feature", strconv.Itoa(m.Features), fmt.Sprintf("a model may have at most %d columns", program.MaxColumns))
 	}
 	m.xgboostObjective(r, r.text(r.object(learner, "objective"), "name"))
 	m.Names = r.texts(learner, "feature_names")

@@ -157,13 +157,12 @@ func (t *xgbTree) categories(r *reader, o object, categorical []bool, sets *setT
 		}
 		categorical[i] = false
 		n := &t.Nodes[i]
-		set, ok := newSet(all[from : from+count])
-		if !ok {
-			r.structure("categories", fmt.Sprintf("node %d", i), "a category is a whole number below 2^24")
+		set := sets.make(r, "categories", all[from:from+count])
+		if r.err != nil {
 			return
 		}
 		// What is no category has always gone left; -0 counts as 0.
-		n.Feature = sets.place(column{feature: n.Feature, set: set, above: math.Nextafter(0, -1), inside: 1, outside: 0, missing: math.NaN()})
+		n.Feature = sets.place(r, column{feature: n.Feature, set: set, above: math.Nextafter(0, -1), inside: 1, outside: 0, missing: math.NaN()})
 		n.Threshold = 0.5
 	}
 	for i, still := range categorical {

@@ -13,45 +13,56 @@ import (
 // bytearray handle, LightGBM as its text in the string _handle (handle before 4.0). What is around it here are the
 // class labels, the value that stands for a missing one, and how many iterations were best.
 
-// boosterOf reads the booster of a wrapper, once for each; nil where the class is no such wrapper.
+// boosterOf reads the booster of a wrapper; nil where the class is no such wrapper.
 func (c *compiler) boosterOf(a *attributes) *booster.Model {
-	if m := c.boosters[a.object]; m != nil || a.err != nil {
-		return m
-	}
-	var m *booster.Model
 	switch a.class {
 	case "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRFClassifier":
-		if inner := a.embedded("_Booster", "xgboost.core.Booster"); inner != nil {
-			data, ok := inner.optional("handle").(pickle.Bytes)
-			if !ok {
-				a.mismatch("_Booster.handle", show(inner.optional("handle")), "the bytes of a model are expected")
-				return nil
-			}
-			m, a.err = booster.XGBoost(data)
-		}
+		return c.readBooster(a, "xgboost.core.Booster", readXGBoost)
 	case "lightgbm.sklearn.LGBMClassifier":
-		if inner := a.embedded("_Booster", "lightgbm.basic.Booster"); inner != nil {
-			text, ok := inner.optional("_handle").(string)
-			if !ok {
-				text, ok = inner.optional("handle").(string)
-			}
-			if !ok {
-				a.mismatch("_Booster._handle", show(inner.optional("_handle")), "the text of a model is expected")
-				return nil
-			}
-			m, a.err = booster.LightGBM([]byte(text))
-		}
-	default:
+		return c.readBooster(a, "lightgbm.basic.Booster", readLightGBM)
+	}
+	return nil
+}
+
+// readBooster reads the booster of a wrapper, once for however many ask.
+func (c *compiler) readBooster(a *attributes, class string, read func(*attributes) (*booster.Model, error)) *booster.Model {
+	inner := a.embedded("_Booster", class)
+	if inner == nil {
 		return nil
 	}
-	if a.err != nil {
+	if m := c.boosters[inner.object]; m != nil {
+		return m
+	}
+	m, err := read(inner)
+	if a.err = err; err != nil {
 		return nil
 	}
 	if c.boosters == nil {
 		c.boosters = make(map[*pickle.Object]*booster.Model)
 	}
-	c.boosters[a.object] = m
+	c.boosters[inner.object] = m
 	return m
+}
+
+// readXGBoost reads the model in a Booster of XGBoost.
+func readXGBoost(a *attributes) (*booster.Model, error) {
+	data, ok := a.optional("handle").(pickle.Bytes)
+	if !ok {
+		a.mismatch("handle", show(a.optional("handle")), "the bytes of a model are expected")
+		return nil, a.err
+	}
+	return booster.XGBoost(data)
+}
+
+// readLightGBM reads the model in a Booster of LightGBM.
+func readLightGBM(a *attributes) (*booster.Model, error) {
+	for _, name := range []string{"_handle", "handle"} {
+		if text, ok := a.optional(name).(string); ok {
+			return booster.LightGBM([]byte(text))
+		}
+	}
+	a.mismatch("_handle", show(a.optional("_handle")), "the text of a model is expected")
+	return nil, a.err
 }
 
 // embedded returns an attribute that is an object of one class.
@@ -100,6 +111,12 @@ func (c *compiler) lgbmClassifier(a *attributes, in matrix) classifier {
 func (c *compiler) wrapped(a *attributes, m *booster.Model, in matrix, o booster.Options, labels string) (model classifier) {
 	if a.err != nil {
 		return
+	}
+	// Every wrapper gets trees of its own, so many that share a booster count as an estimator met again.
+	if inner, _ := a.optional("_Booster").(*pickle.Object); c.met[inner] {
+		c.repeats++
+	} else {
+		c.met[inner] = true
 	}
 	model.classes = m.Classes
 	if a.has(labels) {

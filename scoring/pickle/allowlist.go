@@ -49,6 +49,9 @@ var exactly = map[string]role{
 	"pyarrow.lib.py_buffer":                            roleData,
 	"pyarrow.lib.type_for_alias":                       roleData,
 
+	// The splines of scipy 1.17 hold the function that makes their arrays.
+	"scipy._lib.array_api_compat.numpy._aliases.asarray": roleName,
+
 	// Written like functions, classes all the same.
 	"sklearn.compose._column_transformer.make_column_selector": roleData,
 	"sklearn.metrics._dist_metrics.newObj":                     roleData,

@@ -29,6 +29,8 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).kBinsDiscretizer
 	case "sklearn.preprocessing._polynomial.PolynomialFeatures", "sklearn.preprocessing._data.PolynomialFeatures":
 		return (*compiler).polynomialFeatures
+	case "sklearn.preprocessing._polynomial.SplineTransformer":
+		return (*compiler).splineTransformer
 	case "sklearn.preprocessing._function_transformer.FunctionTransformer":
 		return (*compiler).functionTransformer
 	case "sklearn.preprocessing._encoders.OneHotEncoder":
@@ -39,6 +41,8 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).targetEncoder
 	case "sklearn.impute._base.SimpleImputer":
 		return (*compiler).simpleImputer
+	case "sklearn.impute._iterative.IterativeImputer":
+		return (*compiler).iterativeImputer
 	case "sklearn.impute._base.MissingIndicator":
 		return (*compiler).missingIndicator
 	case "sklearn.decomposition._pca.PCA":

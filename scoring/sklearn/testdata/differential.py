@@ -195,7 +195,7 @@ def main(draw):
         model = draw(rng, x, len(set(y)))
         try:
             model.fit(x, y)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RuntimeError):
             continue
         live = frame(rng, 25, live=True)
         case = {

@@ -8,37 +8,49 @@ from differential import VERSION, main, numeric
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
 from sklearn.feature_selection import (
     RFE, RFECV, GenericUnivariateSelect, SelectFdr, SelectFpr, SelectFromModel, SelectFwe, SelectKBest, SelectPercentile,
     SequentialFeatureSelector, VarianceThreshold,
 )
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
+from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     Binarizer, FunctionTransformer, KBinsDiscretizer, MaxAbsScaler, Normalizer, OneHotEncoder, PolynomialFeatures,
-    PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler,
+    PowerTransformer, QuantileTransformer, RobustScaler, SplineTransformer, StandardScaler,
 )
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 
-def scaling(rng):
-    """A transformer that takes a matrix with gaps, or not."""
+def scaling(rng, steps=True):
+    """A transformer that takes a matrix with gaps, or not.
+
+    Without steps it is one whose result does not jump: behind a transformer that rounds, a value which stands many
+    times in training lies on an edge or beside it by its last digit, and so scikit-learn differs from itself.
+    """
     clip = {"clip": True} if VERSION >= (1, 8) and rng.random() < 0.5 else {}
     discretize = {"n_bins": rng.choice([2, 3, 7]), "encode": rng.choice(["ordinal", "onehot", "onehot-dense"]), "strategy": rng.choice(["uniform", "quantile", "kmeans"])}
-    return rng.choice([
+    spline = {"n_knots": rng.choice([2, 4, 6]), "degree": rng.choice([1, 2, 3]), "include_bias": rng.random() < 0.5,
+              "extrapolation": rng.choice(["error", "constant", "linear", "continue", "periodic"]), "knots": rng.choice(["uniform", "quantile"])}
+    if VERSION >= (1, 8) and rng.random() < 0.6:
+        spline["handle_missing"] = "zeros"
+    smooth = [
+        lambda: SplineTransformer(**spline), lambda: SplineTransformer(**spline),
         lambda: MaxAbsScaler(**clip),
         lambda: RobustScaler(with_centering=rng.random() < 0.7, with_scaling=rng.random() < 0.7, quantile_range=rng.choice([(25.0, 75.0), (5.0, 90.0)])),
         lambda: PowerTransformer(standardize=rng.random() < 0.6),
         lambda: Pipeline([("positive", FunctionTransformer(np.exp)), ("power", PowerTransformer("box-cox", standardize=rng.random() < 0.6))]),
+        lambda: Normalizer(rng.choice(["l1", "l2", "max"])),
+        lambda: FunctionTransformer(rng.choice([np.abs, np.square, np.expm1, np.log1p])),
+    ]
+    jumping = [
         lambda: QuantileTransformer(n_quantiles=rng.choice([2, 5, 60, 160]), output_distribution=rng.choice(["uniform", "normal"])),
         lambda: KBinsDiscretizer(**discretize),
-        lambda: Normalizer(rng.choice(["l1", "l2", "max"])),
         lambda: Binarizer(threshold=rng.choice([0, 0.5, -1.2])),
-        lambda: FunctionTransformer(rng.choice([np.abs, np.square, np.expm1, np.log1p])),
-    ])()
+    ]
+    return rng.choice(smooth + jumping if steps else smooth)()
 
 
 def scorer(rng, classes):
@@ -54,8 +66,8 @@ def scorer(rng, classes):
     ])()
 
 
-def selecting(rng, classes):
-    """A transformer that keeps some columns, or projects them."""
+def selecting(rng, classes, degrees=(1, 2, 3)):
+    """A transformer that keeps some columns, or projects or multiplies them."""
     whole = PCA(whiten=rng.random() < 0.5, n_components=rng.choice([1, 2, 0.9]), svd_solver="full")
     weights = {"threshold": rng.choice([None, "mean", "median", "0.5*mean", "1.25 * median", 0.1]), "norm_order": rng.choice([1, 2, np.inf])}
     if rng.random() < 0.4:
@@ -63,7 +75,7 @@ def selecting(rng, classes):
     generic = {"mode": "k_best", "param": 2} if rng.random() < 0.5 else {"mode": "percentile", "param": 40}
     return rng.choice([
         lambda: whole, lambda: whole, lambda: TruncatedSVD(n_components=2, random_state=0),
-        lambda: PolynomialFeatures(rng.choice([1, 2, 3] + ([(2, 3), (0, 2)] if VERSION >= (1, 0) else [])), interaction_only=rng.random() < 0.4,
+        lambda: PolynomialFeatures(rng.choice(list(degrees) + ([(2, 2), (0, 2)] if VERSION >= (1, 0) else [])), interaction_only=rng.random() < 0.4,
                                    include_bias=rng.random() < 0.5, order=rng.choice("CF")),
         lambda: VarianceThreshold(rng.choice([0, 0.3, 1.5])),
         lambda: SelectKBest(k=rng.choice([1, 2, "all"])), lambda: SelectPercentile(percentile=rng.choice([10, 35, 50, 77, 100])),
@@ -78,7 +90,12 @@ def gaps(rng):
     """What makes columns of gaps, or fills them."""
     filled = ("fill", SimpleImputer(strategy=rng.choice(["mean", "median"]), add_indicator=rng.random() < 0.3))
     flags = ("flags", MissingIndicator(features=rng.choice(["all", "missing-only"]), error_on_new=rng.random() < 0.5))
-    return rng.choice([filled, filled, ("union", FeatureUnion([filled, flags]))])
+    options = {"max_iter": 3, "add_indicator": rng.random() < 0.3, "imputation_order": rng.choice(["ascending", "roman", "random"])}
+    if rng.random() < 0.5:
+        options.update(min_value=-1.5, max_value=3, n_nearest_features=2)
+    model = rng.choice([None, BayesianRidge(), LinearRegression(), Ridge()])
+    rounds = ("rounds", IterativeImputer(model, random_state=0, initial_strategy=rng.choice(["mean", "constant"]), **options))
+    return rng.choice([filled, filled, rounds, ("union", FeatureUnion([filled, flags]))])
 
 
 def categories(rng):
@@ -102,7 +119,7 @@ def draw(rng, x, classes):
     numbers = [c for c in ["n1", "n2", "n3", "i1"] if rng.random() < 0.8] + ["n1"]
     numbers = sorted(set(numbers), key=lambda c: rng.random())
     first = [gaps(rng)] if rng.random() < 0.8 else []
-    steps = first + [("scale", scaling(rng)), ("select", selecting(rng, classes)), ("again", scaling(rng))]
+    steps = first + [("scale", scaling(rng)), ("select", selecting(rng, classes)), ("again", scaling(rng, steps=False))]
     steps = [s for i, s in enumerate(steps) if i < len(first) or rng.random() < 0.7]
     part = Pipeline(steps) if steps else StandardScaler()
     framed = VERSION >= (1, 2) and rng.random() < 0.15
@@ -112,7 +129,7 @@ def draw(rng, x, classes):
     parts = [("num", part, numbers)] + ([("cat", categories(rng), texts)] if texts else []) + [("more", numeric(rng), ["i1"])]
     steps = [("pre", ColumnTransformer(parts))]
     if rng.random() < 0.4:
-        steps.append(("late", selecting(rng, classes)))
+        steps.append(("late", selecting(rng, classes, (1, 2))))
     last = LogisticRegression(max_iter=60)
     kind = rng.random()
     if kind < 0.15:

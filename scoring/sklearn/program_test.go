@@ -100,6 +100,8 @@ func TestRunDoesNotAllocate(t *testing.T) {
 	for _, name := range []string{
 		"ct-onehot-gb-sk1.7.2", "ct-onehot-nan-logreg-sk1.4.2", "ct-ordinal-rf-sk1.6.1", "rf-nan-sk1.7.2",
 		"imputer-indicator-sk1.5.2", "functransformer-log1p-sk1.7.2", "ct-onehot-drop-infrequent-sk1.7.2",
+		"ct-hgb-native-sk1.8.0", "adaboost-sk1.2.2", "bagging-sk1.8.0", "calib-isotonic-cv-sk1.9.1", "multiclass-calibrated-sk1.9.1",
+		"stacking-sk1.9.1", "mlp-sk1.8.0", "gnb-sk1.7.2", "iforest-sk1.8.0", "threshold-tuned-sk1.9.1", "calib-temperature-sk1.9.1",
 	} {
 		folder := filepath.Join("../testdata/fixtures", name)
 		b := readBundle(t, folder)

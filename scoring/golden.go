@@ -45,8 +45,19 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 		scorer: s, columns: file.Columns, score: file.Score, tolerance: tolerance,
 		given: make([]float64, 0, len(file.Score)),
 	}
+	if g.options.Mapping.moves() {
+		plain, err := newSchema(g.program, g.specs(), Mapping{})
+		if err != nil {
+			return err
+		}
+		check.plain = newScorer(g.program, plain, g.bundle, s.thresholds, "bundle", s.fraudIsLow)
+	}
 	if err := check.run(file); err != nil {
 		return err
+	}
+	if check.flat > 0 {
+		g.warn("%d golden events have every field under its own name: they prove how features are computed, "+
+			"and not the mapping of the configuration", check.flat)
 	}
 	g.tryMissing(s, check.first)
 	if n := len(file.Score); n < fewGolden {
@@ -90,6 +101,8 @@ func checkColumns(columns []string, features []featureEntry) error {
 // A goldenCheck is under way through the rows.
 type goldenCheck struct {
 	scorer    *Scorer
+	plain     *Scorer // of the mapping that moves nothing; nil where that is the one in force
+	flat      int     // events that only the plain one reads
 	columns   []string
 	score     []float64
 	tolerance float64
@@ -229,21 +242,32 @@ func (c *goldenCheck) checkPrediction(n int, raw jsontext.Value, class int) erro
 	return nil
 }
 
-// checkEvent reads a raw event through the schema, which must give the row.
+// checkEvent reads a raw event, which must give the row: through the mapping in force, or, as save_bundle writes
+// events, with every field under its own name.
 func (c *goldenCheck) checkEvent(n int, raw jsontext.Value, row []any) error {
+	err := c.readEvent(c.scorer, n, raw, row)
+	if err != nil && c.plain != nil && c.readEvent(c.plain, n, raw, row) == nil {
+		c.flat++
+		return nil
+	}
+	return err
+}
+
+// readEvent reads a raw event through the schema of a scorer.
+func (c *goldenCheck) readEvent(s *Scorer, n int, raw jsontext.Value, row []any) error {
 	at := fmt.Sprintf("golden.json: events[%d]", n)
 	if raw == nil {
 		return refuse(goldenMismatch, "golden.json: events", "%d events for %d rows", n, len(c.score))
 	}
-	batch := c.scorer.NewBatch(1)
+	batch := s.NewBatch(1)
 	batch.Events = append(batch.Events, Event{Value: raw, Origin: Origin{Row: int64(n) + 1}})
-	c.scorer.Score(batch)
+	s.Score(batch)
 	result := &batch.Results[0]
 	if result.Outcome != Decided {
 		return refuse(goldenMismatch, at, "gives no row: %s: %s: %s", result.Err.Code, result.Err.Field, result.Err.Message)
 	}
 	for i, value := range row {
-		feature := &c.scorer.schema.features[i]
+		feature := &s.schema.features[i]
 		want, _ := feature.constant(value)
 		if !feature.agrees(want, result.X[i]) {
 			return refuse(goldenMismatch, at, "gives another %q than the row; the mapping in force may read another field",

@@ -163,3 +163,24 @@ func TestToleranceOfUnboundedOutputs(t *testing.T) {
 		}
 	}
 }
+
+// save_bundle writes flat events; a configuration that maps the fields loads the bundle all the same, and says what
+// the events do not prove.
+func TestFlatGoldenEventsUnderAMapping(t *testing.T) {
+	mapped := Mapping{
+		Time: TimeField{Path: "at", Type: "epoch_ms"}, Where: &Where{Path: "mti", In: []any{"0100"}},
+		Fields: map[string]Field{"amount": {Path: "de.4", Type: "integer_text", Scale: 2}},
+	}
+	const bundle = "testdata/saved/derived"
+	s, err := Load(bundle, Options{Mapping: mapped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := strings.Join(s.Bundle.Warnings, "; "); !strings.Contains(w, "60 golden events") {
+		t.Errorf("warnings %q", w)
+	}
+	wrong := editedCopy(t, bundle, `"of": ["opened", "event_time"]`, `"of": ["event_time", "opened"]`)
+	if _, err := Load(wrong, Options{Mapping: mapped}); Reason(err) != goldenMismatch {
+		t.Errorf("a wrong rule under a mapping: %v", err)
+	}
+}

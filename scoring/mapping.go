@@ -41,6 +41,11 @@ type Where struct {
 	In   []any  `yaml:"in"`
 }
 
+// moves tells whether the mapping reads anything but the fields by their own names.
+func (m *Mapping) moves() bool {
+	return len(m.Fields) > 0 || m.Where != nil || m.ID.Path != "" || m.Time != (TimeField{})
+}
+
 // The paths of id and time that hold where the mapping names none.
 const (
 	defaultID   = "transaction_id"

@@ -68,6 +68,9 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer in.Close()
+	if sameFile(c.In, c.Out) {
+		return &exitError{exitUsage, errors.New("--out is the file that --in reads; give another one")}
+	}
 	out, err := openOutput(c.Out, s.out)
 	if err != nil {
 		return err
@@ -208,6 +211,16 @@ func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadClo
 		return f, -1, nil
 	}
 	return f, info.Size(), nil
+}
+
+// sameFile tells whether to create out would empty in.
+func sameFile(in, out string) bool {
+	read, err := os.Stat(in)
+	if err != nil {
+		return false
+	}
+	written, err := os.Stat(out)
+	return err == nil && os.SameFile(read, written) && written.Mode().IsRegular()
 }
 
 type nopCloser struct{ io.Writer }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"fraudstream/scoring"
+)
+
+// modelDiffCommand puts two models side by side on the same rows.
+type modelDiffCommand struct {
+	A        string   `arg:"" help:"Bundle folder or model file in force." type:"path"`
+	B        string   `arg:"" help:"Bundle folder or model file that may take its place." type:"path"`
+	In       string   `help:"NDJSON file of events; default: the golden rows of both." type:"path" placeholder:"FILE"`
+	Features []string `help:"Feature names in training order, for model files without them." placeholder:"A,B"`
+	JSON     bool     `help:"Print JSON." name:"json"`
+}
+
+// Run loads both models through the gate and compares them; a model that is refused ends it with code 3.
+func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
+	options := scoring.Options{Features: c.Features}
+	var models [2]*scoring.Scorer
+	for i, path := range []string{c.A, c.B} {
+		model, err := scoring.Load(path, options)
+		if err != nil {
+			return &exitError{exitFindings, fmt.Errorf("model %s: %w", path, err)}
+		}
+		models[i] = model
+	}
+	rows, from, done, err := c.rows()
+	if err != nil {
+		return err
+	}
+	scores, err := compareScores(ctx, models[0], models[1], rows)
+	if err := errors.Join(err, done()); err != nil {
+		return err
+	}
+	scores.From = from
+	a, b := scoring.Inspect(c.A, options), scoring.Inspect(c.B, options)
+	d := modelDiff{
+		A: sideOf(models[0]), B: sideOf(models[1]), Scores: scores,
+		Features: featureChanges(a.Features, b.Features), Metadata: metadataChanges(a.Metadata, b.Metadata),
+	}
+	if c.JSON {
+		return printJSON(s.out, &d)
+	}
+	return d.print(s.out)
+}
+
+// rows opens the rows to compare on, and says where they are from.
+func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() error, err error) {
+	if c.In != "" {
+		f, err := os.Open(c.In)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return ndjsonRows(f), c.In, f.Close, nil
+	}
+	var events [][]byte
+	seen := make(map[string]bool)
+	for _, path := range []string{c.A, c.B} {
+		golden, err := scoring.GoldenEvents(path)
+		if err != nil {
+			return nil, "", nil, fmt.Errorf("model %s: %w", path, err)
+		}
+		// Two models of one data set often have the same rows held out.
+		for _, event := range golden {
+			if !seen[string(event)] {
+				seen[string(event)] = true
+				events = append(events, event)
+			}
+		}
+	}
+	if len(events) == 0 {
+		return nil, "", nil, &exitError{exitUsage, errors.New("neither model has golden rows: give --in FILE")}
+	}
+	return eventRows(events), "golden rows", func() error { return nil }, nil
+}
+
+// eventRows gives events one after the other. One that spans lines is a row all the same.
+func eventRows(events [][]byte) rowSource {
+	return func(dst []byte) ([]byte, *scoring.EventError, error) {
+		if len(events) == 0 {
+			return dst, nil, io.EOF
+		}
+		dst = append(dst, bytes.TrimSpace(events[0])...)
+		events = events[1:]
+		return dst, nil, nil
+	}
+}
+
+// compareScores takes every row through both models, a batch at a time.
+func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*scoreChanges, error) {
+	var (
+		changes = newScoreChanges()
+		left    = a.NewBatch(rowsPerBatch)
+		right   = b.NewBatch(rowsPerBatch)
+		text    []byte
+		ends    []int
+	)
+	for n, done := int64(0), false; !done; n += int64(len(ends)) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		text, ends = text[:0], ends[:0]
+		for len(ends) < rowsPerBatch {
+			row, _, err := rows(text)
+			if errors.Is(err, io.EOF) {
+				done = true
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("row %d: %w", n+int64(len(ends))+1, err)
+			}
+			text, ends = row, append(ends, len(row))
+		}
+		fill(left, text, ends, n)
+		fill(right, text, ends, n)
+		a.Score(left)
+		b.Score(right)
+		for i := range ends {
+			changes.add(n+int64(i)+1, a, b, &left.Results[i], &right.Results[i])
+		}
+	}
+	changes.finish()
+	return changes, nil
+}

@@ -10,7 +10,9 @@ import (
 // adaBoost compiles boosting by weighted votes. Each member votes for what it predicts with its weight (SAMME) or with
 // the centred logarithms of its probabilities (SAMME.R, gone since 1.6); the sum is divided by that of the weights.
 //
-// Since 1.3 a SAMME vote also counts -weight/(classes-1) against every other class.
+// The algorithms are those of Zhu, Zou, Rosset and Hastie (Multi-class AdaBoost, 2009). Since 1.3 a SAMME vote also
+// counts -weight/(classes-1) against every other class. The parameter algorithm is "deprecated" from 1.6 to 1.7 and
+// gone since. The rows are checked here, before the members see them: NaN raises a ValueError even where trees take it.
 func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -21,7 +23,8 @@ func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 	}
 	c.b.CheckFinite(name, in, false)
 	members := c.members(a, in, model.classes)
-	// fit ends early on a perfect member; the arrays keep the full length.
+	// fit ends early on a perfect member; the arrays keep the full length. The rest of the weights is zero, and
+	// they are 1 throughout for SAMME.R.
 	all := a.list("estimator_weights_")
 	if a.err == nil && len(all) < len(members) {
 		a.mismatch("estimator_weights_", fmt.Sprint(len(all)), fmt.Sprintf("there are %d estimators", len(members)))
@@ -58,7 +61,7 @@ func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 }
 
 // adaBoostLink adds the decision value of two classes, second minus first, and the softmax of the decision values,
-// halved for two classes and divided by classes-1 for more.
+// halved for two classes and divided by classes-1 for more (equation 15 of the paper).
 func (c *compiler) adaBoostLink(name string, model *classifier, votes matrix) {
 	n := len(votes)
 	model.decision, model.probability, model.predicted = votes, c.b.Block(n), c.b.New(-1)

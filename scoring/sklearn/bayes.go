@@ -10,7 +10,11 @@ import (
 //
 //	log prior_k - ½ Σ log(2π var_kj) - ½ Σ (x_j - theta_kj)² / var_kj,
 //
-// and its normalisation. The variances were called sigma_ before 1.0.
+// and its normalisation. The variances were called sigma_ before 1.0. var_smoothing is part of them already.
+//
+// The terms are as large as the row is far from a mean, and exp turns an absolute error into a relative one, so that
+// sums are taken in scikit-learn's order: first the logarithms of the variances, which depend on the class alone, then
+// the squares.
 func (c *compiler) gaussianNB(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -90,7 +94,8 @@ func (s *gaussian) Run(f *program.Frame) {
 	}
 }
 
-// normalizeLog computes exp(x_k - log Σ exp x), the probabilities of log likelihoods.
+// normalizeLog computes exp(x_k - log Σ exp x), the probabilities of log likelihoods: scikit-learn's
+// exp(jll - logsumexp(jll)), rounded at the same places.
 type normalizeLog struct{ in, out matrix }
 
 // Run takes the largest out of the sum, so that exp does not overflow.
@@ -113,7 +118,11 @@ func (s *normalizeLog) Run(f *program.Frame) {
 }
 
 // bernoulliNB compiles the joint log likelihood of independent binary features: with log p and log(1-p) of each class,
-// Σ x_j·(log p_kj - log(1-p_kj)) + log prior_k + Σ log(1-p_kj).
+//
+//	Σ x_j·(log p_kj - log(1-p_kj)) + log prior_k + Σ log(1-p_kj),
+//
+// an affine function of the row. Values above binarize count as 1; with binarize=None they are taken as they are, which
+// scikit-learn does not check either.
 func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -126,6 +135,7 @@ func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	if a.err != nil {
 		return
 	}
+	// What is the same for every row is worked out once: the differences are the coefficients, the rest the intercept.
 	s := &affine{coef: make([]float64, n*columns), intercept: make([]float64, n)}
 	for k := range n {
 		sum := 0.0

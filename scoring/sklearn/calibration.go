@@ -8,7 +8,10 @@ import (
 )
 
 // calibratedClassifier compiles the mean of calibrated copies of a classifier: one per fold of the cross-validation, a
-// single one with ensemble=False or a model that was fitted before.
+// single one with ensemble=False, with cv="prefit" (until 1.7) or over a FrozenEstimator.
+//
+// It has no decision_function, and predict takes the largest probability, so that a calibrated model may predict
+// otherwise than the classifier inside. Checks of the row are left to that classifier, as in scikit-learn since 1.0.
 func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	parts := a.list("calibrated_classifiers_")
@@ -34,7 +37,7 @@ func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classif
 	return model
 }
 
-// mean averages matrices, in their order.
+// mean averages matrices element by element, in their order: soft voting, bagging's decision values and calibration.
 type mean struct {
 	each    []matrix
 	out     matrix
@@ -60,7 +63,8 @@ func (s *mean) Run(f *program.Frame) {
 	}
 }
 
-// calibrated compiles one classifier and its calibrators, and returns its probabilities. The calibrators map what
+// calibrated compiles one classifier and its calibrators, and returns its probabilities. The attribute that holds the
+// classifier was called base_estimator before 1.2. The calibrators map what
 // decision_function gives, or predict_proba where there is none. Two classes have one calibrator, that of the second
 // class; more have one each and are normalised.
 func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in matrix) (matrix, error) {
@@ -128,6 +132,7 @@ func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares
 		a.mismatch("calibrators", fmt.Sprint(len(calibrators)), fmt.Sprintf("%d are expected", len(response)))
 		return nil
 	}
+	// Of two classes the calibrator gives the second; shareOut fills in the first.
 	to := out
 	if classes == 2 {
 		to = out[1:]
@@ -144,7 +149,8 @@ func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares
 	return out
 }
 
-// calibrator reads a calibrator of one decision value.
+// calibrator reads a calibrator of one decision value: Platt's sigmoid with its slope a_ and offset b_, or isotonic
+// regression. Other regressors cannot get there but by hand.
 func (a *attributes) calibrator(v pickle.Value) *calibration {
 	o, ok := v.(*pickle.Object)
 	if !ok {
@@ -205,6 +211,7 @@ func (s *shareOut) Run(f *program.Frame) {
 	}
 }
 
+// normalize divides by the sum of all classes.
 func (s *shareOut) normalize(row []float64) {
 	sum := 0.0
 	for _, r := range s.out {

@@ -12,7 +12,8 @@ import (
 //	-½ (Σ ((x - mean_k)·R_k·S_k^-½)² + Σ log S_k) + log prior_k,
 //
 // where R_k are the axes of class k and S_k the variances along them. Two classes have one decision value, the
-// difference of theirs.
+// difference of theirs (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, equation 4.12).
+// reg_param and shrinkage are part of the variances already.
 func (c *compiler) quadraticDiscriminant(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()

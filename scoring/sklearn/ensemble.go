@@ -8,7 +8,10 @@ import (
 )
 
 // votingClassifier compiles soft voting, the weighted mean of the probabilities of its members, or hard voting, the
-// class that most of them predict, which knows no probabilities.
+// class that most of them predict, which knows no probabilities: predict_proba raises an AttributeError there.
+//
+// Ties of a hard vote go to the class that comes first, as in numpy's argmax over bincount. Every member gets the
+// columns as they come; one that is a pipeline has its own preparation.
 func (c *compiler) votingClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	members := c.members(a, in, model.classes)
@@ -57,7 +60,7 @@ func sum(values []float64) (total float64) {
 }
 
 // members compiles the classifiers in estimators_, every one over the same matrix. One that was dropped stands there
-// as a word.
+// as a word. Each must know all classes, by label or by place: most ensembles encode the labels before they fit.
 func (c *compiler) members(a *attributes, in matrix, classes []program.Constant) (members []classifier) {
 	for i, v := range a.list("estimators_") {
 		if a.err != nil {
@@ -80,7 +83,9 @@ func (c *compiler) members(a *attributes, in matrix, classes []program.Constant)
 	return members
 }
 
-// voteWeights reads the weights of the members that were not dropped; nil where all are alike.
+// voteWeights reads the weights of the members that were not dropped; nil where all are alike. weights runs along the
+// parameter estimators, in which dropped ones still have a place ("drop", and None before 0.24), unlike in
+// estimators_. A sum of zero raises a ZeroDivisionError in numpy.average.
 func (a *attributes) voteWeights(n int) []float64 {
 	if a.err != nil || a.optional("weights") == nil {
 		return nil
@@ -109,7 +114,7 @@ func (a *attributes) voteWeights(n int) []float64 {
 	return weights
 }
 
-// majority counts the votes of each class.
+// majority counts the votes of each class, from the places of the classes that the members predict.
 type majority struct {
 	in, votes matrix
 	weights   []float64
@@ -133,7 +138,11 @@ func (s *majority) Run(f *program.Frame) {
 }
 
 // stackingClassifier compiles its members, puts what stack_method_ asks of each side by side, the columns themselves
-// behind them if passthrough is set, and gives that to the final estimator.
+// behind them if passthrough is set, and gives that to the final estimator, whose outputs are those of the whole.
+//
+// stack_method_ names what was used in fit: "auto" has been resolved to the first of predict_proba,
+// decision_function and predict that a member has. The final estimator knows the classes by their places, and the
+// labels are put back here.
 func (c *compiler) stackingClassifier(a *attributes, in matrix) (model classifier) {
 	classes := a.classes()
 	members := c.members(a, in, classes)
@@ -173,7 +182,7 @@ func (c *compiler) stacked(a *attributes, i int, method string, m classifier) ma
 	case "decision_function":
 		out = m.decision
 	case "predict":
-		return matrix{c.predictedLabel(a, m)}
+		return matrix{c.predictedLabel(a, m)} // numbers, since the labels were encoded
 	}
 	if out == nil {
 		a.unknown(fmt.Sprintf("stack_method_[%d]", i), method)
@@ -183,6 +192,9 @@ func (c *compiler) stacked(a *attributes, i int, method string, m classifier) ma
 
 // baggingClassifier compiles the mean of the probabilities of its members, each over the columns that it was given.
 // A member without probabilities votes for what it predicts.
+//
+// decision_function is the mean of theirs, where they have one. scikit-learn adds up the members in groups, one per
+// job, so that its own sum depends on n_jobs in the last digit; here they are added one by one, as with one job.
 func (c *compiler) baggingClassifier(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -223,7 +235,7 @@ func (c *compiler) baggingClassifier(a *attributes, in matrix) (model classifier
 	return model
 }
 
-// subset selects the columns that a member reads.
+// subset selects the columns that a member reads; with bootstrap_features a column may come twice.
 func (a *attributes) subset(attribute string, v pickle.Value, in matrix) matrix {
 	indexes := integers(v)
 	if indexes == nil {
@@ -240,7 +252,8 @@ func (a *attributes) subset(attribute string, v pickle.Value, in matrix) matrix 
 	return out
 }
 
-// bagged places the classes of a member among those of the whole: a bootstrap sample may lack one.
+// bagged places the classes of a member among those of the whole: a bootstrap sample may lack one. Then its labels are
+// the places, because bagging encodes y before it draws.
 func (a *attributes) bagged(i int, classes []program.Constant, m classifier) bagMember {
 	member := bagMember{probability: m.probability, predicted: m.predicted, place: make([]int, len(m.classes))}
 	for k, class := range m.classes {
@@ -264,7 +277,8 @@ func isPlaceOrLabel(class program.Constant, at int, classes []program.Constant) 
 	return class.Num == float64(at) || class == classes[at]
 }
 
-// bag averages the probabilities of members that may know fewer classes.
+// bag averages the probabilities of members that may know fewer classes. A class that a member has never seen gets
+// nothing from it.
 type bag struct {
 	members []bagMember
 	sums    matrix

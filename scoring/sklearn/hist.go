@@ -10,6 +10,9 @@ import (
 
 // histGradientBoosting compiles baseline + Σ trees over float64 values, and the link of the log loss.
 //
+// The learning rate is part of the leaf values in the file, unlike in GradientBoosting. Rows are neither cast to
+// float32 nor checked: NaN goes where each node says, an infinite value lies beyond every threshold.
+//
 // Since 1.4 a model with native categories holds a ColumnTransformer of its own, which codes them and moves them to
 // the front; the features of its trees count in that order.
 func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classifier) {
@@ -20,11 +23,13 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 		outputs = 1
 	}
 	a.histLoss(outputs)
+	// The trees of one iteration stand side by side, one per output, and add to these starts in the order of the file.
 	start := a.baseline(outputs)
 	if a.err != nil {
 		return
 	}
 	if v := a.optional("_preprocessor"); v != nil {
+		// From here on the columns are those of the preprocessor, and so are the feature numbers of the trees.
 		c.within("_preprocessor", func() { in, a.err = c.transform(v, in) })
 	}
 	h := a.histogram(len(in), outputs)
@@ -55,6 +60,7 @@ func (c *compiler) boostedLink(name string, model *classifier, raw bool) {
 	} else {
 		c.b.Add(name, &softmax{model.decision, model.probability})
 	}
+	// Raw sums and probabilities disagree only where rounding makes two probabilities equal, but then they do.
 	switch {
 	case !raw:
 		c.b.Add(name, &argmax{model.probability, model.predicted})
@@ -65,7 +71,8 @@ func (c *compiler) boostedLink(name string, model *classifier, raw bool) {
 	}
 }
 
-// histLoss accepts the log loss under the names that it has had.
+// histLoss accepts the log loss under the names that it has had: auto, binary_crossentropy and
+// categorical_crossentropy until 1.2. There never was another loss for classes.
 func (a *attributes) histLoss(outputs int) {
 	switch loss := a.text("loss", "log_loss"); {
 	case loss == "log_loss" || loss == "auto":
@@ -96,7 +103,8 @@ func (a *attributes) baseline(outputs int) []float64 {
 	return values
 }
 
-// histogram is what the trees of a histogram boosting compile to.
+// histogram is what the trees of a histogram boosting compile to. The forest has more features than the model: behind
+// the columns come the answers to the questions in splits, one for each.
 type histogram struct {
 	forest *forest.Forest[float64]
 	splits []categorySplit
@@ -146,7 +154,8 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 }
 
 // knownCategories reads, per feature, the raw categories that the binning of training met. They are whole numbers
-// from 0 to 255.
+// from 0 to 255. scikit-learn builds the same sets anew for every call of predict, from is_categorical_ and
+// bin_thresholds_ of the bin mapper, whose name for a list of categories this is.
 func (a *attributes) knownCategories(features int) []*bitset {
 	known := make([]*bitset, features)
 	o, ok := a.required("_bin_mapper").(*pickle.Object)
@@ -176,7 +185,8 @@ func (a *attributes) knownCategories(features int) []*bitset {
 	return known
 }
 
-// categorySet reads the categories of one feature.
+// categorySet reads the categories of one feature. scikit-learn 1.2 and older fit on negative categories as well and
+// then raise an OverflowError for every row; such a model is refused here.
 func (a *attributes) categorySet(v pickle.Value) *bitset {
 	s := new(bitset)
 	array, ok := v.(*pickle.Array)

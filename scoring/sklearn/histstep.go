@@ -23,6 +23,7 @@ type categorySplit struct {
 }
 
 // right answers 0 for left and 1 for right. A category that training did not know goes where a missing value goes.
+// The set of those that go left is asked first and the known ones second, as scikit-learn does it.
 func (s *categorySplit) right(v float64) float64 {
 	goesLeft := s.missingLeft
 	if v == v && (v >= 0 || s.wraps) {
@@ -48,7 +49,8 @@ func category(v float64) uint8 {
 	return uint8(int32(v))
 }
 
-// histStep runs a histogram boosting over a frame: rows stay float64, NaN and infinities are taken.
+// histStep runs a histogram boosting over a frame: rows stay float64, NaN and infinities are taken. It is the
+// counterpart of [forest.Step], which casts to float32.
 type histStep struct {
 	forest  *forest.Forest[float64]
 	splits  []categorySplit

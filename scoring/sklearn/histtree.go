@@ -24,7 +24,8 @@ type histReader struct {
 	seen     map[*pickle.Object]bool
 }
 
-// tree reads one TreePredictor.
+// tree reads one TreePredictor: an array of nodes, the root first. Whether they form a tree is for the forest to check,
+// which refuses shared children, cycles and what lies outside.
 func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 	o, ok := v.(*pickle.Object)
 	if !ok || o.Class.String() != predictorClass || r.seen[o] {
@@ -72,7 +73,10 @@ func (a *attributes) histFields(nodes *pickle.Array) *histFields {
 	}
 }
 
-// node reads node i. A split on a category becomes one on the feature that answers it: 0 goes left, 1 right.
+// node reads node i. A leaf's children are 0 in the file, so that is_leaf alone tells it.
+//
+// A split on a category becomes one on the feature that answers it: 0 goes left, 1 right. Where a missing category
+// goes is part of the answer, which is why such a feature is never missing itself.
 func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
 	if f.leaf[i] != 0 {
 		return forest.Node{Left: forest.Leaf, Right: forest.Leaf}
@@ -98,6 +102,8 @@ func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
 		a.structure(fmt.Sprintf("nodes[%d].is_categorical", i), "1", "the feature is no category in _bin_mapper")
 		return n
 	}
+	// Ensembles split on the same few sets of categories again and again: in most models the answers are far fewer
+	// than the nodes.
 	s := categorySplit{feature: n.Feature, known: *known, left: a.leftSet(f.sets, f.bits[i]), missingLeft: n.MissingLeft, wraps: r.wraps}
 	at, met := r.place[s]
 	if !met {

@@ -13,6 +13,9 @@ import (
 // isolationForest compiles the anomaly score of Liu, Ting and Zhou (2008). A tree says after how many splits a row
 // stands alone; the score is -2^(-mean depth / c(n)), where c is the depth that n rows would need on average. What is
 // below offset_ is an outlier, class -1; low scores mean fraud.
+//
+// score_samples is the score, decision_function is it minus offset_, and predict asks for the sign of that. There are
+// no probabilities. offset_ is -½ with contamination="auto", else a quantile of the training scores.
 func (c *compiler) isolationForest(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = []program.Constant{program.NumberConstant(-1), program.NumberConstant(1)}
@@ -75,7 +78,8 @@ func (a *attributes) isolationTrees(features int) *forest.Forest[float32] {
 	return f
 }
 
-// addOver appends a tree that was grown on a subset of the columns.
+// addOver appends a tree that was grown on a subset of the columns: its features count within the subset, and are
+// renumbered to columns of the model.
 func addOver(f *forest.Forest[float32], t forest.Tree, columns []int) error {
 	for i := range t.Nodes {
 		if n := &t.Nodes[i]; n.Left != forest.Leaf {
@@ -122,7 +126,7 @@ func (a *attributes) depths(t *forest.Tree) {
 	}
 }
 
-// averagePath is how deep an unsuccessful search in a binary tree of n values ends on average: 2·H(n-1) - 2(n-1)/n, with
+// averagePath is c(n) of the paper: how deep an unsuccessful search in a binary tree of n values ends on average: 2·H(n-1) - 2(n-1)/n, with
 // the harmonic number as log + γ.
 func averagePath(n float64) float64 {
 	const gamma = 0.57721566490153286060651209008240243

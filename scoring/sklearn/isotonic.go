@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// isotonic reads the line of a fitted IsotonicRegression. Outside its ends it is flat ("clip"), as calibration asks for
+// isotonic reads the line of a fitted IsotonicRegression: the steps of the pool-adjacent-violators fit, thinned to the
+// points where the slope changes. A falling fit (increasing_ False) has falling y and needs nothing else. Outside its ends it is flat ("clip"), as calibration asks for
 // it; the thresholds must ascend, or bisection would lose its way.
 func (a *attributes) isotonic() *polyline {
 	if bounds := a.text("out_of_bounds", "nan"); a.err == nil && bounds != "clip" {
@@ -31,7 +32,8 @@ func (a *attributes) isotonic() *polyline {
 	return p
 }
 
-// polyline is a function through points, straight between them and flat beyond.
+// polyline is a function through points, straight between them and flat beyond. It is what scipy's interp1d does for
+// IsotonicRegression, which rebuilds it from the points whenever it is unpickled.
 type polyline struct {
 	x, y   []float64
 	single bool // the points are float32, and so is what is asked of them
@@ -51,6 +53,7 @@ func (p *polyline) at(x float64) float64 {
 	case x >= p.x[last]:
 		return p.y[last]
 	}
+	// Equal x may stand twice, where the fit jumps: numpy.interp then takes the last of them.
 	j, found := slices.BinarySearch(p.x, x)
 	if found {
 		for j < last && p.x[j+1] == x {
@@ -83,7 +86,7 @@ func (c *compiler) temperature(a *attributes, v pickle.Value, s *temperature) {
 	}
 }
 
-// temperature computes the scaled logits.
+// temperature computes the scaled logits, for which the softmax follows as a step of its own.
 type temperature struct {
 	in, out matrix
 	beta    float64

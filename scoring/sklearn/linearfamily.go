@@ -10,6 +10,10 @@ import (
 
 // linearModel compiles X·coef_ᵀ + intercept_ and the prediction that goes with it: the sign of one decision value, the
 // largest of several. It is all of a LinearSVC, a RidgeClassifier, a Perceptron and a PassiveAggressiveClassifier.
+//
+// They have no predict_proba; whoever asks for it is refused by name and told to calibrate. A row with NaN or an
+// infinity raises a ValueError in scikit-learn and is a fault here. How the coefficients were found (loss, penalty,
+// solver) does not matter any more.
 func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.binarizedClasses()
@@ -51,7 +55,7 @@ func (a *attributes) binarizedClasses() []program.Constant {
 	return classes
 }
 
-// coefficients reads coef_, which a model of one row may keep as a vector.
+// coefficients reads coef_, which a model of one row may keep as a vector: RidgeClassifier does today.
 func (a *attributes) coefficients(rows, columns int) []float64 {
 	if array, ok := a.optional("coef_").(*pickle.Array); ok && rows == 1 && len(array.Shape) == 1 {
 		return a.vector("coef_", columns)
@@ -60,7 +64,11 @@ func (a *attributes) coefficients(rows, columns int) []float64 {
 }
 
 // stochasticGradient compiles an SGDClassifier: a linear model whose loss decides whether it knows probabilities. The
-// log loss gives the sigmoid, modified_huber gives (clip(d, -1, 1) + 1) / 2; classes beyond two are normalised.
+// log loss gives the sigmoid, modified_huber gives (clip(d, -1, 1) + 1) / 2 after Zhang (JMLR 2002, appendix B);
+// classes beyond two are normalised.
+//
+// The log loss was called "log" before 1.1 and the squared one "squared_loss" before 1.0. With the other losses an
+// SGDClassifier has no predict_proba.
 func (c *compiler) stochasticGradient(a *attributes, in matrix) (model classifier) {
 	loss := a.text("loss", "hinge")
 	model = c.linearModel(a, in)
@@ -81,7 +89,8 @@ func (c *compiler) stochasticGradient(a *attributes, in matrix) (model classifie
 	return model
 }
 
-// logistic adds the probabilities of independent sigmoids.
+// logistic adds the probabilities of independent sigmoids, one per class, divided by their sum: what scikit-learn calls
+// one versus rest.
 func (c *compiler) logistic(name string, model *classifier) {
 	model.probability = c.b.Block(len(model.classes))
 	if len(model.decision) == 1 {
@@ -120,7 +129,8 @@ func (s *clippedLine) Run(f *program.Frame) {
 }
 
 // discriminant compiles linear discriminant analysis: a linear model whose probabilities are the sigmoid of two
-// classes and the softmax of more.
+// classes and the softmax of more. Every solver ends in coef_ and intercept_; the projection that svd and eigen leave
+// besides serves transform only.
 func (c *compiler) discriminant(a *attributes, in matrix) (model classifier) {
 	model = c.linearModel(a, in)
 	if a.err != nil {

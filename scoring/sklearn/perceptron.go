@@ -11,10 +11,15 @@ import (
 // multilayerPerceptron compiles a stack of affine layers with an activation between them. Two classes have one output,
 // through the logistic function, more have one each, through the softmax; predict asks whether the one output
 // exceeds ½ or which of several is largest.
+//
+// The solver, the learning rate and early stopping shaped the weights and nothing else. A row with NaN or an infinity
+// raises a ValueError. A network fitted on float32 data computes in float32 in scikit-learn; here the last digits are
+// better, and the golden rows tell whether that is within tolerance.
 func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
 	outputs := len(model.classes)
+	// out_activation_ follows from the number of classes; a file in which it does not was tampered with.
 	link := "softmax"
 	if outputs == 2 {
 		outputs, link = 1, "logistic"
@@ -55,7 +60,7 @@ func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classif
 	return model
 }
 
-// activation is the function of the hidden layers.
+// activation is the function of the hidden layers, nil for a name that is none of scikit-learn's four.
 func activation(name string) func(float64) float64 {
 	switch name {
 	case "identity":
@@ -73,7 +78,7 @@ func activation(name string) func(float64) float64 {
 // maxWeights bounds the weights of all layers together: layers may share one array in a hostile file.
 const maxWeights = 1 << 21
 
-// layers reads coefs_, whose matrices have a row per input, and intercepts_.
+// layers reads one affine map per layer, in order. The outputs of one are the inputs of the next. They come from coefs_, whose matrices have a row per input, and intercepts_.
 func (a *attributes) layers(inputs, outputs int) []*affine {
 	weights, offsets := a.list("coefs_"), a.list("intercepts_")
 	if a.err == nil && (len(weights) == 0 || len(weights) != len(offsets)) {

@@ -17,6 +17,10 @@ const maxSupport = 1 << 22
 //
 // above zero for the first class of the pair. The class that wins most pairs is predicted; two classes have one value,
 // which scikit-learn turns round so that it grows towards the second class.
+//
+// Probabilities come from a calibration of their own (probability=True) and need not agree with the prediction. Models
+// fitted on sparse matrices and kernels that are functions or precomputed are refused. A row costs the number of
+// support vectors times that of columns, which is bounded.
 func (c *compiler) supportVectors(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -43,7 +47,8 @@ func (c *compiler) supportVectors(a *attributes, in matrix) (model classifier) {
 }
 
 // pairDecision adds decision_function. Of more than two classes each has its votes and, as a fraction, how sure they
-// are.
+// are. decision_function_shape="ovo" gives a column for each pair instead: no class has a score then, and none is
+// offered.
 func (c *compiler) pairDecision(a *attributes, name string, model *classifier, pairs matrix) {
 	if len(pairs) == 1 {
 		d := &scaleAll{in: pairs, out: c.b.Block(1), factor: -1}
@@ -98,6 +103,7 @@ func (a *attributes) pairs(classes, vectors int) []pair {
 	if a.err != nil {
 		return nil
 	}
+	// Row r of the matrix holds for class i the coefficients against class r, or r+1 from i on: itself is left out.
 	out := make([]pair, 0, machines)
 	for i := range classes {
 		for j := i + 1; j < classes; j++ {
@@ -204,6 +210,7 @@ func (k *kernel) apply(x, out []float64) {
 	}
 }
 
+// dot is the scalar product, each product rounded before it is added.
 func dot(a, b []float64) float64 {
 	sum := 0.0
 	for i, v := range a {
@@ -212,6 +219,7 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
+// squaredDistance is the square of the Euclidean distance.
 func squaredDistance(a, b []float64) float64 {
 	sum := 0.0
 	for i, v := range a {

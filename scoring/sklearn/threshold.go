@@ -6,7 +6,8 @@ import (
 	"fraudstream/scoring/pickle"
 )
 
-// frozenClassify compiles the estimator that a FrozenEstimator keeps from being fitted again.
+// frozenClassify compiles the estimator that a FrozenEstimator (since 1.6) keeps from being fitted again. It stands
+// where cv="prefit" stood before, and has no meaning for predictions.
 func (c *compiler) frozenClassify(a *attributes, in matrix) (model classifier) {
 	inner := a.required("estimator")
 	if a.err == nil {
@@ -25,7 +26,8 @@ func (c *compiler) frozenTransform(a *attributes, in matrix) (out matrix) {
 }
 
 // fixedThreshold compiles a classifier of two classes whose prediction has a threshold of its own. "auto" is ½ for
-// probabilities and 0 for decision values. Scores are those of the classifier inside.
+// probabilities and 0 for decision values. Scores are those of the classifier inside, so that the thresholds of a
+// bundle, not this one, decide about transactions; what predict says is held against the golden rows all the same.
 func (c *compiler) fixedThreshold(a *attributes, in matrix) (model classifier) {
 	threshold, auto := 0.0, a.optional("threshold") == "auto"
 	if !auto {
@@ -67,7 +69,9 @@ func (c *compiler) tunedThreshold(a *attributes, in matrix) (model classifier) {
 	return c.thresholded(a, in, threshold, false, positive)
 }
 
-// thresholded compiles the classifier inside and compares the response for the positive class.
+// thresholded compiles the classifier inside and compares the response for the positive class: its probability, or its
+// decision value, negated where the positive class is the first. What reaches the threshold is positive. A model that
+// was not fitted again keeps the estimator under its parameter's name.
 func (c *compiler) thresholded(a *attributes, in matrix, threshold float64, auto bool, positive pickle.Value) (model classifier) {
 	inner := a.optional("estimator_")
 	if inner == nil {

@@ -74,6 +74,7 @@ func (s *Schema) compileDerived(i int, spec *featureSpec, m Mapping, r *routes) 
 		return refuse(schemaMismatch, at+".op", "%s gives %s, and the pipeline takes %s", spec.From.Op, gives, f.takes)
 	}
 	d.operands = make([]operand, len(spec.From.Of))
+	// The operands do not move any more: the routes keep the addresses of their slots.
 	for k, name := range spec.From.Of {
 		o := &d.operands[k]
 		if *o, err = s.compileOperand(d.op, name, m.Fields[name]); err == nil && !o.eventTime {
@@ -91,13 +92,16 @@ func (s *Schema) compileDerived(i int, spec *featureSpec, m Mapping, r *routes) 
 	return nil
 }
 
-// compileOperand compiles the reading of a field that a feature is computed from.
+// compileOperand compiles the reading of a field that a feature is computed from: the time of the event as the mapping
+// has it, a feature as that feature is read (its path, its type, its default, its rounding to float32), or any other
+// field, which is a JSON number, or an RFC 3339 text where a time is wanted, unless the mapping says otherwise.
 func (s *Schema) compileOperand(op operation, name string, field Field) (o operand, err error) {
 	o.isTime = operations[op].times
 	if o.isTime && name == defaultTime {
 		o.eventTime, o.judged = true, true
 		return o, nil
 	}
+	// A feature under its own rule (x = log1p(x)) has become a derivation by now; its name means the raw field.
 	isField := func(f feature) bool { return f.name == name && f.from == nil }
 	if i := slices.IndexFunc(s.features, isField); i >= 0 {
 		o.field, o.judged = s.features[i], true
@@ -112,7 +116,8 @@ func (s *Schema) compileOperand(op operation, name string, field Field) (o opera
 	return o, err
 }
 
-// read returns what the operand holds in the event whose time is event.
+// read returns what the operand holds in the event whose time is event. The token is that of a scan which has passed.
+// Each use reads its operand anew: that costs a copied number, and keeps features independent of their order.
 func (o *operand) read(sc *scanner, event argument) argument {
 	if o.eventTime {
 		return event
@@ -163,7 +168,7 @@ func (s *Schema) readDerived(sc *scanner, i int, event argument, r *Result) floa
 		}
 		lacking = lacking || in[k].missing
 	}
-	value := math.NaN()
+	value := math.NaN() // pandas carries a missing operand through every operation
 	if !lacking {
 		value = f.from.compute(&in)
 	}
@@ -184,7 +189,9 @@ func (s *Schema) readDerived(sc *scanner, i int, event argument, r *Result) floa
 	return value
 }
 
-// computed is a computed number as the column holds it.
+// computed is a computed number as the column holds it: a category of true and false takes a boolean, an integer
+// column what astype(int) leaves, a float32 column the nearest float32. Of a ratio or difference of float32 columns that
+// is also what pandas gets by computing in float32 from the start: 53 digits are enough to round twice.
 func (f *feature) computed(value float64) (float64, Code) {
 	switch {
 	case f.takes&numbers == 0:
@@ -195,7 +202,7 @@ func (f *feature) computed(value float64) (float64, Code) {
 	return f.column.number(value)
 }
 
-// agrees tells whether an event gave what the golden row holds: bit for bit, but for the slack of an operation.
+// agrees is asked by the golden check. It tells whether an event gave what the golden row holds: bit for bit, but for the slack of an operation.
 func (f *feature) agrees(want, got float64) bool {
 	if math.Float64bits(want) == math.Float64bits(got) || math.IsNaN(want) && math.IsNaN(got) {
 		return true
@@ -210,7 +217,9 @@ func (f *feature) agrees(want, got float64) bool {
 	return math.Abs(want-got) <= slack*math.Abs(want)
 }
 
-// check refuses a rule that cannot be: at is its JSON path.
+// check refuses a rule that cannot be, as far as that shows without the model: at is its JSON path. A zone where none
+// is read is refused and not ignored, because whoever wrote it expected it to matter. "Local" would be the zone of
+// whatever machine happens to score.
 func (r *fromEntry) check(at string) error {
 	op := operationOf(r.Op)
 	if op == 0 {

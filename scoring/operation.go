@@ -76,7 +76,7 @@ func (d *derivation) compute(in *[2]argument) float64 {
 	return d.onTheWall(time.Unix(0, in[0].at).In(d.zone))
 }
 
-// onTheWall reads a clock or a calendar.
+// onTheWall reads a clock or a calendar. Time is proleptic Gregorian in Go and in pandas.
 func (d *derivation) onTheWall(local time.Time) float64 {
 	weekday := (int(local.Weekday()) + 6) % 7 // Go's week begins on Sunday, that of pandas on Monday
 	switch d.op {

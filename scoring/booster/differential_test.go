@@ -45,7 +45,7 @@ func TestDifferential(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if library, absent := strings.CutPrefix(string(out), "absent: "); absent {
-		t.Skipf("skipped the comparison with real boosters: the python has no %s", strings.TrimSpace(library))
+		t.Skipf("skipped the comparison with real boosters: the python lacks %s", strings.TrimSpace(library))
 	}
 	t.Logf("%s", out)
 	cases, err := filepath.Glob(filepath.Join(folder, "*.case"))

@@ -6,21 +6,21 @@ For case N it writes N.<ext>, a model as its library or joblib saves it, and N.j
 types of the columns, the rows, and for every row predict_proba and the index of the predicted class.
 """
 
+import importlib
 import json
 import sys
 import warnings
 
-try:
-    import catboost
-    import joblib
-    import lightgbm
-    import numpy as np
-    import pandas as pd
-    import xgboost
-except ImportError as e:
-    print(f"absent: {e.name}")
-    sys.exit(0)
+def library(name):
+    """The module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
+
+joblib, pd, np = library("joblib"), library("pandas"), library("numpy")
+xgboost, lightgbm, catboost = library("xgboost"), library("lightgbm"), library("catboost")
 warnings.filterwarnings("ignore")
 
 
@@ -137,9 +137,14 @@ def draw_catboost(rng, folder, n):
 
 def main():
     folder, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    drawers = {"xgboost": draw_xgboost, "lightgbm": draw_lightgbm, "catboost": draw_catboost}
+    present = [name for name in drawers if library(name)]
+    if not present or not pd:
+        print("absent: pandas, or all of " + ", ".join(drawers))
+        return
     for n in range(count):
         rng = np.random.default_rng([seed, n])
-        draw = [draw_xgboost, draw_lightgbm, draw_catboost][n % 3]
+        draw = drawers[present[n % len(present)]]
         model, X, file, form, categories, options = draw(rng, folder, n)
         rows = probe(rng, X)
         frame = rows
@@ -157,8 +162,8 @@ def main():
         with open(f"{folder}/{n}.case", "w") as f:
             json.dump({"file": file, "format": form, "options": repr(options), "columns": [f"f{i}" for i in range(5)],
                        "rows": cells, "proba": proba.tolist(), "predicted": predicted}, f)
-    versions = " ".join(f"{m.__name__} {m.__version__}" for m in (xgboost, lightgbm, catboost))
-    print(f"{count} boosters of {versions}, seed {seed}")
+    versions = ", ".join(f"{name} {library(name).__version__}" if name in present else f"no {name}" for name in drawers)
+    print(f"{count} boosters of {versions}; seed {seed}")
 
 
 main()

@@ -42,7 +42,7 @@ type Model struct {
 	Names    []string           // names of the columns; nil where there are none, or the library made them up
 	Classes  []program.Constant // class labels; 0, 1, … where the file has none
 
-	class   string // for messages
+	class   string // of the library, for messages
 	objects *objective
 	outputs int // sums per row
 	trees   []forest.Tree
@@ -75,6 +75,7 @@ func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Option
 		r.refuse("model-mismatch", "num_feature", fmt.Sprint(m.Features), fmt.Sprintf("the booster is given %d columns", len(in)))
 		return nil, 0, r.err
 	}
+	// Categories become numbers first; what follows knows numbers only.
 	if in = m.encode(b, r, name, in, o.Categories); r.err != nil {
 		return nil, 0, r.err
 	}
@@ -87,7 +88,7 @@ func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Option
 	return probability, predicted, nil
 }
 
-// sums adds the step that gives the raw scores.
+// sums adds the step that gives the raw scores, one per output: trees in float32 or float64, or a linear model.
 func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Reg, o Options) []program.Reg {
 	if m.linear != nil {
 		s := newLinear(b, in, m.linear, m.start, o.Missing)
@@ -102,6 +103,9 @@ func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Re
 }
 
 // used is the trees of the iterations that count, and what their sum is divided by.
+//
+// A wish beyond the iterations of the file means all of them, as in both libraries. Only LightGBM's random forests
+// divide: their trees were fitted to be averaged, all others correct the sum before them.
 func (m *Model) used(iterations int) (trees []forest.Tree, divisor float64) {
 	if iterations <= 0 {
 		iterations = m.best
@@ -121,7 +125,8 @@ var formats = map[string]func([]byte) (*Model, error){
 	"xgboost-json": XGBoost, "xgboost-ubj": XGBoost, "lightgbm-text": LightGBM, "catboost-json": CatBoost,
 }
 
-// Compile turns a bare file into a program. The format is one that [Format] returns.
+// Compile turns a bare file into a program. The format is one that [Format] returns, and the only output is
+// predict_proba: what stands before and after the booster in a pipeline is not in such a file.
 func Compile(data []byte, format string, spec program.Spec) (*program.Program, error) {
 	read := formats[format]
 	if read == nil {

@@ -16,6 +16,9 @@ const catboostClass = "catboost.CatBoost"
 const maxLeaves = 1 << 16
 
 // CatBoost reads the JSON that save_model writes with format="json".
+//
+// The raw score of a row is scale·Σ leaf + bias, one per output. A tree is either oblivious (one question per level,
+// the answers make the number of the leaf) or an object in an object. Numbers are compared as float32 with x > border.
 func CatBoost(data []byte) (*Model, error) {
 	r := &reader{class: catboostClass}
 	v, err := parseJSON(catboostClass, data)
@@ -47,7 +50,10 @@ type catboost struct {
 	leafScale float64
 }
 
-// features reads the columns. Categorical ones are refused: the file keeps hashes of texts, and statistics of the
+// features reads the columns. What a missing value is compared as is said per column: AsTrue is above every border,
+// AsFalse and AsIs are below, since NaN > border is false.
+//
+// Categorical ones are refused: the file keeps hashes of texts, and statistics of the
 // training data under names of its own.
 func (c *catboost) features(info object) {
 	for _, kind := range []string{"categorical_features", "ctrs", "text_features", "embedding_features"} {
@@ -75,7 +81,8 @@ func (c *catboost) features(info object) {
 	}
 }
 
-// scale reads scale_and_bias: the factor of the sums and where each begins.
+// scale reads scale_and_bias: the factor of the sums and where each begins. With one output the bias may be a plain
+// number.
 func (c *catboost) scale(root object) {
 	pair := c.list(root, "scale_and_bias")
 	if len(pair) != 2 {
@@ -94,7 +101,7 @@ func (c *catboost) scale(root object) {
 	c.leafScale, c.model.start, c.model.outputs = scale, bias, len(bias)
 }
 
-// objective reads the loss function and the class labels.
+// objective reads the loss function, which settles the link, and the class labels, which may be texts.
 func (c *catboost) objective(info object) {
 	m := c.model
 	params, _ := info["params"].(object)
@@ -120,7 +127,8 @@ func (c *catboost) objective(info object) {
 	}
 }
 
-// trees reads the trees of either shape.
+// trees reads the trees of either shape. Leaves of a model of several classes hold one value per class; a forest of
+// width 1 takes such a tree once for each.
 func (c *catboost) trees(root object) {
 	oblivious, nested := c.optional(root, "oblivious_trees"), c.optional(root, "trees")
 	for i, v := range slices.Concat(oblivious, nested) {

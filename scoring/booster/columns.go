@@ -19,7 +19,8 @@ type column struct {
 // zero is the distance from zero within which LightGBM takes a number for zero: its own 1e-35f.
 var zero = float64(float32(1e-35))
 
-// value is the column for a value of its feature. A category is cut to a whole number.
+// value is the column for a value of its feature. A category is cut to a whole number, as the cast to an integer does
+// in both libraries; a set has no category at or above maxCategory.
 func (c *column) value(x float64) float64 {
 	switch {
 	case c.set == nil && math.Abs(x) <= zero:
@@ -37,7 +38,8 @@ func (c *column) value(x float64) float64 {
 // maxCategory bounds categories: XGBoost takes them as float32, which counts no further.
 const maxCategory = 1 << 24
 
-// A set holds categories: as bits, or in order where a bit for each would take much more room.
+// A set holds categories: as bits, or in order where a bit for each would take much more room. A file may name
+// category 16,000,000 in a few bytes.
 type set struct {
 	bits   []uint64
 	sorted []int32
@@ -67,6 +69,7 @@ func newSet(categories []float64) (*set, bool) {
 	return s, true
 }
 
+// has reports whether a category that is not negative is in the set.
 func (s *set) has(category int) bool {
 	if s.bits != nil {
 		return category/64 < len(s.bits) && s.bits[category/64]>>(category%64)&1 != 0
@@ -102,7 +105,8 @@ func (t *setTable) make(r *reader, attribute string, categories []float64) *set 
 	return s
 }
 
-// place is the feature index under which nodes find the column.
+// place is the feature index under which nodes find the column. Within one model columns differ by their feature and
+// their set alone.
 func (t *setTable) place(r *reader, c column) int {
 	var key strings.Builder
 	fmt.Fprint(&key, c.feature)

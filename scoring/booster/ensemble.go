@@ -24,6 +24,9 @@ const (
 )
 
 // An ensemble runs the trees of a model over a frame and leaves (start + sum) / divisor per output.
+//
+// Unlike the forests of scikit-learn no row is refused: both libraries take missing and infinite values. In the
+// float32 lane a number beyond float32 becomes infinite, as their cast makes it.
 type ensemble[T forest.Lane] struct {
 	forest  *forest.Forest[T]
 	in, out []program.Reg
@@ -68,7 +71,7 @@ func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *M
 	return s.out
 }
 
-// scratch returns room for the rows of a block, and for their sums.
+// scratch returns room for the rows of a block, and for their sums. In the float64 lane both lie in one scratch.
 func (s *ensemble[T]) scratch(f *program.Frame, rows int) (x []T, sums []float64) {
 	n, outputs := rows*s.forest.Stride(), rows*len(s.out)
 	switch lane := any(&x).(type) {
@@ -102,7 +105,8 @@ func (s *ensemble[T]) Run(f *program.Frame) {
 	}
 }
 
-// put writes a row in the lane of the model, its extra columns behind its features.
+// put writes a row in the lane of the model, its extra columns behind its features. step is the distance between two
+// values of the row, see forest.Slot.
 func (s *ensemble[T]) put(row []float64, x []T, step int) {
 	for j, r := range s.in {
 		s.forest.Put(x, step, j, s.read(row[r]))
@@ -114,7 +118,8 @@ func (s *ensemble[T]) put(row []float64, x []T, step int) {
 	}
 }
 
-// read is a value as the library would see it.
+// read is a value as the library would see it: XGBoost knows one number that counts as missing, LightGBM skips what
+// it takes for zero.
 func (s *ensemble[T]) read(x float64) T {
 	v := T(x)
 	switch {

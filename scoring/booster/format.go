@@ -7,6 +7,9 @@ import (
 
 // Format tells the format of a bare file by its content, in the words of model.format; empty for what no booster
 // writes. It looks for names in the file and parses nothing.
+//
+// JSON and UBJSON both begin with a brace; a name follows it, in JSON behind a quotation mark, in UBJSON behind the
+// type of its length.
 func Format(data []byte) string {
 	head := bytes.TrimLeft(data[:min(len(data), 64)], " \t\r\n")
 	switch {
@@ -24,6 +27,7 @@ func Format(data []byte) string {
 	return ""
 }
 
+// isSpace tells what JSON takes for white space.
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // SameName compares a feature with the name that a booster keeps for it: LightGBM writes a space as "_".

@@ -76,10 +76,29 @@ func TestColumnOfCategories(t *testing.T) {
 		column  column
 		x, want float64
 	}{
-		{xgb, 0, 1}, {xgb, 3, 1}, {xgb, 3.9, 1}, {xgb, 1, 0}, {xgb, 65, 0}, {xgb, -0.5, 0}, {xgb, -1, 0}, {xgb, 1e30, 0}, {xgb, nan, nan},
-		{lgbm, 0, 0}, {lgbm, 64, 0}, {lgbm, -0.5, 0}, {lgbm, -1, 1}, {lgbm, 128, 1}, {lgbm, 1e30, 1}, {lgbm, nan, 1},
-		{wide, 5, 0}, {wide, 6, 1}, {wide, 1 << 23, 0},
-		{column{}, 1e-36, nan}, {column{}, math.Copysign(0, -1), nan}, {column{}, 2e-35, 2e-35}, {column{}, nan, nan},
+		{xgb, 0, 1},
+		{xgb, 3, 1},
+		{xgb, 3.9, 1},
+		{xgb, 1, 0},
+		{xgb, 65, 0},
+		{xgb, -0.5, 0},
+		{xgb, -1, 0},
+		{xgb, 1e30, 0},
+		{xgb, nan, nan},
+		{lgbm, 0, 0},
+		{lgbm, 64, 0},
+		{lgbm, -0.5, 0},
+		{lgbm, -1, 1},
+		{lgbm, 128, 1},
+		{lgbm, 1e30, 1},
+		{lgbm, nan, 1},
+		{wide, 5, 0},
+		{wide, 6, 1},
+		{wide, 1 << 23, 0},
+		{column{}, 1e-36, nan},
+		{column{}, math.Copysign(0, -1), nan},
+		{column{}, 2e-35, 2e-35},
+		{column{}, nan, nan},
 	} {
 		if got := c.column.value(c.x); got != c.want && !(got != got && c.want != c.want) {
 			t.Errorf("%v: %v, want %v", c.x, got, c.want)

@@ -15,7 +15,8 @@ type jsonReader struct {
 	values int
 }
 
-// parseJSON reads one document.
+// parseJSON reads one document: a tree of the values that values.go lists. Trees are long lists of numbers, which
+// take eight bytes each, about what they take as text.
 func parseJSON(class string, data []byte) (any, error) {
 	r := &jsonReader{d: jsontext.NewDecoder(bytes.NewBuffer(data)), class: class}
 	v, err := r.value()
@@ -28,6 +29,7 @@ func parseJSON(class string, data []byte) (any, error) {
 	return v, nil
 }
 
+// damaged refuses the document where the decoder stands.
 func (r *jsonReader) damaged(reason, advice string) error {
 	return damaged(r.class, reason, int(r.d.InputOffset()), advice)
 }
@@ -80,6 +82,7 @@ func (r *jsonReader) number(t jsontext.Token) (float64, error) {
 	return x, nil
 }
 
+// object reads names and values behind an opening brace. The decoder refuses a name that stands twice.
 func (r *jsonReader) object() (any, error) {
 	o := object{}
 	for r.d.PeekKind() != '}' {
@@ -117,6 +120,7 @@ func (r *jsonReader) array() (any, error) {
 	if r.values += len(numbers); r.values > maxValues {
 		return nil, r.damaged("budget", adviceBudget)
 	}
+	// Something else stands among the numbers: the list is one of values.
 	items := make([]any, len(numbers))
 	for i, x := range numbers {
 		items[i] = x

@@ -17,7 +17,7 @@ const (
 	nanBit      = 1 << 3 // NaN is missing; without either bit NaN is zero
 )
 
-// lightgbmTrees reads all trees.
+// lightgbmTrees reads all trees. Those of several classes take turns: tree i adds to class i modulo their number.
 func (m *Model) lightgbmTrees(r *reader, doc *text) {
 	if r.err != nil {
 		return
@@ -48,7 +48,7 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 	values := s.numbers(r, "leaf_value", leaves)
 	if r.err != nil || leaves == 0 {
 		r.structure("num_leaves", strconv.Itoa(leaves), "a tree has at least one leaf")
-		return
+		return t
 	}
 	inner := leaves - 1
 	t.Nodes, t.Values = make([]forest.Node, inner+leaves), make([]float64, inner+leaves)
@@ -63,7 +63,7 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 	feature, threshold := s.numbers(r, "split_feature", inner), s.numbers(r, "threshold", inner)
 	decision := s.numbers(r, "decision_type", inner)
 	if r.err != nil {
-		return
+		return t
 	}
 	categories := lightgbmSets(r, s, sets)
 	for i := range inner {
@@ -72,13 +72,13 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 			r.refuse("feature-index", fmt.Sprintf("split_feature[%d]", i), fmt.Sprint(feature[i]), fmt.Sprintf("the model has %d features", m.Features))
 		}
 		if t.Nodes[i] = decide(r, n, index(decision[i]), categories, sets); r.err != nil {
-			return
+			return t
 		}
 	}
 	return t
 }
 
-// child is the node that a child index stands for.
+// child is the node that a child index stands for: below 0 a leaf, whose number is its complement.
 func child(x float64, inner int) int {
 	if x < 0 {
 		if leaf, ok := whole(-x - 1); ok {

@@ -13,6 +13,9 @@ import (
 const lightgbmClass = "lightgbm.basic.Booster"
 
 // LightGBM reads the text that save_model writes, which is also what a pickle holds.
+//
+// The raw score of a row is the sum of one leaf per tree; the shrinkage and the first score are in the leaves. A bare
+// file holds the iterations up to the best one, a pickle all of them and the number of the best.
 func LightGBM(text []byte) (*Model, error) {
 	r := &reader{class: lightgbmClass}
 	doc, err := parseText(lightgbmClass, string(text))
@@ -46,7 +49,9 @@ func (m *Model) lightgbmHead(r *reader, doc *text) {
 	m.lightgbmColumns(r, doc)
 }
 
-// lightgbmObjective takes the objectives whose output is a probability per class.
+// lightgbmObjective takes the objectives whose output is a probability per class: "binary sigmoid:1" is
+// 1/(1+exp(-sigmoid·x)), "multiclass num_class:3" the softmax, "multiclassova num_class:3 sigmoid:1" the first for
+// each class, whose sum need not be 1.
 func (m *Model) lightgbmObjective(r *reader, words []string) {
 	name, factor := "", 1.0
 	for i, word := range words {

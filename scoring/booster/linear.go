@@ -16,6 +16,7 @@ type linear struct {
 	missing float32
 }
 
+// newLinear reads in and starts from the base score, one per output.
 func newLinear(b *program.Builder, in []program.Reg, weights, start []float64, missing float64) *linear {
 	b.Compute(in)
 	s := &linear{in: in, out: b.Block(len(start)), columns: b.Origins(in), start: start, missing: float32(missing)}

@@ -28,6 +28,7 @@ func (o *objective) link(raw, probability []program.Reg, predicted program.Reg) 
 	return &link{objective: *o, raw: raw, probability: probability, predicted: predicted}
 }
 
+// A link is the last step of a booster.
 type link struct {
 	objective
 	raw, probability []program.Reg
@@ -70,7 +71,7 @@ func (s *link) Run(f *program.Frame) {
 	}
 }
 
-// expit is the logistic function.
+// expit is the logistic function; exp overflows to infinity, which gives 0.
 func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // expit32 is XGBoost's, whose exponent is bounded so that exp does not overflow.
@@ -106,6 +107,7 @@ func (s *link) softmax32(row []float64) {
 	}
 }
 
+// top is the largest raw score of a row.
 func (s *link) top(row []float64) float64 {
 	top := math.Inf(-1)
 	for _, r := range s.raw {

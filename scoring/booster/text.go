@@ -18,7 +18,8 @@ type text struct {
 // A section holds the values of its lines by key.
 type section map[string]string
 
-// parseText splits the text. It ends soundly only if the line "end of trees" is there.
+// parseText splits the text. It ends soundly only if the line "end of trees" is there; between it and the categories
+// lie the parameters of training and the importances, which are skipped.
 func parseText(class, all string) (*text, error) {
 	doc := &text{head: section{}, categories: "null"}
 	current, ended, lines := doc.head, false, 0

@@ -29,6 +29,7 @@ func parseUBJSON(class string, data []byte) (any, error) {
 	return v, err
 }
 
+// damaged refuses the document where the reader stands.
 func (r *ubjsonReader) damaged(reason, advice string) error {
 	return damaged(r.class, reason, r.at, advice)
 }
@@ -53,6 +54,7 @@ func (r *ubjsonReader) marker() (byte, error) {
 	}
 }
 
+// first is the marker in what take returned, 0 where it returned nothing.
 func first(b []byte) byte {
 	if len(b) == 0 {
 		return 0
@@ -63,7 +65,7 @@ func first(b []byte) byte {
 // sizes are the bytes of a number by its marker.
 var sizes = [256]int{'i': 1, 'U': 1, 'I': 2, 'l': 4, 'L': 8, 'd': 4, 'D': 8}
 
-// number decodes the bytes of a number.
+// number decodes the bytes of a number. An int64 beyond 2^53 is rounded; models count no further.
 func number(marker byte, b []byte) float64 {
 	switch marker {
 	case 'i':
@@ -138,6 +140,7 @@ func (r *ubjsonReader) length() (int, error) {
 	return int(n), nil
 }
 
+// text reads a length and as many bytes.
 func (r *ubjsonReader) text() (string, error) {
 	n, err := r.length()
 	if err != nil {
@@ -172,7 +175,8 @@ func (r *ubjsonReader) object() (any, error) {
 	}
 }
 
-// array reads [$type#count…, [#count… or […].
+// array reads [$type#count…, [#count… or […]. A stated count is held against the bytes that remain before anything
+// is made of it; only the last of the three has a closing bracket.
 func (r *ubjsonReader) array() (any, error) {
 	marker, err := r.marker()
 	if err != nil {

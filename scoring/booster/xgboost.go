@@ -44,7 +44,9 @@ func XGBoost(data []byte) (*Model, error) {
 	return m, r.err
 }
 
-// learner reads what is around the trees.
+// learner reads what is around the trees: the number of features and classes, the objective, the names of the
+// features where training had any, where the sums start, and the best iteration of a training that was stopped early
+// (before 2.0 every training writes one: its last).
 func (m *Model) learner(r *reader, learner object) {
 	params := r.object(learner, "learner_model_param")
 	m.Features = r.count(params, "num_feature", 0)
@@ -75,7 +77,8 @@ func (m *Model) learner(r *reader, learner object) {
 	m.booster(r, r.object(learner, "gradient_booster"))
 }
 
-// xgboostObjective takes the objectives whose output is a probability per class.
+// xgboostObjective takes the objectives whose output is a probability per class. multi:softmax predicts a class, but
+// XGBClassifier makes the same probabilities of its raw scores.
 func (m *Model) xgboostObjective(r *reader, name string) {
 	binary := name == "binary:logistic" || name == "reg:logistic"
 	several := name == "multi:softprob" || name == "multi:softmax"
@@ -133,7 +136,8 @@ func (m *Model) booster(r *reader, b object) {
 	}
 }
 
-// gblinear reads the weights of a linear booster.
+// gblinear reads the weights of a linear booster: those of the first feature for every output, those of the second,
+// and so on, the biases last.
 func (m *Model) gblinear(r *reader, model object) {
 	m.linear = r.numbers(model, "weights")
 	if want := (m.Features + 1) * m.outputs; r.err == nil && len(m.linear) != want {

@@ -81,7 +81,8 @@ func (t *xgbTree) weigh(r *reader, w float64) {
 	}
 }
 
-// xgboostTree reads one tree. The condition of a leaf is its value.
+// xgboostTree reads one tree. The condition of a leaf is its value. x < condition goes left, a missing value where
+// default_left says. Nodes that pruning has deleted stay in the lists as leaves that no node leads to.
 func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) {
 	params := r.object(o, "tree_param")
 	n := r.count(params, "num_nodes", 0)
@@ -93,7 +94,7 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 		r.refuse("unsupported-value", "size_leaf_vector", strconv.Itoa(width), "trees with several outputs are not supported; use multi_strategy one_output_per_tree")
 	}
 	if r.err != nil {
-		return
+		return t
 	}
 	right, feature := r.perNode(o, "right_children", n), r.perNode(o, "split_indices", n)
 	condition := r.perNode(o, "split_conditions", n)

@@ -11,10 +11,11 @@ import (
 )
 
 // selectFromModel keeps the columns to which an inner model gives weight: those whose importance is not below the
-// threshold, and of them the max_features largest. The inner model never predicts.
+// threshold, and of them the max_features largest. The inner model never predicts. Whether NaN is taken the model as it was before
+// fit is asked.
 func (c *compiler) selectFromModel(a *attributes, in matrix) matrix {
 	a.reads(in)
-	inner := a.inner("estimator_", "estimator")
+	inner, asked := a.inner("estimator_", "estimator"), a.inner("estimator")
 	if a.err != nil {
 		return nil
 	}
@@ -24,7 +25,7 @@ func (c *compiler) selectFromModel(a *attributes, in matrix) matrix {
 	if a.optional("max_features") != nil {
 		a.keepLargest(importances, mask)
 	}
-	return c.keep(a, in, mask, a.inner("estimator").acceptsMissing())
+	return c.keep(a, in, mask, asked.acceptsMissing())
 }
 
 // recursive keeps the columns of a mask that fit has left: RFE, RFECV and SequentialFeatureSelector.

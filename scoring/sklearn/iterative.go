@@ -134,6 +134,9 @@ func (a *attributes) linearModel(v pickle.Value, p *prediction) {
 // flags adds the registers of the indicator, if there is one.
 func (c *compiler) flags(a *attributes, in matrix, absent program.Constant) matrix {
 	indicated := a.indicator(len(in), absent)
+	if a.err != nil {
+		return nil
+	}
 	s := &impute{}
 	for i, r := range in {
 		if slices.Contains(indicated, i) {

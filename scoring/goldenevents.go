@@ -43,6 +43,7 @@ func (f *goldenFile) asEvents() ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Rows and events are both as many as the scores, or the gate would have refused the bundle.
 	var all [][]byte
 	for range f.Score {
 		raw := rows.next()

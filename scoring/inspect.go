@@ -33,7 +33,8 @@ type Inspection struct {
 	Obstacles  []Obstacle          // what keeps the model from being loaded; empty for one that loads
 }
 
-// An InspectedFeature is a feature as the metadata and the model have it.
+// An InspectedFeature is a feature as the metadata and the model have it. Words that the metadata leave out are empty,
+// except the kind, which the model knows as well.
 type InspectedFeature struct {
 	Name, Kind, DType  string
 	Missing, MissingAs string
@@ -144,6 +145,7 @@ func (in *Inspection) model(s *source, m *metadata) []byte {
 	in.Size = int64(len(data))
 	if data != nil {
 		in.Bundle.SHA256 = hashOf(data)
+		// The content decides, whatever the metadata declare: this is to show what lies there.
 		in.Format, _ = formatOf(data, in.File, "")
 	}
 	if m.Golden != nil {
@@ -170,6 +172,7 @@ func (in *Inspection) pickle(data []byte, scorer *Scorer, spec program.Spec) {
 	if data == nil || in.Format != "pickle" {
 		return
 	}
+	// Where the container is damaged the gate has said so; what was recognised before is kept.
 	in.Header, _ = pickle.Head(data, pickle.Limits{})
 	if in.Header.Joblib {
 		in.Format = "joblib"
@@ -190,6 +193,7 @@ func (in *Inspection) pickle(data []byte, scorer *Scorer, spec program.Spec) {
 	for _, u := range sklearn.Obstacles(value, spec) {
 		in.obstacle(u)
 	}
+	// A model may be sound and its bundle not: then classes and columns are those of the model.
 	if p, err := sklearn.Compile(value, spec); err == nil {
 		in.program(p)
 	}
@@ -205,6 +209,7 @@ func (in *Inspection) features(m *metadata, scorer *Scorer) {
 	if len(in.Features) == 0 {
 		in.Features = make([]InspectedFeature, len(m.Features))
 	}
+	// Lists of other lengths do not belong together; those of the model are shown.
 	if len(m.Features) != len(in.Features) {
 		return
 	}

@@ -13,9 +13,9 @@
 //
 // # Exit codes
 //
-// 0 ok, 1 failure, 2 usage, 3 findings (rows that could not be scored), 78 a configuration that a restart cannot
-// mend, 130 interrupted (by Ctrl-C, or before a file or a backfill was done; a service that SIGTERM stops has done its
-// work: 0). Results go to stdout, everything else to stderr.
+// 0 ok, 1 failure, 2 usage, 3 findings (rows that could not be scored, a model that the model command refuses), 78 a
+// configuration that a restart cannot mend, 130 interrupted (by Ctrl-C, or before a file or a backfill was done; a
+// service that SIGTERM stops has done its work: 0). Results go to stdout, everything else to stderr.
 package main
 
 import (

@@ -22,6 +22,7 @@ type modelDiff struct {
 	Metadata []valueChange   `json:"metadata"`
 }
 
+// A modelSide says which model stands on one side, and what its scores are.
 type modelSide struct {
 	Name       string             `json:"name"`
 	Version    string             `json:"version"`
@@ -30,6 +31,7 @@ type modelSide struct {
 	Thresholds scoring.Thresholds `json:"thresholds"`
 }
 
+// sideOf describes a model by the thresholds that it would decide with.
 func sideOf(s *scoring.Scorer) modelSide {
 	b := &s.Bundle
 	return modelSide{b.Name, b.Version, b.SHA256, s.Program.Output, s.Thresholds()}
@@ -64,9 +66,13 @@ func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 		}
 		var what []valueChange
 		for _, v := range []valueChange{
-			{"kind", f.Kind, b[j].Kind}, {"dtype", f.DType, b[j].DType}, {"missing", f.Missing, b[j].Missing},
-			{"missing_as", f.MissingAs, b[j].MissingAs}, {"from", f.From, b[j].From},
-			{"categories", f.Categories, b[j].Categories}, {"baseline", f.Baseline, b[j].Baseline},
+			{"kind", f.Kind, b[j].Kind},
+			{"dtype", f.DType, b[j].DType},
+			{"missing", f.Missing, b[j].Missing},
+			{"missing_as", f.MissingAs, b[j].MissingAs},
+			{"from", f.From, b[j].From},
+			{"categories", f.Categories, b[j].Categories},
+			{"baseline", f.Baseline, b[j].Baseline},
 		} {
 			if v.A != v.B {
 				what = append(what, v)
@@ -75,6 +81,7 @@ func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 		switch {
 		case what != nil:
 			changes = append(changes, featureChange{f.Name, "changed", what})
+		// A feature that changed is told for that; its place matters only where nothing else differs.
 		case i != j:
 			changes = append(changes, featureChange{f.Name, "moved", []valueChange{{"place", i + 1, j + 1}}})
 		}
@@ -100,6 +107,7 @@ func metadataChanges[V ~[]byte](a, b map[string]V) []valueChange {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		x, inA := left[key]
 		y, inB := right[key]
+		// Printed values are compared: numbers that JSON writes alike are the same, and so are lists.
 		if inA != inB || fmt.Sprint(x) != fmt.Sprint(y) {
 			changes = append(changes, valueChange{key, x, y})
 		}
@@ -110,6 +118,7 @@ func metadataChanges[V ~[]byte](a, b map[string]V) []valueChange {
 // flattened turns nested objects into dotted keys; lists stay whole.
 func flattened[V ~[]byte](metadata map[string]V) map[string]any {
 	flat := make(map[string]any)
+	// An empty object leaves no key, and is thereby the same as none.
 	var add func(key string, value any)
 	add = func(key string, value any) {
 		object, ok := value.(map[string]any)
@@ -151,6 +160,7 @@ type scoreChanges struct {
 	sum   float64
 }
 
+// newScoreChanges makes the table of decisions with all its cells, so that JSON shows the zeros too.
 func newScoreChanges() *scoreChanges {
 	c := &scoreChanges{Quantiles: make(map[string]float64), Decisions: make(map[string]map[string]int)}
 	for _, v := range verdicts {
@@ -188,6 +198,7 @@ func (c *scoreChanges) add(row int64, a, b *scoring.Scorer, x, y *scoring.Result
 	c.sizes = append(c.sizes, math.Abs(difference))
 }
 
+// verdictOn is the row or column of the table in which a result is counted.
 func verdictOn(r *scoring.Result) string {
 	if r.Outcome != scoring.Decided {
 		return "refused"

@@ -40,6 +40,7 @@ func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	scores.From = from
+	// Scores come from the loaded models; what people wrote of them comes from their files.
 	a, b := scoring.Inspect(c.A, options), scoring.Inspect(c.B, options)
 	d := modelDiff{
 		A: sideOf(models[0]), B: sideOf(models[1]), Scores: scores,
@@ -108,6 +109,7 @@ func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*
 		}
 		text, ends = text[:0], ends[:0]
 		for len(ends) < rowsPerBatch {
+			// Every row of these sources is taken for JSON; the models say what is wrong with it.
 			row, _, err := rows(text)
 			if errors.Is(err, io.EOF) {
 				done = true
@@ -118,6 +120,7 @@ func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*
 			}
 			text, ends = row, append(ends, len(row))
 		}
+		// Both read the same bytes; a batch only views them.
 		fill(left, text, ends, n)
 		fill(right, text, ends, n)
 		a.Score(left)

@@ -56,6 +56,7 @@ type inspection struct {
 	Unsupported   []obstacleFacts            `json:"unsupported"`
 }
 
+// fileFacts describe the model file as bytes.
 type fileFacts struct {
 	Name        string `json:"name"`
 	Format      string `json:"format"`
@@ -64,6 +65,7 @@ type fileFacts struct {
 	Bytes       int64  `json:"bytes"`
 }
 
+// estimatorFacts are one line of the list of estimators; the place is empty for the outermost.
 type estimatorFacts struct {
 	Place   string `json:"place"`
 	Class   string `json:"class"`
@@ -71,6 +73,7 @@ type estimatorFacts struct {
 	Version string `json:"version,omitempty"`
 }
 
+// featureFacts join what metadata.json says of a feature with the number of constants that the model compares it with.
 type featureFacts struct {
 	Name       string          `json:"name"`
 	Kind       string          `json:"kind"`
@@ -82,6 +85,7 @@ type featureFacts struct {
 	Baseline   bool            `json:"baseline"`
 }
 
+// hashFacts compare the SHA-256 of a file with the one that metadata.json states.
 type hashFacts struct {
 	File   string `json:"file"`
 	SHA256 string `json:"sha256"`
@@ -89,11 +93,14 @@ type hashFacts struct {
 	Agrees bool   `json:"agrees"`
 }
 
+// signatureFacts name who claims to have signed. Nothing here says that the signature is right.
 type signatureFacts struct {
 	Key     string `json:"key"`
 	Comment string `json:"trusted_comment"`
 }
 
+// obstacleFacts are one thing that keeps the model from being loaded: an estimator by class, attribute and value, or a
+// field of the bundle.
 type obstacleFacts struct {
 	Reason    string `json:"reason"`
 	Class     string `json:"class,omitempty"`
@@ -199,6 +206,7 @@ func (in *inspection) print(w io.Writer) error {
 
 // printModel writes what there is one of.
 func (in *inspection) printModel(t table) {
+	// What a file does not have is left out rather than shown as empty.
 	line := func(name, value string) {
 		if strings.TrimSpace(value) != "" {
 			t.row(name, value)
@@ -232,7 +240,7 @@ func (in *inspection) printModel(t table) {
 	}
 }
 
-// oneLine is a value of the metadata on one line.
+// oneLine is a value of the metadata on one line; json.Marshal sorts its keys.
 func oneLine(raw json.RawMessage) string {
 	var value any
 	if json.Unmarshal(raw, &value) != nil {

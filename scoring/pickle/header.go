@@ -20,12 +20,14 @@ func Head(data []byte, l Limits) (Header, error) {
 	if err != nil {
 		return h, err
 	}
+	// PROTO is the first opcode from protocol 2 on, followed by the number.
 	if len(plain) > 1 && plain[0] == 0x80 {
 		h.Protocol = int(plain[1])
 	}
+	// Only joblib compresses; without arrays and compression its files are plain pickles.
 	h.Joblib = h.Compression != "" || bytes.Contains(plain, []byte("joblib.numpy_pickle"))
 	switch {
-	case bytes.Contains(plain, []byte("numpy._core")): // numpy.core before 2.0
+	case bytes.Contains(plain, []byte("numpy._core")): // renamed from numpy.core in 2.0
 		h.NumPy = "2 or later"
 	case bytes.Contains(plain, []byte("numpy.core")):
 		h.NumPy = "1"

@@ -26,6 +26,7 @@ func Survey(v pickle.Value) []Estimator {
 	return s.found
 }
 
+// A surveyor walks over all values of a file, whatever they are, and notes the estimators among them.
 type surveyor struct {
 	found []Estimator
 	index map[[2]string]int // place and class to an index of found
@@ -57,6 +58,7 @@ func (s *surveyor) object(place string, o *pickle.Object) {
 	if s.seen[o] {
 		return
 	}
+	// Fitted estimators are held in several attributes; the first place in the file is their name.
 	s.seen[o] = true
 	if isEstimator(o) {
 		at := [2]string{place, o.Class.String()}
@@ -96,6 +98,7 @@ func (s *surveyor) items(place string, items []pickle.Value) {
 			}
 		}
 		switch item.(type) {
+		// Numbers and texts hold no estimator, and there may be very many.
 		case *pickle.Object, *pickle.List, *pickle.Tuple, *pickle.Dict, *pickle.Array:
 			s.value(strings.TrimSuffix(place, "[]")+"[]", item)
 		}
@@ -117,12 +120,14 @@ func replaced(o *pickle.Object, name string) bool {
 	case "estimator", "base_estimator", "estimators", "estimator_", "base_estimator_":
 		return has("estimators_") || has("calibrated_classifiers_") || has("best_estimator_") ||
 			!strings.HasSuffix(name, "_") && (has("estimator_") || has("base_estimator_"))
+	// What a search has tried is no part of the model.
 	case "cv_results_", "param_grid", "param_distributions":
 		return true
 	}
 	return false
 }
 
+// join puts a name behind a place.
 func join(place, name string) string { return strings.TrimPrefix(place+"."+name, ".") }
 
 // Obstacles lists what keeps a model from being compiled: the error of [Compile], and what stands in the way in its
@@ -141,7 +146,7 @@ func Obstacles(v pickle.Value, spec program.Spec) []*UnsupportedError {
 	}
 	note(err)
 	root, err := estimatorOf(v, spec.Key)
-	if err != nil {
+	if err != nil { // it is in the list already
 		return list
 	}
 	w := partsWalk{seen: make(map[*pickle.Object]bool), visit: func(o *pickle.Object, last bool) {

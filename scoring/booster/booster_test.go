@@ -260,3 +260,46 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// scoreOf compiles a file and scores one row, of which the first value is given and the others are 0.
+func scoreOf(t *testing.T, data, format string, first float64) float64 {
+	t.Helper()
+	p, err := booster.Compile([]byte(data), format, program.Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.NewFrame(1)
+	f.Rows = 1
+	clear(f.Row(0))
+	f.Row(0)[0] = first
+	p.Run(f)
+	return f.Score(0)
+}
+
+// A training that was stopped early predicts with the trees up to its best iteration; the first tree of this model
+// is a single leaf.
+func TestBestIteration(t *testing.T) {
+	_, _, data := open(t, "../testdata/fixtures/xgb-bare-xgb1.7.6-sk0.24.2")
+	early := strings.Replace(string(data), `"best_iteration":"11"`, `"best_iteration":"0"`, 1)
+	const format = "xgboost-json"
+	if a, b := scoreOf(t, early, format, 1), scoreOf(t, early, format, 500); a != b {
+		t.Errorf("one leaf gives %v and %v", a, b)
+	}
+	if a, b := scoreOf(t, string(data), format, 1), scoreOf(t, early, format, 1); a == b {
+		t.Errorf("twelve trees and one give %v", a)
+	}
+}
+
+// LightGBM takes what lies within 1e-35 of zero for zero.
+func TestAboutZero(t *testing.T) {
+	data, err := os.ReadFile("testdata/refuse/lgbm-nan-threshold.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), "threshold=nan", "threshold=1e-36", 1)
+	const format = "lightgbm-text"
+	zero, tiny, small := scoreOf(t, text, format, 0), scoreOf(t, text, format, 5e-36), scoreOf(t, text, format, 5e-35)
+	if zero != tiny || zero == small {
+		t.Errorf("0 gives %v, 5e-36 %v, 5e-35 %v", zero, tiny, small)
+	}
+}

@@ -1,4 +1,7 @@
-"""Write random classifiers and ensembles of every family, for the test that compares; see differential.py."""
+"""Write random classifiers and ensembles of every family, for the test that compares; see differential.py.
+
+Nearest neighbours are left out: where imputed rows tie their order is nobody's promise. testdata/drawn holds some.
+"""
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
@@ -13,22 +16,14 @@ from sklearn.linear_model import (
     LogisticRegression, LogisticRegressionCV, PassiveAggressiveClassifier, Perceptron, RidgeClassifier, RidgeClassifierCV,
     SGDClassifier)
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import differential
 from differential import NUMERIC, VERSION
-
-
-def neighbors(rng):
-    """Nearest neighbours behind a scaler that cuts off what is absurdly far, where all training rows are equally near."""
-    weights, algorithm = rng.choice([("uniform", "brute"), ("uniform", "auto"), ("distance", "kd_tree"), ("distance", "ball_tree")])
-    return Pipeline([("clip", MinMaxScaler(clip=True)), ("knn", KNeighborsClassifier(
-        n_neighbors=rng.choice([1, 5]), weights=weights, algorithm=algorithm, p=rng.choice([1, 2])))])
 
 
 def simple(rng, classes):
@@ -51,7 +46,6 @@ def simple(rng, classes):
                               max_iter=20, random_state=seed),
         lambda: LinearDiscriminantAnalysis(solver=rng.choice(["svd", "lsqr"]), shrinkage=None),
         lambda: QuadraticDiscriminantAnalysis(reg_param=rng.choice([0.1, 0.5])),
-        lambda: neighbors(rng),
         lambda: DecisionTreeClassifier(max_depth=4, random_state=seed),
         lambda: HistGradientBoostingClassifier(max_iter=rng.choice([3, 12]), max_leaf_nodes=rng.choice([4, 31]), min_samples_leaf=5, random_state=seed),
         lambda: RandomForestClassifier(n_estimators=4, max_depth=4, random_state=seed),
@@ -135,11 +129,7 @@ def pipeline(rng, x, classes):
     draws = [simple, simple, ensemble, ensemble]
     if VERSION >= (1, 5) and classes == 2:
         draws.append(threshold)
-    while True:
-        model = rng.choice(draws)(rng, classes)
-        # Among rows of few distinct values neighbours tie, and their order is nobody's promise.
-        if "KNeighbors" not in repr(model) or "Bagging" not in repr(model) and {"n1", "n2"} & set(columns):
-            return Pipeline([("pre", pre), ("clf", model)])
+    return Pipeline([("pre", pre), ("clf", rng.choice(draws)(rng, classes))])
 
 
 def outputs(model, x):

@@ -28,6 +28,7 @@ func (c *compiler) kBinsDiscretizer(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
+	// Both one-hot encodings give the same numbers; they differ in whether scipy stores the zeros.
 	if encode == "ordinal" {
 		s.out = c.computed(in)
 	} else {
@@ -53,7 +54,8 @@ func (a *attributes) doubles(name string) {
 	}
 }
 
-// innerEdges reads the edges between the bins of n columns.
+// innerEdges reads the edges between the bins of n columns. A column that was constant in training has one bin, whose
+// edges are infinite; n_bins_ counts what is left after bins that were too narrow have been merged.
 func (a *attributes) innerEdges(n int) [][]float64 {
 	items := a.list("bin_edges_")
 	counts := integers(a.required("n_bins_"))
@@ -105,6 +107,7 @@ func (s *bins) Run(f *program.Frame) {
 		}
 		for j, r := range s.in {
 			x := row[r]
+			// The tolerances are those of numpy.isclose.
 			if s.nudge {
 				x += 1e-8 + float64(1e-5*math.Abs(x))
 			}

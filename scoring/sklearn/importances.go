@@ -32,6 +32,7 @@ func (c *compiler) selectFromModel(a *attributes, in matrix) matrix {
 func (c *compiler) recursive(a *attributes, in matrix) matrix {
 	a.reads(in)
 	inner := a.inner("estimator")
+	// Which columns are left is not worked out anew here: the mask itself is what fit has learned.
 	array := a.array("support_")
 	if a.err != nil {
 		return nil
@@ -46,7 +47,8 @@ func (c *compiler) recursive(a *attributes, in matrix) matrix {
 	return c.keep(a, in, mask, inner.acceptsMissing())
 }
 
-// inner opens an estimator that is read for its attributes alone.
+// inner opens an estimator that is read for its attributes alone, under the first of the names that holds one. Models
+// that nothing here could run, regressors say, may serve: only their weights count.
 func (a *attributes) inner(names ...string) *attributes {
 	for _, name := range names {
 		if o, ok := a.optional(name).(*pickle.Object); ok {
@@ -70,6 +72,7 @@ func (a *attributes) keepLargest(importances []float64, mask []bool) {
 		a.unknown("max_features", v)
 		return
 	}
+	// scikit-learn sorts the negated importances stably, which settles who wins among equals.
 	negative := make([]float64, len(importances))
 	for i, x := range importances {
 		negative[i] = -x
@@ -95,6 +98,7 @@ func (a *attributes) threshold(inner *attributes, importances []float64) float64
 		}
 		text, ok = "mean", true
 	}
+	// "1.25*mean": a number, a star and a word, blanks allowed around each.
 	factor, reference, scaled := strings.Cut(text, "*")
 	scale := 1.0
 	if scaled {
@@ -166,6 +170,7 @@ func sumOf(values []float64) float64 {
 // importances computes what the inner model thinks of n columns: the norm of its coefficients over all outputs, or
 // the share of impurity that its trees took off by each column.
 func (a *attributes) importances(inner *attributes, n int) []float64 {
+	// A path such as named_steps.clf.coef_ or a function may be given too; those are refused by their value.
 	getter := a.text("importance_getter", "auto")
 	var out []float64
 	switch {
@@ -196,6 +201,7 @@ func (a *attributes) norms(outer *attributes, n int) []float64 {
 	if len(array.Shape) == 1 {
 		return absolute(a.vector("coef_", n))
 	}
+	// A row per output: one for two classes, else one per class. The norm goes over the rows.
 	rows := array.Len() / n
 	coef := a.matrix("coef_", rows, n)
 	order := 1.0
@@ -251,6 +257,8 @@ func (a *attributes) impurityShares(n int) []float64 {
 		a.refuse("unsupported-estimator", "feature_importances_", "", "importances are known of linear models, trees, forests and gradient boosting of scikit-learn; put the selected columns into a ColumnTransformer instead")
 		return nil
 	}
+	// The mean of shares and the share of means differ: every tree of a forest counts the same, while a tree of boosting
+	// counts by how much it still improved.
 	boosting := strings.HasPrefix(name, "GradientBoosting")
 	out := make([]float64, n)
 	used := 0.0
@@ -325,6 +333,7 @@ func (a *attributes) impurityOf(n int) (out []float64, split bool) {
 		a.err = tree.err
 		return out, false
 	}
+	// Δ = w·impurity - w_left·impurity_left - w_right·impurity_right, in that order of rounding.
 	count := len(left)
 	for i := range left {
 		if left[i] < 0 {

@@ -30,6 +30,7 @@ func (c *compiler) missingIndicator(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
+	// NaN needs no place in the domain of a column, any other mark does: it may be a text or None.
 	s := &indicate{nan: absent.Type == program.NaN}
 	var out matrix
 	flags := make(map[int]program.Reg)
@@ -38,6 +39,7 @@ func (c *compiler) missingIndicator(a *attributes, in matrix) matrix {
 		if !s.nan {
 			f.absent = c.b.Cell(r, absent)
 		}
+		// A column without indicator is still looked at, for what scikit-learn raises about it.
 		if slices.Contains(features, i) {
 			f.out = c.b.New(r)
 			flags[i] = f.out

@@ -12,7 +12,8 @@ import (
 // filled by then, by the linear models that fit has kept: imputation_sequence_ holds them in the order of their use.
 //
 // Predictions are cut to the bounds of their column. A row without any value keeps what the initial imputer gave it.
-// Samples from the posterior are refused, since no two calls of scikit-learn agree on them.
+// The method is that of van Buuren and Groothuis-Oudshoorn (J. Stat. Software 45, 2011) with one draw, the mean. Samples
+// from the posterior are refused, since no two calls of scikit-learn agree on them.
 func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	if a.flag("sample_posterior", false) {
@@ -32,6 +33,8 @@ func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 	var filled matrix
 	c.within("initial_imputer_", func() { filled, a.err = c.transform(initial, in) })
 	s := &refine{nan: absent.Type == program.NaN, absent: absent.Num}
+	// known are the columns beside filled, register by register; those that were empty are gone from both, or stand
+	// in both and keep the constant that the initial imputer gave them.
 	keep := a.flag("keep_empty_features", false)
 	for j, r := range in {
 		if keep || !empty[j] {
@@ -46,6 +49,7 @@ func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 		return nil
 	}
 	s.filled, s.out = filled, c.b.Block(len(filled))
+	// max_iter=0 leaves the initial guess, and a sequence that is never gone through.
 	if rounds, ok := integer(a.optional("n_iter_")); !ok || rounds != 0 {
 		a.rounds(s)
 	}
@@ -94,6 +98,7 @@ func (a *attributes) rounds(s *refine) {
 			return
 		}
 		p := prediction{column: int(column), low: low[column], high: high[column]}
+		// Neighbours are read where the result is written, so that a model sees what earlier ones predicted.
 		for _, n := range neighbours {
 			if n < 0 || n >= len(s.out) {
 				a.refuse("feature-index", "imputation_sequence_", fmt.Sprint(n), fmt.Sprintf("there are %d columns", len(s.out)))
@@ -109,7 +114,8 @@ func (a *attributes) rounds(s *refine) {
 	}
 }
 
-// linearModel reads a regression that predicts X·coef_ + intercept_.
+// linearModel reads a regression that predicts X·coef_ + intercept_. Other models could predict as well, but none
+// that this package compiles is a regressor.
 func (a *attributes) linearModel(v pickle.Value, p *prediction) {
 	o, ok := v.(*pickle.Object)
 	if !ok {
@@ -131,7 +137,8 @@ func (a *attributes) linearModel(v pickle.Value, p *prediction) {
 	}
 }
 
-// flags adds the registers of the indicator, if there is one.
+// flags adds the registers of the indicator, if there is one: it looks at the rows as they came in, and so does this
+// step, which fills nothing.
 func (c *compiler) flags(a *attributes, in matrix, absent program.Constant) matrix {
 	indicated := a.indicator(len(in), absent)
 	if a.err != nil {

@@ -40,7 +40,7 @@ type normalize struct {
 	least   float64 // a norm below this counts as 1, as does zero
 }
 
-// Run computes the norm of a row, then divides.
+// Run computes the norm of a row, then divides. A product of squares may overflow to infinity, as numpy's does.
 func (s *normalize) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -56,6 +56,7 @@ func (s *normalize) Run(f *program.Frame) {
 
 // length is the norm of the columns of one row.
 func (s *normalize) length(row []float64) float64 {
+	// Sums go from left to right; numpy's pairs differ in the last digits alone.
 	sum, top := 0.0, 0.0
 	for _, r := range s.in {
 		v := math.Abs(row[r])

@@ -22,6 +22,8 @@ func (c *compiler) polynomialFeatures(a *attributes, in matrix) matrix {
 	}
 	s := &products{bias: -1}
 	var out matrix
+	// The columns themselves are the products of degree 1 and need no step. Degrees below the lowest are computed all
+	// the same, for the higher ones are made of them.
 	if bias {
 		s.bias = c.b.New(-1)
 		out = append(out, s.bias)
@@ -69,7 +71,7 @@ func (a *attributes) degrees() (low, high int) {
 	return pair[0], pair[1]
 }
 
-// A term is a product of columns, the first of which is column first.
+// A term is a product of columns in ascending order, the first of which is column first. It lies in register at.
 type term struct {
 	first int
 	at    program.Reg
@@ -78,6 +80,8 @@ type term struct {
 // higher multiplies each column with the terms of one degree less that begin with it or a later one. It stops when
 // the program is full.
 func (c *compiler) higher(s *products, terms []term, in matrix, alone bool) []term {
+	// Taking each column only in front of those that begin with it or later gives every product once; with
+	// interaction_only, in front of later ones, no column meets itself.
 	var next []term
 	for j, r := range in {
 		for _, t := range terms {

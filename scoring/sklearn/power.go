@@ -32,6 +32,7 @@ func (c *compiler) powerTransformer(a *attributes, in matrix) matrix {
 	s.out = c.computed(in)
 	c.b.CheckFinite(c.stepName(a), in, true)
 	c.b.Add(c.stepName(a), s)
+	// The scaler was fitted on what this step gives, and refuses what overflowed in it.
 	if !scaled {
 		return s.out
 	}

@@ -23,6 +23,7 @@ func (c *compiler) pca(a *attributes, in matrix) matrix {
 	}
 	name := c.stepName(a)
 	c.b.CheckFinite(name, in, false)
+	// The two orders differ where the mean is large beside the deviations: digits cancel at another place.
 	if a.version() >= parseVersion("1.5") {
 		for i := range s.intercept {
 			for j, m := range mean {
@@ -44,7 +45,8 @@ func (c *compiler) pca(a *attributes, in matrix) matrix {
 	return w.out
 }
 
-// whitening reads the standard deviations of k components; nil where whiten is off.
+// whitening reads the standard deviations of k components, √explained_variance_; nil where whiten is off. One that is
+// zero, which files before 1.5 may have, would divide every row by zero and is refused.
 func (a *attributes) whitening(k int) []float64 {
 	if !a.flag("whiten", false) || a.err != nil {
 		return nil
@@ -65,7 +67,8 @@ func (a *attributes) whitening(k int) []float64 {
 	return scale
 }
 
-// truncatedSVD compiles X·components_ᵀ.
+// truncatedSVD compiles X·components_ᵀ: a projection without a mean, so that zeros stay cheap for sparse matrices. How
+// the components were found (algorithm, n_iter) does not matter any more.
 func (c *compiler) truncatedSVD(a *attributes, in matrix) matrix {
 	a.reads(in)
 	k := a.height("components_")

@@ -33,6 +33,8 @@ func (c *compiler) quantileTransformer(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
+	// Rows are turned into columns once, for a lookup walks along one column. Quantiles that do not ascend would send
+	// the bisection astray.
 	s.quantiles = make([][]float64, len(in))
 	for j := range in {
 		column := make([]float64, n)

@@ -33,7 +33,8 @@ func (c *compiler) keep(a *attributes, in matrix, mask []bool, missing bool) mat
 	return out
 }
 
-// givesFrames tells whether set_output asked for data frames.
+// givesFrames tells whether set_output asked for data frames. The rows of an event are one, and so is what every
+// earlier step of such a pipeline gives.
 func (a *attributes) givesFrames() bool {
 	config, ok := a.optional("_sklearn_output_config").(*pickle.Dict)
 	if !ok || a.version() < parseVersion("1.3") {
@@ -108,7 +109,7 @@ func (a *attributes) best(n int, parameter string) []bool {
 	switch {
 	case k == "all":
 		count = int64(n)
-	case !ok || count < 0:
+	case !ok || count < 0: // scikit-learn does not accept these either
 		a.unknown(parameter, k)
 		return mask
 	}
@@ -181,6 +182,7 @@ func ascending(values []float64) []int {
 // quantileOf is numpy's linear quantile: between the two values around (n-1)·q, from the nearer of them.
 func quantileOf(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
+	// numpy computes from the nearer neighbour so that the result is the same from both sides.
 	at := q * float64(len(sorted)-1)
 	low := int(at)
 	high := min(low+1, len(sorted)-1)

@@ -60,6 +60,7 @@ func (c *compiler) splineTransformer(a *attributes, in matrix) matrix {
 		}
 		out = c.join(a, out, kept)
 	}
+	// With handle_missing="zeros" scikit-learn does not look for infinities either.
 	if s.missing {
 		c.b.Compute(in)
 	} else {
@@ -106,6 +107,7 @@ func (a *attributes) spline(v pickle.Value, extrapolation string, later bool) (s
 		edge = 2
 	}
 	s.low, s.high = s.knots[edge], s.knots[len(s.knots)-1-edge]
+	// What happens beyond the ends is made of the values and slopes at the ends, which no row changes.
 	work := make([]float64, s.degree+1)
 	s.atLow, s.atHigh = make([]float64, s.width), make([]float64, s.width)
 	s.slopeLow, s.slopeHigh = make([]float64, s.width), make([]float64, s.width)
@@ -164,7 +166,7 @@ func (s *splines) Run(f *program.Frame) {
 func (s *spline) at(x float64, extrapolation string, work, values []float64) bool {
 	outside := x < s.low || x > s.high
 	switch {
-	case x != x:
+	case x != x: // only where missing values are taken
 		clear(values)
 	case extrapolation == "periodic":
 		s.values(s.wrapped(x), work, values)

@@ -22,6 +22,7 @@ func (c *compiler) targetEncoder(a *attributes, in matrix) matrix {
 		a.mismatch("encodings_", fmt.Sprintf("%d lists", len(encodings)), fmt.Sprintf("%d are expected", len(in)*len(means)))
 	}
 	s := new(targetMeans)
+	// One lookup serves all classes of a column; every class has numbers of its own.
 	for j, r := range in {
 		lookup := c.b.Lookup(r, categories[j])
 		c.b.Categorical(r)
@@ -39,7 +40,7 @@ func (c *compiler) targetEncoder(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// targetMeans reads what an unknown category becomes: one number, or one per class of a multi-class target.
+// targetMeans reads the mean of the target over all training rows: what an unknown category becomes: one number, or one per class of a multi-class target.
 func (a *attributes) targetMeans() []float64 {
 	switch kind := a.text("target_type_", ""); kind {
 	case "binary", "continuous":
@@ -52,7 +53,8 @@ func (a *attributes) targetMeans() []float64 {
 	}
 }
 
-// encoding reads the means of one column.
+// encoding reads the smoothed means of one column and class, in the order of the n categories. The smoothing was done
+// by fit: cross-fitting, smooth and cv only shape what transform gave in training.
 func (a *attributes) encoding(v pickle.Value, n int) []float64 {
 	array, ok := v.(*pickle.Array)
 	if !ok || len(array.Shape) != 1 || array.Shape[0] != n {

@@ -128,8 +128,8 @@ func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	n, columns := len(model.classes), len(in)
 	logs, prior := a.matrix("feature_log_prob_", n, columns), a.numbers("class_log_prior_", n)
-	threshold, binarize := math.Inf(-1), a.optional("binarize") != nil
-	if binarize {
+	threshold, binarized := math.Inf(-1), a.optional("binarize") != nil
+	if binarized {
 		threshold = a.number("binarize")
 	}
 	if a.err != nil {
@@ -154,8 +154,8 @@ func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	name := c.stepName(a)
 	c.b.CheckFinite(name, in, false)
 	s.in = in
-	if binarize {
-		bits := &above{in: in, out: c.computed(in), threshold: threshold}
+	if binarized {
+		bits := &binarize{in: in, out: c.computed(in), threshold: threshold}
 		c.b.Add(name, bits)
 		s.in = bits.out
 	}
@@ -163,24 +163,4 @@ func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	c.b.Add(name, s)
 	c.posterior(name, &model, s.out)
 	return model
-}
-
-// above is 1 where a value exceeds the threshold.
-type above struct {
-	in, out   matrix
-	threshold float64
-}
-
-// Run compares with >, as scikit-learn's binarize does.
-func (s *above) Run(f *program.Frame) {
-	for i := range f.Rows {
-		row := f.Registers(i)
-		for j, r := range s.in {
-			v := 0.0
-			if row[r] > s.threshold {
-				v = 1
-			}
-			row[s.out[j]] = v
-		}
-	}
 }

@@ -39,7 +39,8 @@ fetch_jars() {
   flock 9
   if [ ! -f "$jars/complete" ]; then
     command -v mvn >/dev/null || fail "Maven is needed to get the jars of Apache Kafka $version"
-    work=$(mktemp -d "$jars.XXXXXX")
+    work=$jars.new # the lock is held: nobody else is making it
+    rm -rf "$work" && mkdir "$work"
     cat >"$work/pom.xml" <<POM
 <project>
   <modelVersion>4.0.0</modelVersion>

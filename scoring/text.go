@@ -78,7 +78,7 @@ func (s *scanner) escape(p int) int {
 	}
 }
 
-// hexRune reads the \uXXXX at p; fault is the offset of a byte that is no hexadecimal digit, or 0.
+// hexRune reads the \u escape of four digits at p; fault is the offset of a byte that is no hexadecimal digit, or 0.
 func hexRune(data []byte, p int) (r rune, fault int) {
 	for i := p + 2; i < p+6; i++ {
 		digit := bytes.IndexByte([]byte("0123456789abcdef"), data[i]|0x20)

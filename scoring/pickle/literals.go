@@ -98,7 +98,7 @@ func (m *machine) quotedText() error {
 	return m.pushASCII(out.String())
 }
 
-// escapedText pushes a string of protocol 0: Latin-1 with \uXXXX and \UXXXXXXXX, and no other escape.
+// escapedText pushes a string of protocol 0: Latin-1 with the escapes \u (four digits) and \U (eight), and no other.
 func (m *machine) escapedText() error {
 	line, err := m.readLine()
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package program is what every kind of model compiles to: columns, steps and the refusal.
 //
-// A compiler (sklearn today; boosters, ONNX and PMML later) turns a model file into a [Program]: a list of
+// A compiler (sklearn, booster; ONNX and PMML later) turns a model file into a [Program]: a list of
 // columns in training order and a list of steps over a flat row of float64 registers. The first registers of a
 // row are the columns; every step reads registers and writes new ones, so a pass-through costs nothing and a
 // selection of columns is only a list of register numbers.

@@ -25,9 +25,10 @@ func (f *Forest[T]) Add(t Tree) error {
 	for i, from := range order {
 		place[from] = uint32(root + i)
 	}
+	values := f.means(&t, order)
 	for _, from := range order {
 		f.nodes = append(f.nodes, f.node(&t.Nodes[from], place, place[from]))
-		f.values = append(f.values, t.Values[from*f.shape.Width:(from+1)*f.shape.Width]...)
+		f.values = append(f.values, values[from*f.shape.Width:(from+1)*f.shape.Width]...)
 	}
 	f.trees = append(f.trees, tree{root: uint32(root), depth: int32(depth), output: int32(t.Output)})
 	return nil

@@ -28,6 +28,10 @@
 //
 // One step down waits for one load; the processor can have many under way. A single row is walked through four
 // trees at a time, a batch tree by tree with four rows at a time, which also keeps the tree in the cache.
+//
+// # What moved a row
+//
+// [Forest.Explain] tells the way of a row apart: see [Paths].
 package forest
 
 // Lane is the type in which a model compares: float32 for scikit-learn's forests, float64 for histogram boosting.
@@ -49,6 +53,10 @@ type Tree struct {
 	Nodes  []Node
 	Values []float64 // Shape.Width values per node; those of inner nodes are not used
 	Output int       // where a forest of width 1 adds the value of this tree
+
+	// Weights says of every leaf how much of training ended there: rows, their weights, or second derivatives. Those
+	// of inner nodes are not used. Without it (nil) the forest predicts all the same and explains nothing.
+	Weights []float64
 }
 
 // Shape is what all trees of a forest have in common.
@@ -65,8 +73,9 @@ type Shape struct {
 type Forest[T Lane] struct {
 	shape  Shape
 	nodes  []node[T]
-	values []float64 // shape.Width per node
+	values []float64 // shape.Width per node: of an inner node the mean below it, see means
 	trees  []tree
+	silent bool // a tree has no weights, so that its inner values mean nothing
 }
 
 type node[T Lane] struct {

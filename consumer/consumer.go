@@ -48,7 +48,6 @@ package consumer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -78,9 +77,8 @@ type Options struct {
 	Metrics        *Metrics
 	Observer       func(partition int32) PartitionObserver // nil: no monitor
 
-	TLS  *tls.Config    // nil: plain text
-	SASL sasl.Mechanism // nil: no authentication
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	SASL sasl.Mechanism                                                       // nil: no authentication
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // with TLS if need be; nil: plain text
 }
 
 // Start is where a group without offsets begins: the zero value is the earliest record.
@@ -148,7 +146,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
 	}}
 	c.transport = &kafka.Transport{
-		Dial: o.Dial, ClientID: o.ClientID, TLS: o.TLS, SASL: o.SASL, DialTimeout: 4 * time.Second,
+		Dial: o.Dial, ClientID: o.ClientID, SASL: o.SASL, DialTimeout: 4 * time.Second,
 		MetadataTTL: time.Second, MetadataTopics: []string{o.Input, o.Output, o.DeadLetter},
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: c.transport}

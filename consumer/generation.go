@@ -40,7 +40,7 @@ func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
 	return kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: c.o.Group, Brokers: c.o.Brokers, Topics: []string{c.o.Input},
 		Dialer: &kafka.Dialer{
-			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: c.o.Dial, TLS: c.o.TLS, SASLMechanism: c.o.SASL,
+			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: c.o.Dial, SASLMechanism: c.o.SASL,
 		},
 		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
 		HeartbeatInterval: c.timing.heartbeat, SessionTimeout: c.timing.session, RebalanceTimeout: c.timing.rebalance,

@@ -21,6 +21,12 @@
 // LightGBM adds in float64 and takes what lies within 1e-35 of zero for zero. CatBoost compares in float32 and adds in
 // float64. An XGBoost model that was stopped early uses the trees up to its best iteration, as XGBClassifier does.
 //
+// # What moved a score
+//
+// The steps on a row's way through the trees, see forest.Paths, in the unit of the raw score. An extra column counts for
+// the feature that it was worked out from. The weights of leaves are second derivatives in XGBoost (as in its
+// approx_contribs), rows in LightGBM, leaf weights in CatBoost.
+//
 // # What is refused
 //
 // Objectives whose output is no probability of a class, linear trees, trees with several outputs, CatBoost's
@@ -67,33 +73,53 @@ type Options struct {
 	Categories [][]program.Constant // LightGBM: the categories of the columns of pandas' type category
 }
 
-// Emit adds the model to a program. It returns a register per class for the probabilities, and one for the index of
-// the predicted class.
-func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Options) (probability []program.Reg, predicted program.Reg, err error) {
+// Emitted is where a booster leaves its outputs.
+type Emitted struct {
+	Probability []program.Reg // per class
+	Predicted   program.Reg   // the index of the predicted class
+	Raw         []program.Reg // the sums: one for two classes, which grows towards the second, else one per class
+
+	// Explain tells what moves one of the sums.
+	Explain func(k int) *program.Explanation
+}
+
+// Emit adds the model to a program.
+func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Options) (Emitted, error) {
 	r := &reader{class: m.class}
 	if len(in) != m.Features {
 		r.refuse("model-mismatch", "num_feature", fmt.Sprint(m.Features), fmt.Sprintf("the booster is given %d columns", len(in)))
-		return nil, 0, r.err
+		return Emitted{}, r.err
 	}
 	// Categories become numbers first; what follows knows numbers only.
 	if in = m.encode(b, r, name, in, o.Categories); r.err != nil {
-		return nil, 0, r.err
+		return Emitted{}, r.err
 	}
-	raw := m.sums(b, r, name, in, o)
+	e := m.sums(b, r, name, in, o)
 	if r.err != nil {
-		return nil, 0, r.err
+		return Emitted{}, r.err
 	}
-	probability, predicted = b.Block(len(m.Classes)), b.New(-1)
-	b.Add(name, m.objects.link(raw, probability, predicted))
-	return probability, predicted, nil
+	e.Probability, e.Predicted = b.Block(len(m.Classes)), b.New(-1)
+	b.Add(name, m.objects.link(e.Raw, e.Probability, e.Predicted))
+	return e, nil
+}
+
+// explanation tells what moves the probability of the positive class. The one sum of two classes grows towards the
+// second.
+func (e *Emitted) explanation(positive int) *program.Explanation {
+	if len(e.Raw) > 1 {
+		return e.Explain(positive)
+	}
+	x := e.Explain(0)
+	x.Falls = positive == 0
+	return x
 }
 
 // sums adds the step that gives the raw scores, one per output: trees in float32 or float64, or a linear model.
-func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Reg, o Options) []program.Reg {
+func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Reg, o Options) Emitted {
 	if m.linear != nil {
 		s := newLinear(b, in, m.linear, m.start, o.Missing)
 		b.Add(name, s)
-		return s.out
+		return Emitted{Raw: s.out, Explain: func(k int) *program.Explanation { return s.explain(b, k) }}
 	}
 	trees, divisor := m.used(o.Iterations)
 	if m.single {
@@ -146,11 +172,11 @@ func Compile(data []byte, format string, spec program.Spec) (*program.Program, e
 	if err != nil {
 		return nil, err
 	}
-	probability, predicted, err := m.Emit(b, m.class, b.Columns(), Options{Missing: program.Missing})
+	e, err := m.Emit(b, m.class, b.Columns(), Options{Missing: program.Missing})
 	if err != nil {
 		return nil, err
 	}
-	score, output := probability[positive], spec.Output
+	score, output := e.Probability[positive], spec.Output
 	switch {
 	case output == "":
 		output = "predict_proba"
@@ -158,7 +184,7 @@ func Compile(data []byte, format string, spec program.Spec) (*program.Program, e
 		r.refuse("unsupported-value", "output", fmt.Sprintf("%q", output), "a bare booster has predict_proba alone")
 		return nil, r.err
 	}
-	p, err := b.Finish(program.Outputs{Score: score, Predicted: predicted})
+	p, err := b.Finish(program.Outputs{Score: score, Predicted: e.Predicted, Explanation: e.explanation(positive)})
 	if err != nil {
 		return nil, err
 	}

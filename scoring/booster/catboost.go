@@ -144,17 +144,18 @@ func (c *catboost) trees(root object) {
 			return
 		}
 		for k, values := range b.values { // one tree per output: the same questions, its own leaves
-			c.model.trees = append(c.model.trees, forest.Tree{Nodes: b.nodes, Values: values, Output: k})
+			c.model.trees = append(c.model.trees, forest.Tree{Nodes: b.nodes, Values: values, Output: k, Weights: b.weights})
 		}
 	}
 	c.model.stages = everyStage(len(c.model.trees), c.model.outputs)
 }
 
-// A treeBuilder lists the nodes of one tree, and for each output their values.
+// A treeBuilder lists the nodes of one tree, for each output their values, and the weights of the leaves.
 type treeBuilder struct {
 	*catboost
-	nodes  []forest.Node
-	values [][]float64
+	nodes   []forest.Node
+	values  [][]float64
+	weights []float64
 }
 
 // add appends a node with its values, multiplied by the scale.
@@ -169,8 +170,17 @@ func (b *treeBuilder) add(n forest.Node, values []float64) int {
 		}
 		b.values[k] = append(b.values[k], v)
 	}
-	b.nodes = append(b.nodes, n)
+	b.nodes, b.weights = append(b.nodes, n), append(b.weights, 0)
 	return len(b.nodes) - 1
+}
+
+// weigh gives a node the i-th of some weights. Where the file does not have it the weight is no number, by which the
+// forest knows that the tree cannot be told apart.
+func (b *treeBuilder) weigh(node int, weights []float64, i int) {
+	b.weights[node] = math.NaN()
+	if i < len(weights) {
+		b.weights[node] = weights[i]
+	}
 }
 
 // leaf is a node without children.
@@ -218,12 +228,13 @@ func (b *treeBuilder) oblivious(o object) {
 	if b.err != nil {
 		return
 	}
+	weights, _ := o["leaf_weights"].([]float64)
 	for place := range 1 << depth {
 		at := 0 // the place reads the answers from the top bit down, the leaf's index from the lowest up
 		if depth > 0 {
 			at = int(bits.Reverse32(uint32(place)) >> (32 - depth))
 		}
-		b.add(leaf, leaves[at*outputs:(at+1)*outputs])
+		b.weigh(b.add(leaf, leaves[at*outputs:(at+1)*outputs]), weights, at)
 	}
 }
 
@@ -239,7 +250,12 @@ func (b *treeBuilder) nested(o object) int {
 			b.structure("value", describe(o["value"]), fmt.Sprintf("%d numbers are expected", b.model.outputs))
 			values = nil
 		}
-		return b.add(leaf, values)
+		at, weight := b.add(leaf, values), []float64(nil)
+		if w, stated := o["weight"].(float64); stated {
+			weight = []float64{w}
+		}
+		b.weigh(at, weight, 0)
+		return at
 	}
 	n := b.question(split)
 	at := b.add(n, nil)

@@ -38,8 +38,8 @@ type ensemble[T forest.Lane] struct {
 	block   int
 }
 
-// addEnsemble adds the step for some of the trees of a model and returns the registers of the sums.
-func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *Model, in []program.Reg, trees []forest.Tree, divisor, missing float64) []program.Reg {
+// addEnsemble adds the step for some of the trees of a model and returns the sums.
+func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *Model, in []program.Reg, trees []forest.Tree, divisor, missing float64) Emitted {
 	f := forest.New[T](forest.Shape{
 		Features: m.Features + len(m.extra), Width: 1, Outputs: m.outputs, Less: m.less, Missing: true, Single: m.single && m.less,
 	})
@@ -49,7 +49,7 @@ func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *M
 				u.Class = m.class
 			}
 			within(r.err, "trees", i)
-			return nil
+			return Emitted{}
 		}
 	}
 	s := &ensemble[T]{
@@ -68,7 +68,16 @@ func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *M
 		b.Lane64(s.block * (f.Stride() + m.outputs))
 	}
 	b.Add(name, s)
-	return s.out
+	return Emitted{Raw: s.out, Explain: func(k int) *program.Explanation { return s.explain(b, k) }}
+}
+
+// explain tells what moved output k.
+func (s *ensemble[T]) explain(b *program.Builder, k int) *program.Explanation {
+	a := forest.Account{Method: program.PathLogOdds, Output: s.out[k], In: s.in, Start: s.start[k], Divisor: s.divisor}
+	for i := range s.extra {
+		a.Extra = append(a.Extra, s.extra[i].feature)
+	}
+	return s.forest.Explain(k).Explanation(b, a, func(row []float64, x []T) { s.put(row, x, 1) })
 }
 
 // scratch returns room for the rows of a block, and for their sums. In the float64 lane both lie in one scratch.

@@ -56,6 +56,9 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 		t.Nodes[inner+i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
 	}
 	copy(t.Values[inner:], values)
+	if s["leaf_count"] != "" {
+		t.Weights = append(make([]float64, inner), s.numbers(r, "leaf_count", leaves)...)
+	}
 	if inner == 0 {
 		return t
 	}

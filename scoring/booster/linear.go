@@ -50,3 +50,13 @@ func (s *linear) Run(f *program.Frame) {
 		}
 	}
 }
+
+// explain tells what moved output k.
+func (s *linear) explain(b *program.Builder, k int) *program.Explanation {
+	n := len(s.out)
+	sum := program.Sum{In: s.in, Intercept: float64(s.start) + float64(s.weights[len(s.in)*n+k]), Absent: float64(s.missing)}
+	for j := range s.in {
+		sum.Weights = append(sum.Weights, float64(s.weights[j*n+k]))
+	}
+	return b.ExplainLinear(s.out[k], sum)
+}

@@ -101,6 +101,9 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 	missing, _ := r.flags(o, "default_left", n)
 	categorical, _ := r.flags(o, "split_type", n)
 	t.Nodes, t.Values = make([]forest.Node, n), make([]float64, n)
+	if _, there := o["sum_hessian"]; there {
+		t.Weights = r.perNode(o, "sum_hessian", n)
+	}
 	for i := range t.Nodes {
 		if left[i] == -1 && right[i] == -1 {
 			t.Nodes[i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}

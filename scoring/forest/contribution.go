@@ -115,6 +115,9 @@ func (p *Paths[T]) walk(t *[lanes]tree, x []T, slots []float64) {
 // that are no weights, keeps its values and silences the forest.
 func (f *Forest[T]) means(t *Tree, order []int) []float64 {
 	weights := slices.Clone(t.Weights)
+	if len(order) == 1 {
+		return t.Values // nothing is asked
+	}
 	if !areWeights(weights, len(t.Nodes)) {
 		f.silent = true
 		return t.Values

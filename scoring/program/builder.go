@@ -22,6 +22,7 @@ type Builder struct {
 	origin  []int16   // per register: the column that it was computed from, or -1
 	domains []*Domain // per register: of a column and what still carries its categories; nil for computed numbers
 	finite  []bool    // per register: an earlier step has checked it
+	centred []bool    // per register: its mean over training is 0
 	lookups []binding
 	cells   []cell
 	none    []bool
@@ -55,7 +56,7 @@ func NewBuilder(names []string, noneIsMissing []bool) (*Builder, error) {
 		b.origin = append(b.origin, int16(i))
 		b.domains = append(b.domains, d)
 	}
-	b.finite = make([]bool, len(names))
+	b.finite, b.centred = make([]bool, len(names)), make([]bool, len(names))
 	return b, nil
 }
 
@@ -95,7 +96,7 @@ func (b *Builder) New(from Reg) Reg {
 	}
 	b.origin = append(b.origin, origin)
 	b.domains = append(b.domains, nil)
-	b.finite = append(b.finite, false)
+	b.finite, b.centred = append(b.finite, false), append(b.centred, false)
 	return Reg(len(b.origin) - 1)
 }
 
@@ -211,6 +212,9 @@ func (b *Builder) Finish(o Outputs) (*Program, error) {
 	}
 	b.program.width = len(b.origin)
 	b.program.score, b.program.predicted = o.Score, o.Predicted
+	if b.program.Explanation = o.Explanation; o.Explanation == nil {
+		b.program.Explanation = Unexplained("the model is no sum over its features")
+	}
 	p := b.program
 	return &p, nil
 }

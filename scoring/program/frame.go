@@ -12,6 +12,7 @@ type Frame struct {
 	Lane64 []float64
 
 	registers        []float64
+	contributions    []float64 // one per column
 	width, columns   int
 	faults           []Fault
 	step             int16
@@ -29,6 +30,8 @@ func (p *Program) NewFrame(rows int) *Frame {
 		faults:    make([]Fault, rows),
 		score:     p.score,
 		predicted: p.predicted,
+
+		contributions: make([]float64, len(p.Columns)),
 	}
 }
 

@@ -29,6 +29,11 @@
 //
 // Where scikit-learn would raise, a step records a [Fault] for that row and the others go on. The first fault of
 // a row stands; what later steps compute for it is not used.
+//
+// # What moved the score
+//
+// A model that is a sum has an [Explanation]: it tells for a row that was run what each column has added to the sum,
+// from the registers that the run has left. Nothing of it is computed for rows that nobody asks about.
 package program
 
 import "math"
@@ -75,6 +80,8 @@ type Program struct {
 	Positive  int        // index in Classes of the positive class
 	Output    string     // the output that Score gives
 	Versions  []string   // distinct _sklearn_version values met in the file
+
+	Explanation *Explanation // what each column has moved in a row; never nil
 
 	steps            []Step
 	stepName         []int16 // of each step, its index in StepNames

@@ -11,6 +11,7 @@ type Step interface {
 
 // Outputs are the registers where a model's last step leaves what the caller of a program asks for.
 type Outputs struct {
-	Score     Reg // the number that becomes the score
-	Predicted Reg // the index of the predicted class
+	Score       Reg          // the number that becomes the score
+	Predicted   Reg          // the index of the predicted class
+	Explanation *Explanation // what moved the score; nil: the model gives no reasons
 }

@@ -127,7 +127,10 @@ func (c *compiler) wrapped(a *attributes, m *booster.Model, in matrix, o booster
 			return
 		}
 	}
-	model.probability, model.predicted, a.err = m.Emit(c.b, c.stepName(a), in, o)
+	e, err := m.Emit(c.b, c.stepName(a), in, o)
+	a.err = err
+	model.probability, model.predicted = e.Probability, e.Predicted
+	model.additive = additive{out: e.Raw, explain: e.Explain}
 	return model
 }
 

@@ -34,6 +34,7 @@ func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier)
 	s.StartFrom(from)
 	c.b.Add(name, s)
 	model.decision = s.Out()
+	model.additive = additive{out: s.Out(), explain: func(k int) *program.Explanation { return s.Explain(c.b, program.PathLogOdds, k) }}
 	model.probability = c.b.Block(len(model.classes))
 	model.predicted = c.b.New(-1)
 	raw := a.version() >= parseVersion("1.4") // before that, predict compared the probabilities

@@ -24,11 +24,14 @@ func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classif
 			return
 		}
 		c.within(fmt.Sprintf("calibrated_classifiers_[%d]", i), func() {
-			m.each[i], a.err = c.calibrated(part, model.classes, in)
+			m.each[i], model.additive, a.err = c.calibrated(part, model.classes, in)
 		})
 	}
 	if a.err != nil {
 		return
+	}
+	if len(parts) > 1 {
+		model.additive = additive{} // a mean of calibrated probabilities is no sum any more
 	}
 	m.out = c.b.Block(len(model.classes))
 	model.probability, model.predicted = m.out, c.b.New(-1)
@@ -63,18 +66,18 @@ func (s *mean) Run(f *program.Frame) {
 	}
 }
 
-// calibrated compiles one classifier and its calibrators, and returns its probabilities. The attribute that holds the
-// classifier was called base_estimator before 1.2. The calibrators map what
-// decision_function gives, or predict_proba where there is none. Two classes have one calibrator, that of the second
-// class; more have one each and are normalised.
-func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in matrix) (matrix, error) {
+// calibrated compiles one classifier and its calibrators, and returns its probabilities and the sum inside, which
+// reasons are told about before any calibrator. The attribute that holds the classifier was called base_estimator
+// before 1.2. The calibrators map what decision_function gives, or predict_proba where there is none. Two classes have
+// one calibrator, that of the second class; more have one each and are normalised.
+func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in matrix) (matrix, additive, error) {
 	o, ok := v.(*pickle.Object)
 	if !ok || o.Class.String() != "sklearn.calibration._CalibratedClassifier" {
-		return nil, &UnsupportedError{Reason: "unsupported-value", Class: "sklearn.calibration.CalibratedClassifierCV", Attribute: "calibrated_classifiers_", Value: show(v), Advice: "a calibrated classifier is expected"}
+		return nil, additive{}, &UnsupportedError{Reason: "unsupported-value", Class: "sklearn.calibration.CalibratedClassifierCV", Attribute: "calibrated_classifiers_", Value: show(v), Advice: "a calibrated classifier is expected"}
 	}
 	a, err := c.enter(v)
 	if err != nil {
-		return nil, err
+		return nil, additive{}, err
 	}
 	defer c.leave()
 	attribute := "estimator"
@@ -83,7 +86,7 @@ func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in mat
 	}
 	inner, err := c.classify(a.required(attribute), in)
 	if a.err != nil || err != nil {
-		return nil, firstError(a.err, err)
+		return nil, additive{}, firstError(a.err, err)
 	}
 	a.aligned(attribute, classes, inner.classes)
 	response := inner.decision
@@ -97,9 +100,13 @@ func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in mat
 		a.refuse("unsupported-value", attribute, show(a.optional(attribute)), "it has neither decision_function nor predict_proba")
 	}
 	if a.err != nil {
-		return nil, a.err
+		return nil, additive{}, a.err
 	}
-	return c.calibrate(a, len(classes), response, inner.decision == nil), a.err
+	out, falls := c.calibrate(a, len(classes), response, inner.decision == nil)
+	if inner.additive.falls = inner.additive.falls != falls; falls && len(classes) > 2 {
+		inner.additive = additive{} // which of the classes falls with which sum is nothing to tell a person
+	}
+	return out, inner.additive, a.err
 }
 
 // firstError returns the first that is an error.
@@ -112,25 +119,27 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// calibrate adds the calibrators and the normalisation. shares says that the response is probabilities.
-func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares bool) matrix {
+// calibrate adds the calibrators and the normalisation. shares says that the response is probabilities. It tells too
+// whether the calibrators fall, which they do where the classifier is worse than chance on the rows of calibration.
+func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares bool) (out matrix, falls bool) {
 	calibrators := a.list("calibrators")
 	if a.err != nil {
-		return nil
+		return nil, false
 	}
 	name := c.stepName(a)
-	out := c.b.Block(classes)
+	out = c.b.Block(classes)
 	if method := a.text("method", "sigmoid"); method == "temperature" {
 		if len(calibrators) != 1 {
 			a.mismatch("calibrators", fmt.Sprint(len(calibrators)), "one is expected")
-			return nil
+			return nil, false
 		}
-		c.temperature(a, calibrators[0], &temperature{in: response, out: out, logs: shares})
-		return out
+		t := &temperature{in: response, out: out, logs: shares}
+		c.temperature(a, calibrators[0], t)
+		return out, t.beta < 0
 	}
 	if len(calibrators) != len(response) {
 		a.mismatch("calibrators", fmt.Sprint(len(calibrators)), fmt.Sprintf("%d are expected", len(response)))
-		return nil
+		return nil, false
 	}
 	// Of two classes the calibrator gives the second; shareOut fills in the first.
 	to := out
@@ -140,13 +149,14 @@ func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares
 	for k, v := range calibrators {
 		s := a.calibrator(v)
 		if a.err != nil {
-			return nil
+			return nil, false
 		}
 		s.in, s.out = response[k], to[k]
+		falls = falls || s.falls()
 		c.b.Add(name, s)
 	}
 	c.b.Add(name, &shareOut{out})
-	return out
+	return out, falls
 }
 
 // calibrator reads a calibrator of one decision value: Platt's sigmoid with its slope a_ and offset b_, or isotonic
@@ -176,6 +186,14 @@ type calibration struct {
 	in, out       program.Reg
 	slope, offset float64
 	line          *polyline // nil: Platt's sigmoid
+}
+
+// falls tells whether a larger value gives a smaller probability.
+func (s *calibration) falls() bool {
+	if s.line != nil {
+		return s.line.y[0] > s.line.y[len(s.line.y)-1]
+	}
+	return s.slope > 0
 }
 
 // Run maps the value of every row.

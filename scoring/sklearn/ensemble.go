@@ -168,6 +168,7 @@ func (c *compiler) stackingClassifier(a *attributes, in matrix) (model classifie
 	c.within("final_estimator_", func() { model, a.err = c.classify(final, meta) })
 	a.aligned("final_estimator_.classes_", classes, model.classes)
 	model.classes = classes
+	model.additive = additive{} // its sum is over the members, not over the features
 	return model
 }
 

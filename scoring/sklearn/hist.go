@@ -6,6 +6,7 @@ import (
 
 	"fraudstream/scoring/forest"
 	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
 )
 
 // histGradientBoosting compiles baseline + Σ trees over float64 values, and the link of the log loss.
@@ -45,6 +46,7 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 	s := newHistStep(c.b, h, in, start)
 	c.b.Add(name, s)
 	model.decision = s.out
+	model.additive = additive{out: s.out, explain: func(k int) *program.Explanation { return s.explain(c.b, k) }}
 	c.boostedLink(name, &model, a.version() >= parseVersion("1.4"))
 	return model
 }

@@ -102,3 +102,12 @@ func (s *histStep) put(x []float64, step int, row []float64) {
 		s.forest.Put(x, step, len(s.in)+j, q.right(row[s.in[q.feature]]))
 	}
 }
+
+// explain tells what moved output k. The answer to a question about a category is a step of the feature that was asked.
+func (s *histStep) explain(b *program.Builder, k int) *program.Explanation {
+	a := forest.Account{Method: program.PathLogOdds, Output: s.out[k], In: s.in, Start: s.start[k], Divisor: 1}
+	for i := range s.splits {
+		a.Extra = append(a.Extra, s.splits[i].feature)
+	}
+	return s.forest.Explain(k).Explanation(b, a, func(row, x []float64) { s.put(x, 1, row) })
+}

@@ -48,7 +48,7 @@ func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 	if a.err != nil {
 		return forest.Tree{}, a.err
 	}
-	t := forest.Tree{Nodes: make([]forest.Node, nodes.Shape[0]), Values: f.value}
+	t := forest.Tree{Nodes: make([]forest.Node, nodes.Shape[0]), Values: f.value, Weights: a.nodeWeights(nodes, "count")}
 	for i := range t.Nodes {
 		t.Nodes[i] = r.node(a, f, i)
 	}

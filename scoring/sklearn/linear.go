@@ -26,7 +26,7 @@ func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifie
 	s.out = c.b.Block(rows)
 	c.b.CheckFinite(name, in, false)
 	c.b.Add(name, s)
-	model.decision = s.out
+	model.decision, model.additive = s.out, s.additive(c.b)
 	model.probability = c.b.Block(len(model.classes))
 	model.predicted = c.b.New(-1)
 	switch {

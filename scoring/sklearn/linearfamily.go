@@ -29,7 +29,7 @@ func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
 	s.out = c.b.Block(rows)
 	c.b.CheckFinite(name, in, false)
 	c.b.Add(name, s)
-	model.decision, model.predicted = s.out, c.b.New(-1)
+	model.decision, model.predicted, model.additive = s.out, c.b.New(-1), s.additive(c.b)
 	c.decide(name, &model)
 	return model
 }

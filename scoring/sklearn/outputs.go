@@ -25,7 +25,9 @@ func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec
 	if a.err != nil {
 		return nil, a.err
 	}
-	p, err := c.b.Finish(program.Outputs{Score: score, Predicted: model.predicted})
+	p, err := c.b.Finish(program.Outputs{
+		Score: score, Predicted: model.predicted, Explanation: model.explanation(output, positive),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,11 @@ func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
 		s.scale = a.vector("scale_", len(in))
 		a.nonZero("scale_", s.scale)
 	}
-	return c.standardized(a, s)
+	out := c.standardized(a, s)
+	if a.flag("with_mean", true) {
+		c.b.Centre(out)
+	}
+	return out
 }
 
 // robustScaler compiles (x - center_) / scale_: the median and the distance of two quantiles in the place of mean and

@@ -63,6 +63,7 @@ type classifier struct {
 	samples     matrix // one register; nil where the model has no score_samples
 	predicted   program.Reg
 	outlier     bool // the first class is the one that is looked for, not the last
+	additive    additive
 }
 
 // compiler holds what is common to the walk over one model.
@@ -75,7 +76,8 @@ type compiler struct {
 	repeats int
 	copies  int
 
-	boosters map[*pickle.Object]*booster.Model // those that were read
+	boosters    map[*pickle.Object]*booster.Model // those that were read
+	mapperNames []string                          // what a mapper in front reads; nil: there is none, or it does not tell
 }
 
 // Compile turns a decoded model into a program. Errors are of type *program.UnsupportedError.
@@ -151,6 +153,7 @@ func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
 		return classifier{}, unsupportedClass(a, "a classifier")
 	}
 	model := compile(c, a, in)
+	model.additive.name(a)
 	return model, a.err
 }
 
@@ -220,12 +223,15 @@ func (a *attributes) reads(in matrix) {
 	}
 }
 
+// libraries are those whose classes a later version could support; anything else is code of one's own.
+var libraries = []string{"sklearn", "imblearn", "xgboost", "lightgbm", "numpy", "sklearn2pmml", "sklearn_pandas"}
+
 // unsupportedClass refuses an estimator by its class.
 func unsupportedClass(a *attributes, role string) error {
 	e := &UnsupportedError{Reason: "unsupported-estimator", Class: a.class}
 	library, _, _ := strings.Cut(a.object.Class.Module, ".")
 	switch {
-	case library != "sklearn" && library != "imblearn" && library != "xgboost" && library != "lightgbm" && library != "numpy":
+	case !slices.Contains(libraries, library):
 		e.Reason = "custom-code"
 		e.Advice = "code of one's own is not loaded: use scikit-learn's classes (a later version will read ONNX exports)"
 	case role == "a classifier" && isOtherKind(a):

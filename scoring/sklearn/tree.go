@@ -24,6 +24,7 @@ func (a *attributes) tree(features, width int) (t forest.Tree) {
 	inner.treeShape(features, width)
 	t.Nodes = inner.treeNodes()
 	t.Values = inner.treeValues(len(t.Nodes), width)
+	t.Weights = inner.nodeWeights(inner.optional("nodes"), "weighted_n_node_samples")
 	a.err = inner.err
 	return t
 }
@@ -94,6 +95,18 @@ func (a *attributes) nodeField(nodes *pickle.Array, name string) []float64 {
 		}
 	}
 	a.structure("nodes", name, "the field is absent or no number")
+	return nil
+}
+
+// nodeWeights reads how much of training went through each node: the sum of the sample weights, or the number of rows.
+// Predictions do without it, so that nothing is refused where it is absent; reasons do not.
+func (a *attributes) nodeWeights(v pickle.Value, name string) []float64 {
+	if nodes, ok := v.(*pickle.Array); ok && a.err == nil {
+		if field, err := nodes.Field(name); err == nil {
+			weights, _ := floats(field)
+			return weights
+		}
+	}
 	return nil
 }
 

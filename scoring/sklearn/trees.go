@@ -6,6 +6,7 @@ import (
 
 	"fraudstream/scoring/forest"
 	"fraudstream/scoring/pickle"
+	"fraudstream/scoring/program"
 )
 
 // decisionTree compiles a single tree: a forest of one.
@@ -71,6 +72,7 @@ func (c *compiler) voting(a *attributes, in matrix, trees []*attributes, missing
 	}
 	s := forest.NewStep(c.b, f, in, nil, float64(len(trees)))
 	model.probability, model.predicted = s.Out(), c.b.New(-1)
+	model.additive = additive{out: s.Out(), explain: func(k int) *program.Explanation { return s.Explain(c.b, program.PathProbability, k) }}
 	c.b.Add(c.stepName(a), s)
 	c.b.Add(c.stepName(a), &argmax{s.Out(), model.predicted})
 	return model

@@ -1,0 +1,71 @@
+package program
+
+import "slices"
+
+// The methods of an [Explanation]: what is told apart, and in which unit.
+const (
+	Linear          = "linear"           // weight·(value - reference) in a linear model: log-odds or decision value
+	PathLogOdds     = "path_log_odds"    // steps on the way through boosted trees, in log-odds
+	PathProbability = "path_probability" // steps on the way through averaged trees, in probability
+	Nothing         = "none"
+)
+
+// An Explanation tells what each column has moved in one row.
+//
+// Models that are a sum have an additive output: the decision value of a linear model, the log-odds of boosted trees,
+// the probability of averaged trees. It is a register of the program, from which the score follows by a link and perhaps
+// a calibrator. Bias and contributions add up to it,
+//
+//	row[Output] = Bias + Σ over columns of their contributions
+//
+// up to rounding. What is computed from a column (an encoded value, a missing indicator) counts for that column, so the
+// caller sees columns as the event has them and never the model's own.
+type Explanation struct {
+	Output Reg     // the additive output
+	Bias   float64 // the output where no column moves it
+	Falls  bool    // the score falls where the output rises
+
+	method string
+	why    string // there is none; empty where there are contributions
+	linear *linear
+	add    func(f *Frame, row, to []float64)
+}
+
+// Unexplained is the explanation of a model that gives none, and says why.
+func Unexplained(why string) *Explanation { return &Explanation{method: Nothing, why: why} }
+
+// Method names how contributions are found, [Nothing] where there are none.
+func (e *Explanation) Method() string {
+	if e.why != "" {
+		return Nothing
+	}
+	return e.method
+}
+
+// Why says why there are no contributions; empty where there are.
+func (e *Explanation) Why() string { return e.why }
+
+// Explain makes an explanation of a function that adds the contributions of a row to to, which has a place for every
+// column. in is what the output is a sum over: where one of its registers comes from several columns, nothing can be
+// told apart.
+func (b *Builder) Explain(method string, output Reg, bias float64, in []Reg, add func(f *Frame, row, to []float64)) *Explanation {
+	if slices.Contains(b.Origins(in), -1) {
+		return Unexplained(mixed)
+	}
+	return &Explanation{Output: output, Bias: bias, method: method, add: add}
+}
+
+// mixed is why a model gives no reasons whose inputs are projections, interactions or other models.
+const mixed = "the model reads numbers that are computed from several features at once"
+
+// Contributions returns what each column of row i of a frame that was run has moved, in the unit of the additive output;
+// nil where the model gives no reasons. The list is valid until the next call. Nothing is allocated.
+func (p *Program) Contributions(f *Frame, i int) []float64 {
+	if p.Explanation.why != "" {
+		return nil
+	}
+	to := f.contributions
+	clear(to)
+	p.Explanation.add(f, f.Registers(i), to)
+	return to
+}

@@ -20,8 +20,8 @@ format-check:
 lint:
 	$(LINT) run
 
-# Format, vet, lint, race tests, fuzz smoke, and the tiers on real Kafka and real scikit-learn where Java and Python
-# are there. It says at its end what it skipped; with CI=true a skipped tier fails.
+# Format, vet, lint, race tests, fuzz smoke, and the tiers on real Kafka, scikit-learn and Prometheus where Java, Python
+# and promtool are there. It says at its end what it skipped; with CI=true a skipped tier fails.
 check:
 	@.ci/check
 

@@ -108,11 +108,7 @@ func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
 }
 
 // observer lets one partition's loop feed the monitor: it holds that partition's counters and nothing else.
-type observer struct {
-	partition int32
-	shard     *drift.Shard
-	collector *web.DriftCollector
-}
+type observer struct{ shard *drift.Shard }
 
 // ObserveBatch counts what the loop has scored or refused.
 func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
@@ -131,9 +127,7 @@ func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
 // CloseTick ends a drift interval if it is long enough. There is no snapshot and no alert: counters start anew with
 // the process.
 func (o *observer) CloseTick(now time.Time) (snapshot []byte, alerts [][]byte) {
-	if _, closed := o.shard.CloseTick(now); closed {
-		o.collector.Ticked(o.partition, now)
-	}
+	o.shard.CloseTick(now)
 	return nil, nil
 }
 
@@ -141,7 +135,4 @@ func (o *observer) CloseTick(now time.Time) (snapshot []byte, alerts [][]byte) {
 func (o *observer) Restore([]byte) (next int64, err error) { return 0, nil }
 
 // Close keeps the totals and forgets the partition.
-func (o *observer) Close() {
-	o.shard.Close()
-	o.collector.Gone(o.partition)
-}
+func (o *observer) Close() { o.shard.Close() }

@@ -50,8 +50,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	collector := web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256)
-	registry.MustRegister(collector)
+	registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
 
 	stream := consumer.New(consumer.Options{
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
@@ -59,7 +58,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Start: start, ExitAtEnd: r.ExitAtEnd,
 		Log: log, Metrics: consumer.NewMetrics(registry),
 		Observer: func(partition int32) consumer.PartitionObserver {
-			return &observer{partition, monitor.Shard(strconv.Itoa(int(partition))), collector}
+			return &observer{monitor.Shard(strconv.Itoa(int(partition)))}
 		},
 	}, model)
 	door := web.New(web.Options{

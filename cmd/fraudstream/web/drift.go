@@ -3,9 +3,6 @@ package web
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,22 +33,21 @@ func (s *Server) drift(w http.ResponseWriter, _ *http.Request) {
 }
 
 // DriftCollector shows a monitor to Prometheus. The counters are of all rows since the start and add up over
-// processes; the distances are of the recent rows of this process.
+// processes; the distances are of the recent rows of this process; evidence and alarms are of one partition each, and
+// move with it.
 type DriftCollector struct {
 	monitor  *drift.Monitor
 	baseline string // label: another baseline starts new series
 
-	cells, quality, base, ticked *prometheus.Desc
-	distances                    []distance
-
-	mu    sync.Mutex
-	ticks map[int32]time.Time
+	cells, quality, base    *prometheus.Desc
+	ticked, evidence, alarm *prometheus.Desc
+	figures                 []figure
 }
 
-// distance is one gauge and where its figure stands.
-type distance struct {
+// figure is one gauge of a feature and where it stands in the report.
+type figure struct {
 	desc *prometheus.Desc
-	of   func(*drift.Distances) drift.Figure
+	of   func(*drift.FeatureReport) drift.Figure
 }
 
 // NewDriftCollector returns a collector; metadataSHA256 names the baseline.
@@ -62,48 +58,37 @@ func NewDriftCollector(m *drift.Monitor, metadataSHA256 string) *DriftCollector 
 	c := &DriftCollector{
 		monitor:  m,
 		baseline: metadataSHA256[:min(8, len(metadataSHA256))],
-		ticks:    map[int32]time.Time{},
 		cells:    describe("feature_cell_total", "Events by value cell of a feature.", "feature", "cell", "baseline"),
 		quality:  describe("feature_quality_total", "Events by quality cell of a feature: 00 ok, 01 missing, 02 outside, 03 unseen.", "feature", "cell", "baseline"),
 		base:     describe("feature_baseline_count", "Training rows by value cell of a feature.", "feature", "cell", "baseline"),
 		ticked:   describe("drift_last_tick_timestamp_seconds", "When the last drift interval of a partition was closed.", "partition"),
+		evidence: describe("drift_log_evidence", "Evidence of a detector against the baseline, a natural logarithm: the largest of its half-lives, after the last drift interval.", "feature", "kind", "partition"),
+		alarm:    describe("drift_alarm", "1 while an alarm of live events is open: from the alarm until the feature has been back within its tolerance for 30 drift intervals.", "feature", "kind", "partition"),
 	}
-	for _, d := range []struct {
+	for _, f := range []struct {
 		name, help string
-		of         func(*drift.Distances) drift.Figure
+		of         func(*drift.FeatureReport) drift.Figure
 	}{
-		{"psi", "Population stability index of recent events against training, smoothed.", func(d *drift.Distances) drift.Figure { return d.PSI }},
-		{"js", "Jensen-Shannon distance (base e) of recent events from training.", func(d *drift.Distances) drift.Figure { return d.JS }},
-		{"ks", "Kolmogorov-Smirnov distance over the bins of recent events from training.", func(d *drift.Distances) drift.Figure { return d.KS }},
-		{"tv", "Total variation of recent events from training: the share that changed cell.", func(d *drift.Distances) drift.Figure { return d.TV }},
-		{"w1_over_std", "Earth mover's distance of recent events from training, in training standard deviations.", func(d *drift.Distances) drift.Figure { return d.W1OverStd }},
+		{"drift_psi", "Population stability index of recent events against training, smoothed.", func(f *drift.FeatureReport) drift.Figure { return f.Recent.PSI }},
+		{"drift_js", "Jensen-Shannon distance (base e) of recent events from training.", func(f *drift.FeatureReport) drift.Figure { return f.Recent.JS }},
+		{"drift_ks", "Kolmogorov-Smirnov distance over the bins of recent events from training.", func(f *drift.FeatureReport) drift.Figure { return f.Recent.KS }},
+		{"drift_tv", "Total variation of recent events from training: the share that changed cell.", func(f *drift.FeatureReport) drift.Figure { return f.Recent.TV }},
+		{"drift_w1_over_std", "Earth mover's distance of recent events from training, in training standard deviations.", func(f *drift.FeatureReport) drift.Figure { return f.Recent.W1OverStd }},
+		{"feature_mean_ratio", "Mean of a feature since the start over that of training.", func(f *drift.FeatureReport) drift.Figure { return f.MeanRatio }},
+		{"feature_std_ratio", "Standard deviation of a feature since the start over that of training; only where the baseline has no counts.", func(f *drift.FeatureReport) drift.Figure { return f.StdRatio }},
 	} {
-		c.distances = append(c.distances, distance{describe("drift_"+d.name, d.help, "feature"), d.of})
+		c.figures = append(c.figures, figure{describe(f.name, f.help, "feature"), f.of})
 	}
 	return c
 }
 
-// Ticked notes that a partition has closed a drift interval.
-func (c *DriftCollector) Ticked(partition int32, at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ticks[partition] = at
-}
-
-// Gone forgets a partition that moved away.
-func (c *DriftCollector) Gone(partition int32) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.ticks, partition)
-}
-
 // Describe is part of prometheus.Collector.
 func (c *DriftCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.cells, c.quality, c.base, c.ticked} {
+	for _, d := range []*prometheus.Desc{c.cells, c.quality, c.base, c.ticked, c.evidence, c.alarm} {
 		ch <- d
 	}
-	for _, d := range c.distances {
-		ch <- d.desc
+	for _, f := range c.figures {
+		ch <- f.desc
 	}
 }
 
@@ -116,14 +101,27 @@ func (c *DriftCollector) Collect(ch chan<- prometheus.Metric) {
 	if report.Score != nil {
 		c.feature(ch, report.Score)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for partition, at := range c.ticks {
-		ch <- prometheus.MustNewConstMetric(c.ticked, prometheus.GaugeValue, float64(at.UnixMilli())/1000, strconv.Itoa(int(partition)))
+	for i := range report.Partitions {
+		c.partition(ch, &report.Partitions[i])
 	}
 }
 
-// feature sends the series of one feature. A distance that has no figure yet has no series: 0 would mean no drift.
+// partition sends what the detectors of one partition know.
+func (c *DriftCollector) partition(ch chan<- prometheus.Metric, p *drift.PartitionReport) {
+	if !p.LastTick.IsZero() {
+		ch <- gauge(c.ticked, float64(p.LastTick.UnixMilli())/1000, p.Partition)
+	}
+	for _, e := range p.Evidence {
+		alarmed := 0.0
+		if e.Alarmed {
+			alarmed = 1
+		}
+		ch <- gauge(c.evidence, e.LogM, e.Feature, e.Kind, p.Partition)
+		ch <- gauge(c.alarm, alarmed, e.Feature, e.Kind, p.Partition)
+	}
+}
+
+// feature sends the series of one feature. What has no figure yet has no series: 0 would mean no drift.
 func (c *DriftCollector) feature(ch chan<- prometheus.Metric, f *drift.FeatureReport) {
 	counter := func(d *prometheus.Desc, n int64, cell int) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), f.Name, drift.CellLabel(cell), c.baseline)
@@ -135,11 +133,15 @@ func (c *DriftCollector) feature(ch chan<- prometheus.Metric, f *drift.FeatureRe
 		counter(c.quality, n, i)
 	}
 	for i, n := range f.Baseline {
-		ch <- prometheus.MustNewConstMetric(c.base, prometheus.GaugeValue, float64(n), f.Name, drift.CellLabel(i), c.baseline)
+		ch <- gauge(c.base, float64(n), f.Name, drift.CellLabel(i), c.baseline)
 	}
-	for _, d := range c.distances {
-		if v := float64(d.of(&f.Recent.Distances)); v == v {
-			ch <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, v, f.Name)
+	for _, g := range c.figures {
+		if v := float64(g.of(f)); v == v {
+			ch <- gauge(g.desc, v, f.Name)
 		}
 	}
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }

@@ -76,6 +76,11 @@ func overridden(c Config, model *scoring.Scorer) string {
 // newMonitor turns the bundle's baseline into a monitor. A bundle without baselines gives a monitor that counts and
 // has nothing to compare with.
 func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
+	return drift.NewMonitor(monitorOptions(model))
+}
+
+// monitorOptions are what the bundle says of the baseline and of how drift is to be judged.
+func monitorOptions(model *scoring.Scorer) drift.Options {
 	b := &model.Bundle
 	features := make([]drift.Feature, len(b.Features))
 	for i := range b.Features {
@@ -86,7 +91,7 @@ func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
 		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)
 		options.Score = &score
 	}
-	return drift.NewMonitor(options)
+	return options
 }
 
 // driftFeature copies a baseline across the wall: drift knows numbers and no neighbour.

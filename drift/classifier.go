@@ -18,6 +18,11 @@ const (
 	qualities
 )
 
+// String is the name of the cell in reports.
+func (q quality) String() string {
+	return [qualities]string{"ok", "missing", "outside", "unseen"}[q]
+}
+
 // noCell is the value cell of what is missing or infinite.
 const noCell = -1
 
@@ -77,4 +82,15 @@ func (c *classifier) cuts() []uint64 {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// stranger is a category that the baseline does not know.
+func (c *classifier) stranger() float64 {
+	x := -1.0
+	for {
+		if _, listed := c.listed[x]; !listed {
+			return x
+		}
+		x--
+	}
 }

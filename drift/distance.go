@@ -12,6 +12,16 @@ type Histogram struct {
 	Sums   []float64
 }
 
+// add adds the counts of another histogram of the same cells.
+func (h Histogram) add(other Histogram) {
+	for i, n := range other.Counts {
+		h.Counts[i] += n
+	}
+	for i, n := range other.Sums {
+		h.Sums[i] += n
+	}
+}
+
 // total is the number of values.
 func (h Histogram) total() (n float64) {
 	for _, c := range h.Counts {

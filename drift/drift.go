@@ -1,7 +1,9 @@
 package drift
 
 import (
-	"math"
+	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -9,6 +11,16 @@ import (
 
 // scoreName is the name under which the score is watched.
 const scoreName = "score"
+
+// What holds where nothing else is said.
+const (
+	defaultTolerance        = 0.02
+	defaultQualityTolerance = 0.002
+	defaultFalseAlarmEvery  = 8760 * time.Hour
+)
+
+// mostAlarms is how many alarms a monitor remembers for its reports.
+const mostAlarms = 1000
 
 // Options configures a Monitor.
 type Options struct {
@@ -26,22 +38,35 @@ type Options struct {
 
 // Monitor compares live rows with the baseline; a Shard counts for one partition without locks.
 type Monitor struct {
-	columns []column // the score, if there is one, is the last
-	tables  []table  // of columns, side by side: all that Observe reads
-	inputs  int      // columns of a row
-	tallies int      // of all columns
-	spreads []spread // of features without counts: their standard deviation is all there is to compare
+	columns     []column // the score, if there is one, is the last
+	tables      []table  // of columns, side by side: all that Observe reads
+	inputs      int      // columns of a row
+	tallies     int      // of all columns
+	spreads     []spread // of features without counts: their standard deviation is all there is to compare
+	detectors   []detector
+	every       time.Duration // mean time between false alarms
+	partitions  int
+	threshold   float64 // of logM; meaningless without bets
+	tickEvents  int     // 0: ticks last 10 s
+	resampled   bool
+	pooled      bool
+	fingerprint [16]byte // of the baseline
 
-	mu      sync.Mutex
-	shards  []*Shard
-	retired totals // of shards that were closed
+	mu         sync.Mutex
+	watches    []*watch
+	retired    totals // of those that were closed
+	alarms     []Alarm
+	alarmCount int64
 }
 
 // column is a feature or the score.
 type column struct {
 	Feature
-	first  int     // index of its first tally
-	places []place // of its tallies
+	first    int     // index of its first tally
+	places   []place // of its tallies
+	stranger float64 // a category in neither Values nor Known
+	values   int     // index of its detectors; -1: none
+	quality  int
 }
 
 // spread says around which number the squares of a column are summed, so that they do not cancel.
@@ -50,82 +75,138 @@ type spread struct {
 	center float64
 }
 
-// NewMonitor checks the baseline and builds the cell tables. An error names the feature and what contradicts itself.
+// NewMonitor checks the baseline, builds the cell tables and the detectors. An error names the feature and what
+// contradicts itself.
 func NewMonitor(o Options) (*Monitor, error) {
-	m := &Monitor{inputs: len(o.Features)}
+	if o.FalseAlarmEvery != 0 && o.FalseAlarmEvery < tickTime || o.Partitions < 0 || o.TickEvents < 0 {
+		return nil, fmt.Errorf("drift: a false alarm every %s, %d partitions, ticks of %d events: the first is at least %s, the others are not negative",
+			o.FalseAlarmEvery, o.Partitions, o.TickEvents, tickTime)
+	}
+	m := &Monitor{
+		inputs: len(o.Features), every: cmp.Or(o.FalseAlarmEvery, defaultFalseAlarmEvery),
+		partitions: cmp.Or(o.Partitions, 1), tickEvents: o.TickEvents, resampled: o.Resampled, pooled: o.Pooled,
+	}
 	features := o.Features
 	if o.Score != nil {
 		score := *o.Score
 		score.Name = scoreName
 		features = append(slices.Clip(features), score)
 	}
-	for i, f := range features {
-		if err := f.check(); err != nil {
+	for i := range features {
+		if err := m.add(features[i]); err != nil {
 			return nil, err
 		}
-		c, err := newClassifier(&f)
-		if err != nil {
-			return nil, err
-		}
-		t, places := newTable(c, m.tallies)
-		if i < m.inputs && f.Counts == nil && !f.Categorical && f.HasMoments && !math.IsNaN(f.Mean) {
-			m.spreads = append(m.spreads, spread{i, f.Mean})
-		}
-		m.tables = append(m.tables, t)
-		m.columns = append(m.columns, column{Feature: f, first: m.tallies, places: places})
-		m.tallies += len(places)
 	}
+	m.threshold = threshold(m.ticksBetween(), m.betting()*m.partitions, len(halfLives))
+	m.fingerprint = m.identify()
 	m.retired = m.newTotals()
 	return m, nil
+}
+
+// add appends a feature, or the score behind all features.
+func (m *Monitor) add(f Feature) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	f.Tolerance = cmp.Or(f.Tolerance, defaultTolerance)
+	f.QualityTolerance = cmp.Or(f.QualityTolerance, defaultQualityTolerance)
+	c, err := newClassifier(&f)
+	if err != nil {
+		return err
+	}
+	t, places := newTable(c, m.tallies)
+	index := len(m.columns)
+	if index < m.inputs && f.Counts == nil && !f.Categorical && f.HasMoments {
+		m.spreads = append(m.spreads, spread{index, f.Mean})
+	}
+	m.tables = append(m.tables, t)
+	column := column{Feature: f, first: m.tallies, places: places, stranger: c.stranger(), quality: -1}
+	m.tallies += len(places)
+
+	quiet := f.Off || m.resampled || m.pooled
+	l, given := f.valueLaws()
+	column.values = len(m.detectors)
+	m.detectors = append(m.detectors, detector{
+		column: index, kind: kindValues, cells: f.cells(), sums: !f.Categorical, tolerance: f.Tolerance,
+		laws: l, bets: given && !quiet,
+	})
+	if l, given = f.qualityLaws(); index < m.inputs && given && !quiet {
+		column.quality = len(m.detectors)
+		m.detectors = append(m.detectors, detector{
+			column: index, kind: kindQuality, cells: int(qualities), tolerance: f.QualityTolerance, laws: l, bets: true,
+		})
+	}
+	m.columns = append(m.columns, column)
+	return nil
+}
+
+// betting is the number of detectors that can alarm.
+func (m *Monitor) betting() (n int) {
+	for i := range m.detectors {
+		if m.detectors[i].bets {
+			n++
+		}
+	}
+	return n
+}
+
+// ticksBetween is the mean number of ticks between false alarms.
+func (m *Monitor) ticksBetween() float64 { return float64(m.every) / float64(tickTime) }
+
+// unseen is the value to count in place of a category that the pipeline does not know: one in neither list of the
+// baseline, even if the baseline lists it. A number stays what it is.
+func (m *Monitor) unseen(feature int, x float64) float64 {
+	if c := &m.columns[feature]; c.Categorical {
+		return c.stranger
+	}
+	return x
 }
 
 // Shard returns a new counter for the goroutine that scores a partition. Shards of one partition label (the workers of
 // an HTTP door, whose label is "" as that of a file) share its ticks and its detectors. It counts until it is closed.
 func (m *Monitor) Shard(partition string) *Shard {
-	s := &Shard{
-		monitor: m, partition: partition,
-		pending: m.newTotals(),
-		total:   m.newTotals(),
-		tick:    m.newTotals(),
-		recent:  m.newTotals(),
-	}
 	m.mu.Lock()
-	m.shards = append(m.shards, s)
-	m.mu.Unlock()
-	return s
+	defer m.mu.Unlock()
+	at := slices.IndexFunc(m.watches, func(w *watch) bool { return w.partition == partition })
+	if at < 0 {
+		at = len(m.watches)
+		m.watches = append(m.watches, m.newWatch(partition))
+	}
+	w := m.watches[at]
+	w.shards++
+	return &Shard{watch: w, monitor: m, left: m.tickEvents, pending: m.newTotals(), row: make([]float64, m.inputs)}
 }
 
-// retire keeps the totals of a shard and forgets it.
+// retire keeps the totals of a partition when its last shard closes.
 func (m *Monitor) retire(s *Shard) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, other := range m.shards {
-		if other == s {
-			m.shards = append(m.shards[:i], m.shards[i+1:]...)
-			m.retired.add(&s.total)
-			return
-		}
+	w := s.watch
+	if s.closed {
+		return
 	}
+	s.closed = true
+	w.shards--
+	if w.shards > 0 {
+		return
+	}
+	m.watches = slices.DeleteFunc(m.watches, func(other *watch) bool { return other == w })
+	m.retired.add(&w.total)
 }
 
-// sums adds up the shards: all rows since the start, and the recent ones.
-func (m *Monitor) sums() (total, recent totals) {
-	total, recent = m.newTotals(), m.newTotals()
+// record keeps alarms for the report.
+func (m *Monitor) record(alarms []Alarm) {
+	if len(alarms) == 0 {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	total.add(&m.retired)
-	for _, s := range m.shards {
-		s.mu.Lock()
-		total.add(&s.total)
-		recent.add(&s.recent)
-		s.mu.Unlock()
+	m.alarmCount += int64(len(alarms))
+	m.alarms = append(m.alarms, alarms...)
+	if over := len(m.alarms) - mostAlarms; over > 0 {
+		m.alarms = slices.Delete(m.alarms, 0, over)
 	}
-	return total, recent
 }
 
-// Widened says, in one line for the log, how many detectors tolerate more than they were asked to because the training
-// rows are few, which is the worst, and how many rows it would need. It is empty if there is none.
-func (m *Monitor) Widened() string { return "" }
-
-// Guarantee says what an alarm of this monitor is worth: how often it may be false, and under which assumption.
-func (m *Monitor) Guarantee() string { return "" }
+// ErrOtherBaseline says that counts were taken against another baseline and cannot be gone on with.
+var ErrOtherBaseline = errors.New("drift: counted against another baseline")

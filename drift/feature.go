@@ -147,10 +147,45 @@ func (f *Feature) contradiction() error {
 		return errors.New("a count is negative")
 	case f.HasRange && f.Min > f.Max || f.HasMoments && f.Std < 0:
 		return errors.New("min is above max or std is negative")
+	case !tolerable(f.Tolerance) || !tolerable(f.QualityTolerance):
+		return errors.New("a tolerance is not between 0 and 1")
 	}
 	for i, e := range f.Edges {
 		if math.IsNaN(e) || math.IsInf(e, 0) || i > 0 && e <= f.Edges[i-1] {
 			return errors.New("edges are not finite and strictly ascending")
+		}
+	}
+	return f.checkSeasonal()
+}
+
+// tolerable tells whether a share may be tolerated; 0 is the default.
+func tolerable(share float64) bool { return share >= 0 && share < 1 }
+
+func (f *Feature) checkSeasonal() error {
+	if f.Seasonal == nil {
+		return nil
+	}
+	if f.Counts == nil {
+		return errors.New("seasonal counts without counts of the whole")
+	}
+	err := checkHours(f.Seasonal.Values, f.cells())
+	if err == nil && f.Seasonal.Quality != nil {
+		err = checkHours(f.Seasonal.Quality, int(qualities))
+	}
+	return err
+}
+
+// checkHours wants a row of cells counts for every hour of the week.
+func checkHours(hours [][]int64, cells int) error {
+	if len(hours) != hoursOfWeek {
+		return fmt.Errorf("%d seasonal rows for %d hours of a week", len(hours), hoursOfWeek)
+	}
+	for _, row := range hours {
+		if len(row) != cells {
+			return fmt.Errorf("a seasonal row of %d counts for %d cells", len(row), cells)
+		}
+		if slices.Min(row) < 0 {
+			return errors.New("a seasonal count is negative")
 		}
 	}
 	return nil

@@ -202,7 +202,7 @@ func TestShardsAddUp(t *testing.T) {
 }
 
 func compareReports(t *rapid.T, got, want *FeatureReport) {
-	if !slices.Equal(got.Cells, want.Cells) || got.Quality != want.Quality || got.N != want.N {
+	if !slices.Equal(got.Cells, want.Cells) || got.Quality.Counts != want.Quality.Counts || got.N != want.N {
 		t.Fatalf("%s: cells %v, quality %v; in one shard %v, %v", want.Name, got.Cells, got.Quality, want.Cells, want.Quality)
 	}
 	g, w := append(all(got.Distances), float64(got.Mean)), append(all(want.Distances), float64(want.Mean))
@@ -222,8 +222,8 @@ func TestCloseKeepsTotals(t *testing.T) {
 	if r := m.Report(); r.Events != 1 || r.Features[0].Cells[1] != 1 {
 		t.Errorf("after Close: %d events, cells %v", r.Events, r.Features[0].Cells)
 	}
-	if len(m.shards) != 0 {
-		t.Errorf("%d shards left", len(m.shards))
+	if len(m.watches) != 0 {
+		t.Errorf("%d partitions left", len(m.watches))
 	}
 }
 
@@ -333,8 +333,8 @@ func TestMovedCells(t *testing.T) {
 	rows := slices.Concat(slices.Repeat([][]float64{{0}}, 5), slices.Repeat([][]float64{{1.5}}, 2),
 		slices.Repeat([][]float64{{2.5}}, 2), slices.Repeat([][]float64{{9}}, 1))
 	want := []Cell{
-		{"≤ 1", 0.2, 0.5, "x up to 1: 20 % → 50 %"}, {"(3, 4]", 0.2, 0, "x over 3 to 4: 20 % → 0 %"},
-		{"> 4", 0.2, 0.1, "x over 4: 20 % → 10 %"},
+		{"≤ 1", 0.2, 0.5, "x up to 1: 20 % → 50 %", 0}, {"(3, 4]", 0.2, 0, "x over 3 to 4: 20 % → 0 %", 3},
+		{"> 4", 0.2, 0.1, "x over 4: 20 % → 10 %", 4},
 	}
 	if got := observed(t, Options{Features: []Feature{f}}, rows).Features[0].Moved; !slices.Equal(got, want) {
 		t.Errorf("moved %v, want %v", got, want)

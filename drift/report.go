@@ -13,7 +13,7 @@ const cutAlpha = 0.001
 
 // Report is what the monitor has seen so far. Its JSON is the drift report.
 type Report struct {
-	Events   int64           `json:"events"` // rows observed and flushed
+	Events   int64           `json:"events"` // rows observed and flushed since the start
 	Features []FeatureReport `json:"features"`
 	Score    *FeatureReport  `json:"score"` // nil: no score baseline
 
@@ -38,37 +38,38 @@ type FeatureReport struct {
 	Name string `json:"name"`
 	N    int64  `json:"n"` // values observed, missing ones included
 	Distances
-	PSICut    Figure    `json:"psi_cut"`            // what psi exceeds once in a thousand times without drift
-	Mean      Figure    `json:"mean"`               // numeric: of the finite values
-	MeanRatio Figure    `json:"mean_ratio"`         // over the baseline's
-	StdRatio  Figure    `json:"std_ratio"`          // only of a baseline that has no counts
-	Missing   Figure    `json:"missing"`            // share
-	Tolerance Figure    `json:"tolerance"`          // share that may change value cell unpunished
-	Epsilon   Figure    `json:"epsilon"`            // the larger of it and the baseline's radius
-	LogM      Figure    `json:"log_m"`              // evidence against the baseline: the largest expert of any partition
-	Threshold Figure    `json:"threshold"`          // of an alarm
-	Alarmed   bool      `json:"alarmed"`            // an episode is open
-	Off       bool      `json:"off,omitempty"`      // by the bundle: no detector
-	Override  *Override `json:"override,omitempty"` // of the tolerance, by the configuration
-	Quality   Quality   `json:"quality"`
-	Recent    Recent    `json:"recent"`
-	Moved     []Cell    `json:"moved"` // the three cells with the largest |live - baseline|, largest first
+	PSICut    Figure `json:"psi_cut"`    // what psi exceeds once in a thousand times without drift
+	Mean      Figure `json:"mean"`       // numeric: of the finite values
+	MeanRatio Figure `json:"mean_ratio"` // over the baseline's
+	StdRatio  Figure `json:"std_ratio"`  // only of a baseline that has no counts
+	Missing   Figure `json:"missing"`    // share
+	Verdict
+	Off      bool      `json:"off,omitempty"`      // by the bundle, or without a baseline: no detector
+	Override *Override `json:"override,omitempty"` // of the tolerance, by the configuration
+	Quality  Quality   `json:"quality"`
+	Recent   Recent    `json:"recent"`
+	Moved    []Cell    `json:"moved"` // the three cells with the largest |live - baseline|, largest first
 
 	// Counts of the value cells, for metrics; Baseline is nil if there is none to compare with.
 	Cells    []int64 `json:"-"`
 	Baseline []int64 `json:"-"`
 }
 
+// Verdict is how it stands with a detector; there is no figure where none runs.
+type Verdict struct {
+	Tolerance Figure `json:"tolerance"` // share of the traffic that may change cell
+	Epsilon   Figure `json:"epsilon"`   // the larger of it and the baseline's radius, by the law of the last tick
+	LogM      Figure `json:"log_m"`     // evidence against the baseline: the largest expert of any partition at its last tick
+	Threshold Figure `json:"threshold"` // of an alarm
+	Alarmed   bool   `json:"alarmed"`   // an episode is open in a partition
+}
+
 // Quality counts [ok, missing, outside, unseen].
 type Quality struct {
 	Counts   [4]int64 `json:"counts"`
 	Baseline [4]int64 `json:"baseline"`
-
-	Tolerance Figure `json:"tolerance"`
-	Epsilon   Figure `json:"epsilon"`
-	LogM      Figure `json:"log_m"`
-	Threshold Figure `json:"threshold"`
-	Alarmed   bool   `json:"alarmed"`
+	Verdict
+	Moved []Cell `json:"moved"` // as of the values
 }
 
 // Recent holds the distances of the recent events: those of closed ticks, halved every 64 ticks.
@@ -83,18 +84,27 @@ type Cell struct {
 	Baseline float64 `json:"baseline"`
 	Live     float64 `json:"live"`
 	Text     string  `json:"text"` // for people: "amount over 5 to 10: 20 % → 24 %"
+
+	index int
 }
 
 // CellLabel is the label of value or quality cell i in metrics: two digits, in the order of the cells.
 func CellLabel(i int) string { return fmt.Sprintf("%02d", i) }
 
-// Report adds up the shards and compares them with the baseline. It may be called while they count.
+// Report adds up the partitions and compares them with the baseline. It may be called while they count.
 func (m *Monitor) Report() *Report {
-	total, recent := m.sums()
-	r := &Report{Events: int64(total.rows), Features: make([]FeatureReport, m.inputs)}
+	v := m.view()
+	r := &Report{
+		Events: int64(v.total.rows), Features: make([]FeatureReport, m.inputs), Resampled: m.resampled,
+		Alarms: v.alarms, AlarmCount: v.alarmCount, Guarantee: m.Guarantee(), Partitions: v.partitions,
+	}
 	for i := range m.columns {
 		c := &m.columns[i]
-		f := c.report(&total, &recent)
+		f := c.report(&v.total, v.recent[c.values])
+		f.Verdict = v.verdicts[c.values]
+		if c.quality >= 0 {
+			f.Quality.Verdict = v.verdicts[c.quality]
+		}
 		if i < m.inputs {
 			r.Features[i] = f
 		} else {
@@ -102,9 +112,68 @@ func (m *Monitor) Report() *Report {
 		}
 	}
 	for i, spread := range m.spreads {
-		r.Features[spread.column].StdRatio = m.stdRatio(spread, &r.Features[spread.column], total.squares[i])
+		r.Features[spread.column].StdRatio = m.stdRatio(spread, &r.Features[spread.column], v.total.squares[i])
 	}
 	return r
+}
+
+// view is the sum of all partitions at one moment.
+type view struct {
+	total      totals
+	recent     []Histogram // by detector
+	verdicts   []Verdict   // by detector
+	partitions []PartitionReport
+	alarms     []Alarm
+	alarmCount int64
+}
+
+func (m *Monitor) view() *view {
+	v := &view{total: m.newTotals(), alarms: []Alarm{}}
+	for i := range m.detectors {
+		d := &m.detectors[i]
+		v.recent = append(v.recent, newExpert(0, d.cells, d.sums).memory)
+		v.verdicts = append(v.verdicts, m.verdict(d))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v.total.add(&m.retired)
+	v.alarms, v.alarmCount = append(v.alarms, m.alarms...), m.alarmCount
+	for _, w := range m.watches {
+		w.mu.Lock()
+		v.add(w)
+		w.mu.Unlock()
+	}
+	return v
+}
+
+// verdict is that of a detector that has seen nothing.
+func (m *Monitor) verdict(d *detector) Verdict {
+	none := Figure(math.NaN())
+	if !d.bets {
+		return Verdict{Tolerance: Figure(d.tolerance), Epsilon: none, LogM: none, Threshold: none}
+	}
+	return Verdict{Tolerance: Figure(d.tolerance), Epsilon: Figure(d.laws.whole.epsilon), Threshold: Figure(m.threshold)}
+}
+
+func (v *view) add(w *watch) {
+	v.total.add(&w.total)
+	p := PartitionReport{Partition: w.partition, Ticks: w.number, LastTick: w.closed}
+	for i := range w.states {
+		d, s := &w.monitor.detectors[i], &w.states[i]
+		v.recent[i].add(s.recent())
+		if !d.bets {
+			continue
+		}
+		to := &v.verdicts[i]
+		logM, epsilon := Figure(s.evidence), Figure(d.laws.at(w.lastTime).epsilon)
+		if len(v.partitions) == 0 {
+			to.LogM, to.Epsilon = logM, epsilon
+		}
+		to.LogM, to.Epsilon = max(to.LogM, logM), max(to.Epsilon, epsilon)
+		to.Alarmed = to.Alarmed || s.episode.open()
+		p.Evidence = append(p.Evidence, w.evidence(i))
+	}
+	v.partitions = append(v.partitions, p)
 }
 
 // stdRatio turns a sum of squares around the baseline's mean into the live deviation, over the baseline's.
@@ -114,27 +183,25 @@ func (m *Monitor) stdRatio(of spread, f *FeatureReport, squares float64) Figure 
 	return Figure(math.Sqrt(max(0, variance)) / m.columns[of.column].Std)
 }
 
-func (c *column) report(total, recent *totals) FeatureReport {
-	live, quality := c.fold(total)
-	lately, _ := c.fold(recent)
-	base := c.histogram()
+func (c *column) report(total *totals, lately Histogram) FeatureReport {
+	live, quality := c.fold(total, kindValues), c.fold(total, kindQuality)
+	base, none := c.histogram(), Figure(math.NaN())
 	r := FeatureReport{
-		Name: c.Name, Off: c.Off,
+		Name: c.Name, Off: c.Off, Override: c.Override,
 		Distances: c.compare(base, live),
 		Recent:    Recent{Figure(lately.total()), c.compare(base, lately)},
-		PSICut:    Figure(math.NaN()), StdRatio: Figure(math.NaN()),
-		Quality:  Quality{Counts: quality, Baseline: c.qualityBaseline()},
-		Cells:    make([]int64, len(live.Counts)),
+		PSICut:    none, StdRatio: none,
+		Quality: Quality{
+			Counts: [4]int64(wholes(quality.Counts)), Baseline: c.qualityBaseline(),
+			Verdict: Verdict{none, none, none, none, false},
+		},
+		Cells:    wholes(live.Counts),
 		Baseline: c.baseline(),
-		Moved:    c.moved(base, live),
+		Moved:    c.moved(kindValues, base, live),
 	}
-	for i, n := range live.Counts {
-		r.Cells[i] = int64(n)
-	}
-	for _, n := range quality {
-		r.N += n
-	}
-	r.Missing = Figure(float64(quality[missing]) / float64(r.N))
+	r.N = sum(r.Quality.Counts[:])
+	r.Quality.Moved = c.moved(kindQuality, Histogram{Counts: floats(r.Quality.Baseline[:])}, quality)
+	r.Missing = Figure(float64(r.Quality.Counts[missing]) / float64(r.N))
 	if len(base.Counts) > 1 && live.total() > 0 {
 		r.PSICut = Figure(PSICut(len(base.Counts), live.total(), base.total(), cutAlpha, 0))
 	}
@@ -142,27 +209,37 @@ func (c *column) report(total, recent *totals) FeatureReport {
 	return r
 }
 
-// fold adds up the tallies of a column by value cell and by quality cell.
-func (c *column) fold(t *totals) (h Histogram, quality [qualities]int64) {
+func wholes(counts []float64) []int64 {
+	all := make([]int64, len(counts))
+	for i, n := range counts {
+		all[i] = int64(n)
+	}
+	return all
+}
+
+// fold adds up the tallies of a column by value cell or by quality cell.
+func (c *column) fold(t *totals, kind string) (h Histogram) {
+	if kind == kindQuality {
+		h.Counts = make([]float64, qualities)
+		for i, p := range c.places {
+			h.Counts[p.quality] += t.tallies[c.first+i].n
+		}
+		return h
+	}
 	h.Counts, h.Sums = make([]float64, c.cells()), make([]float64, c.cells())
 	for i, p := range c.places {
-		a := &t.tallies[c.first+i]
-		quality[p.quality] += int64(a.n)
 		if p.cell != noCell {
+			a := &t.tallies[c.first+i]
 			h.Counts[p.cell] += a.n
 			h.Sums[p.cell] += a.sum
 		}
 	}
-	return h, quality
+	return h
 }
 
 // histogram is the baseline's; empty if there is none to compare with.
-func (c *column) histogram() (h Histogram) {
-	for _, n := range c.baseline() {
-		h.Counts = append(h.Counts, float64(n))
-	}
-	h.Sums = c.Sums
-	return h
+func (c *column) histogram() Histogram {
+	return Histogram{Counts: floats(c.baseline()), Sums: c.Sums}
 }
 
 func (c *column) compare(base, live Histogram) Distances {
@@ -190,19 +267,30 @@ func (c *column) mean(live Histogram) (mean, ratio Figure) {
 }
 
 // moved returns the three cells that have gained or lost most.
-func (c *column) moved(base, live Histogram) []Cell {
+func (c *column) moved(kind string, base, live Histogram) []Cell {
 	cells := []Cell{}
-	if base.total() == 0 || live.total() == 0 {
+	if base.total() <= 0 || live.total() <= 0 {
 		return cells
 	}
 	p, q := base.shares(0), live.shares(0)
 	for i := range p {
 		if p[i] != q[i] {
-			cells = append(cells, Cell{c.cellName(i), p[i], q[i], sentence(c.valueWords(i), p[i], q[i])})
+			cells = append(cells, c.cell(kind, i, p[i], q[i]))
 		}
 	}
 	slices.SortStableFunc(cells, func(a, b Cell) int {
 		return cmp.Compare(math.Abs(b.Live-b.Baseline), math.Abs(a.Live-a.Baseline))
 	})
 	return cells[:min(3, len(cells))]
+}
+
+// cell names value or quality cell i.
+func (c *column) cell(kind string, i int, baseline, live float64) Cell {
+	name, words := "", ""
+	if kind == kindQuality {
+		name, words = quality(i).String(), c.qualityWords(quality(i))
+	} else {
+		name, words = c.cellName(i), c.valueWords(i)
+	}
+	return Cell{name, baseline, live, sentence(words, baseline, live), i}
 }

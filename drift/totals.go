@@ -1,11 +1,6 @@
 package drift
 
-import "math"
-
-// decay is what remains of a recent count one tick later: it halves every 64 ticks.
-var decay = math.Exp2(-1.0 / 64)
-
-// totals are counts of rows. They are float64, exact to 2⁵³, because recent ones are decayed.
+// totals are counts of rows. They are float64, exact to 2⁵³, as what the detectors decay.
 type totals struct {
 	rows    float64
 	tallies []tally   // of all columns
@@ -27,17 +22,6 @@ func (t *totals) add(other *totals) {
 	}
 	for i, s := range other.squares {
 		t.squares[i] += s
-	}
-}
-
-func (t *totals) scale(factor float64) {
-	t.rows *= factor
-	for i := range t.tallies {
-		t.tallies[i].n *= factor
-		t.tallies[i].sum *= factor
-	}
-	for i := range t.squares {
-		t.squares[i] *= factor
 	}
 }
 

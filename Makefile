@@ -3,7 +3,7 @@
 # Pinned here and nowhere else; `go run` builds it once and keeps the executable in Go's build cache.
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test format format-check lint check bench release
+.PHONY: build test format format-check lint check newest bench release
 
 build:
 	go build -o bin/fraudstream ./cmd/fraudstream
@@ -24,6 +24,10 @@ lint:
 # and promtool are there. It says at its end what it skipped; with CI=true a skipped tier fails.
 check:
 	@.ci/check
+
+# Every family of models trained afresh with the newest releases of their libraries, and compared.
+newest:
+	FRAUDSTREAM_PYTHON=$$(.ci/python newest) go test ./scoring -run '^TestFresh$$' -count=1 -v
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

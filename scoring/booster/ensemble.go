@@ -16,13 +16,6 @@ func within(err error, what string, i int) {
 	}
 }
 
-// Block sizes: enough rows to keep four walks busy per tree, fewer where a row has very many columns.
-const (
-	wideRow   = 2048
-	block     = 32
-	wideBlock = 4
-)
-
 // An ensemble runs the trees of a model over a frame and leaves (start + sum) / divisor per output.
 //
 // Unlike the forests of scikit-learn no row is refused: both libraries take missing and infinite values. In the
@@ -54,10 +47,7 @@ func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *M
 	}
 	s := &ensemble[T]{
 		forest: f, in: in, out: b.Block(m.outputs), extra: m.extra, start: m.start, divisor: divisor,
-		missing: T(missing), flush: m.flush, block: block,
-	}
-	if f.Stride() > wideRow {
-		s.block = wideBlock
+		missing: T(missing), flush: m.flush, block: f.Block(),
 	}
 	b.Compute(in)
 	var lane T

@@ -30,7 +30,7 @@ func (f *Forest[T]) Add(t Tree) error {
 		f.nodes = append(f.nodes, f.node(&t.Nodes[from], place, place[from]))
 		f.values = append(f.values, values[from*f.shape.Width:(from+1)*f.shape.Width]...)
 	}
-	f.trees = append(f.trees, tree{root: uint32(root), depth: int32(depth), output: int32(t.Output)})
+	f.trees = append(f.trees, tree{root: uint32(root), size: uint32(len(order)), depth: int32(depth), output: int32(t.Output)})
 	return nil
 }
 

@@ -86,6 +86,7 @@ type node[T Lane] struct {
 
 type tree struct {
 	root   uint32
+	size   uint32 // nodes, side by side from the root on
 	depth  int32
 	output int32
 }

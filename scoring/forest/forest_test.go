@@ -186,34 +186,3 @@ func TestAddRefuses(t *testing.T) {
 		})
 	}
 }
-
-// benchmarkForest reports ns per row of random trees of the given depth over 30 features.
-func benchmarkForest(b *testing.B, depth, width, rows int, odds float64) {
-	r := rand.New(rand.NewPCG(1, 2))
-	shape := Shape{Features: 30, Width: width, Outputs: width}
-	f := New[float32](shape)
-	for range 100 {
-		if err := f.Add(grow(r, shape, depth, odds)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	const distinct = 1024
-	x := make([]float32, distinct*f.Stride())
-	for i := range x {
-		x[i] = float32(r.NormFloat64())
-	}
-	sums := make([]float64, rows*width)
-	b.ResetTimer()
-	for i := range b.N {
-		at := i * rows % distinct * f.Stride()
-		f.Rows(x[at:at+rows*f.Stride()], rows, sums)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
-}
-
-func BenchmarkBoosting100Depth3(b *testing.B)      { benchmarkForest(b, 3, 1, 1, 1) }
-func BenchmarkBoosting100Depth3Batch(b *testing.B) { benchmarkForest(b, 3, 1, 32, 1) }
-func BenchmarkForest100Depth8(b *testing.B)        { benchmarkForest(b, 8, 2, 1, 0.9) }
-func BenchmarkForest100Depth8Batch(b *testing.B)   { benchmarkForest(b, 8, 2, 32, 0.9) }
-func BenchmarkForest100Depth12(b *testing.B)       { benchmarkForest(b, 12, 2, 1, 0.85) }
-func BenchmarkForest100Depth12Batch(b *testing.B)  { benchmarkForest(b, 12, 2, 32, 0.85) }

@@ -6,8 +6,12 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// block is how many rows are run at once: enough to keep four walks busy per tree, few enough to stay in the cache.
-const block = 32
+// Block is how many rows are best run at once. A tree that is fetched once serves all of them, so more are better, as
+// long as they stay in the second-level cache themselves.
+func (f *Forest[T]) Block() int {
+	const most, values = 256, 1 << 14
+	return min(most, max(lanes, values/f.Stride()&^(lanes-1)))
+}
 
 // A Step runs a float32 forest over a frame and leaves (start + sum) / divisor per output.
 //
@@ -26,8 +30,8 @@ type Step struct {
 // NewStep returns the step for a forest that reads in. The sums begin at start, one per output (nil: 0).
 func NewStep(b *program.Builder, f *Forest[float32], in []program.Reg, start []float64, divisor float64) *Step {
 	b.Compute(in)
-	b.Lane32(block * f.Stride())
-	b.Lane64(block * f.shape.Outputs)
+	b.Lane32(f.Block() * f.Stride())
+	b.Lane64(f.Block() * f.shape.Outputs)
 	if start == nil {
 		start = make([]float64, f.shape.Outputs)
 	}
@@ -48,7 +52,7 @@ func (s *Step) Out() []program.Reg { return s.out }
 
 // Run takes the rows of the frame through the forest, a block at a time.
 func (s *Step) Run(f *program.Frame) {
-	stride, outputs := s.forest.Stride(), len(s.out)
+	stride, outputs, block := s.forest.Stride(), len(s.out), s.forest.Block()
 	for first := 0; first < f.Rows; first += block {
 		rows := min(block, f.Rows-first)
 		x, sums := f.Lane32[:rows*stride], f.Lane64[:rows*outputs]

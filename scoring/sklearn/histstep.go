@@ -59,14 +59,11 @@ type histStep struct {
 	block   int
 }
 
-// histRows is how many rows are run at once; fewer where a row is wide, so that a block stays in the cache.
-const histRows, histValues = 32, 1 << 15
-
 // newHistStep asks for the scratch that a block of rows needs: their values, then their sums.
 func newHistStep(b *program.Builder, h *histogram, in matrix, start []float64) *histStep {
 	b.Compute(in)
 	s := &histStep{forest: h.forest, splits: h.splits, in: in, out: b.Block(len(start)), start: start}
-	s.block = min(histRows, max(4, histValues/h.forest.Stride()))
+	s.block = h.forest.Block()
 	b.Lane64(s.block * (h.forest.Stride() + len(start)))
 	return s
 }

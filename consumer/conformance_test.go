@@ -30,6 +30,8 @@ func conformance() []promise {
 		{"output by key where counts differ", outputByKeyWhereCountsDiffer},
 		{"missing topic", missingTopic},
 		{"partition added", partitionAdded},
+		{"monitor moves with its partition", monitorMovesWithItsPartition},
+		{"monitor survives crashes", monitorSurvivesCrashes},
 	}
 }
 

@@ -39,6 +39,26 @@
 // A batch that is corrupt is fetched again, since the fault may lie on the wire. If it stays corrupt the partition is
 // paused until somebody decides: skipping events is not the program's choice.
 //
+// # How the monitor's state travels
+//
+// What a [PartitionObserver] hands over (alerts, snapshots, intervals for the pool) goes out with the run in whose events
+// it has its cause, behind the decisions, and is acknowledged before the offset passes them. A partition that starts
+// reads its last snapshot from the compacted topic, whose offset S may lie before or behind the committed offset C:
+//
+//	S < C: the events S…C are scored and shown to the monitor, and nothing of them is written or counted
+//	C < S: the events C…S are decided again, and the monitor, which has seen them, is not told
+//
+// So the monitor sees each event once, whichever process has the partition, and goes on with the numbers that it would
+// have had without the move. Where there is no snapshot, or the events behind it are gone, that is said and it starts
+// from C: a monitor that has lost its memory is late, not wrong, so nothing of this may hold up the decisions for long.
+//
+// # Why the pool is a consumer too
+//
+// Where the evidence of all partitions is to be weighed together, their intervals go to a topic of one partition, and a
+// group of its own reads it: whichever process has that partition runs the pooled detectors. It is a [Consumer] without a
+// model, which decides nothing and shows the records to its observer as they are. Generations, snapshots and the order of
+// acknowledgement are the same, and so is what its death costs: time.
+//
 // # Why the end of a generation is drained
 //
 // When the group rebalances, or Run's context is cancelled, the fetchers stop, the runs under way are scored and
@@ -51,6 +71,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,7 +96,13 @@ type Options struct {
 	Uncompressed   bool          // write without LZ4
 	Log            *slog.Logger
 	Metrics        *Metrics
-	Observer       func(partition int32) PartitionObserver // nil: no monitor
+
+	// Observer makes the monitor of one of so many partitions; nil: no monitor. What it hands over goes to the topics
+	// below, and nowhere where a name is empty.
+	Observer func(partition, of int32) PartitionObserver
+	Alerts   string
+	State    string // compacted; keyed by group and partition of the input
+	Ticks    string // one partition
 
 	SASL sasl.Mechanism                                                       // nil: no authentication
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // with TLS if need be; nil: plain text
@@ -120,9 +147,11 @@ type timing struct {
 	fetchWait                     time.Duration // that a broker may hold a fetch when there is nothing
 	request                       time.Duration // deadline of any round trip, beyond what it may wait by itself
 	missing                       time.Duration // that a topic may be unknown at the start, since creation takes time
+	restore                       time.Duration // that a partition may wait for its snapshot
 }
 
-// New returns a consumer that scores with s.
+// New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead letters:
+// its observers are shown the records as they are.
 func New(o Options, s *scoring.Scorer) *Consumer {
 	if o.ClientID == "" {
 		o.ClientID = "fraudstream"
@@ -144,14 +173,21 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
 		drain: 5 * time.Second, leave: 9 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
+		restore: 5 * time.Second,
 	}}
 	c.transport = &kafka.Transport{
 		Dial: o.Dial, ClientID: o.ClientID, SASL: o.SASL, DialTimeout: 4 * time.Second,
-		MetadataTTL: time.Second, MetadataTopics: []string{o.Input, o.Output, o.DeadLetter},
+		MetadataTTL: time.Second, MetadataTopics: c.topics(),
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: c.transport}
 	c.scorer.Store(s)
 	return c
+}
+
+// topics are those that are read or written.
+func (c *Consumer) topics() []string {
+	return slices.DeleteFunc([]string{c.o.Input, c.o.Output, c.o.DeadLetter, c.o.Alerts, c.o.State, c.o.Ticks},
+		func(name string) bool { return name == "" })
 }
 
 // errAtEnd ends a run with ExitAtEnd.

@@ -31,7 +31,7 @@ const (
 // error text holds no payload. A replayed event that fails again keeps its first origin.
 func (w *writer) deadLetter(run *run, partition int32, r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError, now int64) {
 	w.errorHeaders(r, origin, e)
-	w.append(run, w.letters, partition, true, r, r.Key, r.Value, now)
+	w.append(run, w.letters, partition, ofLetters, r, r.Key, r.Value, now)
 }
 
 func (w *writer) errorHeaders(r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError) {

@@ -53,13 +53,13 @@ func (w *writer) decision(run *run, partition int32, r *recordbatch.Record, d *s
 	if trace != nil {
 		w.headers.Add("traceparent", trace)
 	}
-	w.append(run, w.output, partition, false, r, r.Key, w.value, now)
+	w.append(run, w.output, partition, ofDecisions, r, r.Key, w.value, now)
 }
 
 // append adds one record with the headers in w.headers.
-func (w *writer) append(run *run, topic string, partition int32, letters bool, r *recordbatch.Record, key, value []byte, now int64) {
+func (w *writer) append(run *run, topic string, partition int32, c cargo, r *recordbatch.Record, key, value []byte, now int64) {
 	size := len(key) + len(value) + len(w.headers.Raw) + 32
-	o := run.outputFor(topic, partition, letters, size, w.codec)
+	o := run.outputFor(topic, partition, c, size, w.codec)
 	o.batch.Append(now, key, value, w.headers)
 	o.inputs = append(o.inputs, r.Offset)
 }
@@ -98,30 +98,47 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, []byte) 
 // observe tells the monitor of the chunk. Events that it has been told of before, because the pipeline started again,
 // are left out, and so are values that were no JSON: there is nothing to see in them.
 func (p *partition) observe() {
-	if p.observer == nil || p.filled == 0 {
+	if p.observer == nil {
 		return
 	}
 	p.seen = p.seen[:0]
+	repeated := p.silent()
 	for i := range p.batch.Results {
 		result, offset := &p.batch.Results[i], p.records[i].Offset
 		if offset < p.observed || result.Outcome == scoring.Skipped || result.X == nil {
 			continue
 		}
-		o := Observation{Offset: offset, Time: result.Time, X: result.X, Score: result.Decision.Score, Feature: -1}
+		o := Observation{Offset: offset, Time: result.Time, X: result.X, Score: result.Decision.Score, Feature: -1, Repeated: repeated}
 		if result.Outcome == scoring.Refused {
 			o.Score, o.Code, o.Feature = math.NaN(), result.Err.Code, result.Feature
 		}
 		p.seen = append(p.seen, o)
 	}
-	next := p.records[p.filled-1].Offset + 1
-	if next > p.observed {
+	p.tell()
+}
+
+// show shows the records to the observer of a consumer that decides nothing.
+func (p *partition) show() {
+	p.seen = p.seen[:0]
+	for i := range p.records[:p.filled] {
+		r := &p.records[i]
+		if r.Offset >= p.observed {
+			p.seen = append(p.seen, Observation{Offset: r.Offset, Time: r.Timestamp * 1e6, Key: r.Key, Value: r.Value, Feature: -1})
+		}
+	}
+	p.tell()
+}
+
+// tell hands what was seen to the observer.
+func (p *partition) tell() {
+	if next := p.records[p.filled-1].Offset + 1; next > p.observed {
 		p.observer.ObserveBatch(p.seen, next)
 		p.observed = next
 	}
 }
 
-// routes say to which partition of each topic written an event goes.
-type routes struct{ output, deadLetter route }
+// routes say to which partition of each topic written a record goes.
+type routes struct{ output, deadLetter, alerts, state, ticks route }
 
 // route keeps the input's partitioning where the topics have equally many partitions, so that order per key holds
 // from end to end; else it is by the key, as Kafka's own producers do it.
@@ -137,8 +154,11 @@ func (r route) of(input int32, key []byte) int32 {
 	case key == nil:
 		return input % r.partitions
 	}
-	return int32(murmur2(key)&math.MaxInt32) % r.partitions
+	return r.byKey(key)
 }
+
+// byKey is the partition that Kafka's own producers choose for a key.
+func (r route) byKey(key []byte) int32 { return int32(murmur2(key)&math.MaxInt32) % r.partitions }
 
 // murmur2 is the hash of Kafka's default partitioner (MurmurHash2, 32 bits, with the seed that Kafka chose).
 func murmur2(data []byte) uint32 {

@@ -124,9 +124,9 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 // rewind finds the position to go on at and ends the pipeline, which starts again there.
 func (f *fetcher) rewind(ctx context.Context) error {
 	for {
-		next, err := f.p.c.afterRange(ctx, f.p.id, f.next)
+		next, err := f.p.c.afterRange(ctx, f.p, f.next)
 		if err == nil {
-			f.p.rewound.Store(next)
+			f.p.rewound.from, f.p.rewound.next = f.next, next
 			return errRewound
 		}
 		if err := f.tries.wait(ctx, err); err != nil {

@@ -131,15 +131,18 @@ func afterwards(ctx context.Context, d time.Duration) (context.Context, context.
 // committed before anything is read, so that a later start does not decide anew.
 func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]*partition, error) {
 	c.transport.CloseIdleConnections() // what is cached of the topics is from before the rebalance
+	of, err := int32(0), error(nil)
+	if c.o.Observer != nil {
+		if of, err = c.countInput(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var partitions []*partition
 	for _, a := range generation.Assignments[c.o.Input] {
 		offset := a.Offset
 		if offset < 0 {
 			var err error
 			if offset, err = c.firstOffset(ctx, int32(a.ID)); err != nil {
-				for _, p := range partitions {
-					p.closeObserver()
-				}
 				return nil, err
 			}
 		}
@@ -147,9 +150,26 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 		p.state.committed = a.Offset
 		partitions = append(partitions, p)
 	}
+	for _, p := range partitions {
+		p.openObserver(of)
+	}
 	c.o.Log.Info("generation", slog.Int("id", int(generation.ID)), slog.Int("partitions", len(partitions)))
 	c.commit(generation, partitions)
 	return partitions, nil
+}
+
+// countInput is the number of partitions of the input, which the monitors of all of them share their promise over.
+func (c *Consumer) countInput(ctx context.Context) (int32, error) {
+	tries := c.retrying("metadata", c.o.Input, nil)
+	for {
+		n, err := c.partitions(ctx, c.o.Input)
+		if err == nil {
+			return int32(n), nil
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return 0, err
+		}
+	}
 }
 
 func (c *Consumer) firstOffset(ctx context.Context, partition int32) (int64, error) {

@@ -14,18 +14,39 @@ type Observation struct {
 	Score   float64      // NaN if refused
 	Code    scoring.Code // empty if decided
 	Feature int          // at fault; -1
+
+	Repeated bool // decided, and counted, by an earlier owner of the partition whose monitor's state is gone
+
+	// Of a consumer without a model: the record as it is, with its timestamp as Time. Views, as X is.
+	Key, Value []byte
+}
+
+// Notes is what a monitor hands over: all of it is acknowledged by the broker before the partition's offset passes the
+// events that it tells of. The zero value is nothing.
+type Notes struct {
+	Alerts   []Alert
+	Ticks    [][]byte // what the pool is to count, one record each
+	Snapshot []byte   // the monitor's state; nil: as it was
+}
+
+// Alert is one event of the alerts topic.
+type Alert struct {
+	ID    string // the same for a repeated alert
+	Key   string // alerts of one key stay in order
+	Value []byte
 }
 
 // A PartitionObserver is told, batch by batch, of what one partition's loop has scored; that loop alone calls it.
 //
-// ObserveBatch is called once for each scored chunk, with the offset that follows it; the views die when it returns.
-// CloseTick is called once a second and closes the drift interval if it is long enough. What it returns is to be
-// published in the same step as the offsets, and given to Restore, before the first ObserveBatch, where the partition
-// goes on; as long as no observer has anything to hand over, nothing is published and Restore is not called. Close is
-// the last call: the partition has moved away.
+// Restore comes first, where the partition has left a snapshot, and says which event is to be shown next. ObserveBatch
+// is called once for each scored chunk, with the offset that follows it; the views die when it returns. CloseTick is
+// called after each fetched run and once a second, closes the drift interval if it is long enough, and hands over what
+// has come of the intervals that have ended since the last call. Drain hands over the state as it is: what is shown
+// from here on another member may have to see. Close is the last call: the partition has moved away.
 type PartitionObserver interface {
-	ObserveBatch(events []Observation, next int64)
-	CloseTick(now time.Time) (snapshot []byte, alerts [][]byte)
 	Restore(snapshot []byte) (next int64, err error)
+	ObserveBatch(events []Observation, next int64)
+	CloseTick(now time.Time) Notes
+	Drain() Notes
 	Close()
 }

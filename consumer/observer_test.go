@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"bytes"
 	"math"
 	"sync"
 	"testing"
@@ -27,13 +28,15 @@ func (w *witness) ObserveBatch(events []Observation, next int64) {
 	defer w.mu.Unlock()
 	for _, o := range events {
 		o.X = append([]float64(nil), o.X...)
+		o.Key, o.Value = bytes.Clone(o.Key), bytes.Clone(o.Value)
 		w.seen = append(w.seen, o)
 	}
 	w.next = next
 }
 
-func (w *witness) CloseTick(time.Time) ([]byte, [][]byte) { return nil, nil }
-func (w *witness) Restore([]byte) (int64, error)          { return 0, nil }
+func (w *witness) CloseTick(time.Time) Notes     { return Notes{} }
+func (w *witness) Drain() Notes                  { return Notes{} }
+func (w *witness) Restore([]byte) (int64, error) { return 0, nil }
 
 func (w *witness) Close() {
 	w.mu.Lock()
@@ -50,7 +53,7 @@ func TestObserverSeesEachEventOnce(t *testing.T) {
 	refuse := b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.output(), Err: kerr.UnknownProducerID, Count: -1})
 	w := &witness{}
 	o := s.options()
-	o.Observer = func(int32) PartitionObserver { return w }
+	o.Observer = func(int32, int32) PartitionObserver { return w }
 	stop := s.start(s.consumer(o))
 	s.await("a refusal", func() bool { return refuse.Hits() > 0 })
 	s.produce(&kgo.Record{Value: []byte("no json")}, &kgo.Record{Value: []byte(`{"income":"x","debt":2}`)})

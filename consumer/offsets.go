@@ -11,11 +11,11 @@ import (
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 )
 
-// listOffsets asks the leaders for one offset per partition of the input: kafka.FirstOffset, kafka.LastOffset (which
+// listOffsets asks the leaders for one offset per partition of a topic: kafka.FirstOffset, kafka.LastOffset (which
 // here is the last stable one, as far as a reader of committed records comes) or that of the first record not older
 // than a timestamp in milliseconds; -1 where there is none.
-func (c *Consumer) listOffsets(ctx context.Context, at int64, partitions ...int32) (map[int32]int64, error) {
-	req := &listoffsets.Request{ReplicaID: -1, IsolationLevel: 1, Topics: []listoffsets.RequestTopic{{Topic: c.o.Input}}}
+func (c *Consumer) listOffsets(ctx context.Context, topic string, at int64, partitions ...int32) (map[int32]int64, error) {
+	req := &listoffsets.Request{ReplicaID: -1, IsolationLevel: 1, Topics: []listoffsets.RequestTopic{{Topic: topic}}}
 	for _, p := range partitions {
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
 			listoffsets.RequestPartition{Partition: p, CurrentLeaderEpoch: -1, Timestamp: at})
@@ -43,11 +43,11 @@ func (c *Consumer) listOffsets(ctx context.Context, at int64, partitions ...int3
 
 // startOffset applies Options.Start to a partition for which the group has no offset, and says what that means.
 func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, error) {
-	first, err := c.listOffsets(ctx, kafka.FirstOffset, partition)
+	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, partition)
 	if err != nil {
 		return 0, err
 	}
-	end, err := c.listOffsets(ctx, kafka.LastOffset, partition)
+	end, err := c.listOffsets(ctx, c.o.Input, kafka.LastOffset, partition)
 	if err != nil {
 		return 0, err
 	}
@@ -57,7 +57,7 @@ func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, err
 		start, policy = end[partition], "latest"
 	case !c.o.Start.Time.IsZero():
 		policy = c.o.Start.Time.Format(time.RFC3339)
-		found, err := c.listOffsets(ctx, c.o.Start.Time.UnixMilli(), partition)
+		found, err := c.listOffsets(ctx, c.o.Input, c.o.Start.Time.UnixMilli(), partition)
 		if err != nil {
 			return 0, err
 		}
@@ -104,13 +104,19 @@ func knownGroup(err error) error {
 
 // afterRange decides where to go on when the broker says that offset is out of range: at the earliest record that is
 // left. What retention has taken in between is counted and said; an offset past the end (a topic made anew, a log cut
-// short) means reading again what is there.
-func (c *Consumer) afterRange(ctx context.Context, partition int32, offset int64) (int64, error) {
-	first, err := c.listOffsets(ctx, kafka.FirstOffset, partition)
+// short) means reading again what is there. What the monitor alone had still to see is not lost but unseen.
+func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (int64, error) {
+	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
 	if err != nil {
 		return 0, err
 	}
-	next := first[partition]
+	partition, next := p.id, first[p.id]
+	if seen := min(next, p.published); offset < seen {
+		c.sayUnseen(p.state.name(), offset, seen)
+		if offset = seen; next == seen {
+			return next, nil
+		}
+	}
 	skipped := max(next-offset, 0)
 	c.o.Metrics.offsetsSkipped.WithLabelValues(c.o.Input, itoa(partition)).Add(float64(skipped))
 	c.o.Log.Error("offset out of range, going on at the earliest record left", slog.String("topic", c.o.Input),
@@ -129,7 +135,7 @@ func (c *Consumer) seeEnds(ctx context.Context) error {
 			for i := range all {
 				all[i] = int32(i)
 			}
-			if c.ends, err = c.listOffsets(ctx, kafka.LastOffset, all...); err == nil {
+			if c.ends, err = c.listOffsets(ctx, c.o.Input, kafka.LastOffset, all...); err == nil {
 				return nil
 			}
 		}

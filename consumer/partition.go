@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,12 +25,14 @@ const (
 type partition struct {
 	c       *Consumer
 	id      int32
-	state   *state       // what others see: metrics, health, the committer
-	rewound atomic.Int64 // where to go on after errRewound
+	state   *state                     // what others see: metrics, health, the committer
+	rewound struct{ from, next int64 } // after errRewound: what was out of range, and where to go on
 
-	observer PartitionObserver // nil: none
-	observed int64             // events below it have been observed, even if the pipeline starts again
-	seen     []Observation     // scratch
+	observer  PartitionObserver // nil: none
+	observed  int64             // events below it have been observed, even if the pipeline starts again
+	published int64             // events below it were published before the partition came here
+	notes     notes             // of the observer
+	seen      []Observation     // scratch
 
 	scorer  *scoring.Scorer
 	batch   *scoring.Batch
@@ -48,12 +49,15 @@ type partition struct {
 }
 
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
-	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset)}
+	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset}
 	p.unpack.Limit = maxDecompressed
-	if c.o.Observer != nil {
-		p.observer = c.o.Observer(id)
-	}
 	return p
+}
+
+func (p *partition) openObserver(of int32) {
+	if p.c.o.Observer != nil {
+		p.observer = p.c.o.Observer(p.id, of)
+	}
 }
 
 func (p *partition) closeObserver() {
@@ -65,6 +69,7 @@ func (p *partition) closeObserver() {
 // run keeps the pipeline going until ctx ends; what is under way then is finished before hard ends. A pipeline that
 // has failed starts again where the broker's acknowledgements end, without ending the generation.
 func (p *partition) run(ctx, hard context.Context) {
+	p.restore(ctx)
 	tries := p.c.retrying("pipeline", p.state.name(), p.state)
 	for {
 		before := p.state.next.Load()
@@ -74,9 +79,7 @@ func (p *partition) run(ctx, hard context.Context) {
 			return
 		}
 		if errors.Is(err, errRewound) {
-			next := p.rewound.Load()
-			p.observed = min(p.observed, next)
-			p.state.next.Store(next)
+			p.rewind(p.rewound.from, p.rewound.next)
 			continue
 		}
 		if p.state.next.Load() > before {
@@ -89,6 +92,18 @@ func (p *partition) run(ctx, hard context.Context) {
 	}
 }
 
+// rewind goes on at another offset because the one that was asked for is out of range: ahead of it where events are
+// gone, behind it where the topic was made anew and its offsets mean other events.
+func (p *partition) rewind(from, next int64) {
+	if next >= from {
+		p.observed = max(p.observed, next)
+		p.state.next.Store(max(p.state.next.Load(), next))
+		return
+	}
+	p.observed, p.published = min(p.observed, next), min(p.published, next)
+	p.state.next.Store(next)
+}
+
 // pipeline fetches, scores and publishes from the acknowledged offset on, until ctx ends, the end is reached or
 // something fails that only a new start mends.
 func (p *partition) pipeline(ctx, hard context.Context) error {
@@ -96,6 +111,7 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.notes.restart()
 	free := make(chan *run, runsPerPartition)
 	for range runsPerPartition {
 		free <- &run{}
@@ -106,13 +122,13 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	defer stop()
 	defer context.AfterFunc(failed, stop)()
 	fetcher := &fetcher{
-		p: p, next: p.state.next.Load(), end: p.c.endOf(p.id), tries: p.c.retrying("fetch", p.state.name(), p.state),
+		p: p, next: p.start(), end: p.c.endOf(p.id), tries: p.c.retrying("fetch", p.state.name(), p.state),
 	}
 	stages.Go(func() error { return fetcher.run(fetching, free, fetched) })
 	var corrupt error
 	stages.Go(func() error {
 		var err error
-		corrupt, err = p.loop(failed, fetched, scored)
+		corrupt, err = p.loop(failed, fetched, scored, free)
 		stop()
 		return err
 	})
@@ -123,9 +139,18 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	return corrupt
 }
 
+// start is where to fetch from: what the monitor has still to see may lie before what has still to be decided.
+func (p *partition) start() int64 {
+	next := p.state.next.Load()
+	if p.observer != nil {
+		return min(next, p.observed)
+	}
+	return next
+}
+
 // loop scores run after run. It owns everything of the partition that is not atomic. It ends early at a corrupt batch,
 // in good order: what came before it is still published.
-func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run) (corrupt, err error) {
+func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
 	defer close(scored)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -133,16 +158,17 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 		select {
 		case w, ok := <-fetched:
 			if !ok {
-				return nil, nil
+				return nil, p.handOver(ctx, scored, free)
 			}
 			corrupt = p.score(w)
+			p.closeTick(w, time.Now())
 			if err := p.handOn(ctx, w, scored); err != nil || corrupt != nil {
 				return corrupt, err
 			}
 		case now := <-tick.C:
 			p.state.turn()
-			if p.observer != nil {
-				p.observer.CloseTick(now)
+			if err := p.closeIdleTick(ctx, now, scored, free); err != nil {
+				return nil, err
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -186,13 +212,14 @@ func (p *partition) score(w *run) error {
 		}
 	}
 	p.scoreChunk(w)
+	p.observed = max(p.observed, w.next)
 	return nil
 }
 
 // useModel takes the scorer in force, once a run.
 func (p *partition) useModel() {
 	s := p.c.scorer.Load()
-	if s == p.scorer {
+	if s == p.scorer { // there is none where nothing is decided
 		return
 	}
 	p.scorer, p.batch = s, s.NewBatch(chunkRows)
@@ -228,6 +255,11 @@ func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
 		if r.Offset < w.first {
 			continue // the batch began before the offset that was asked for
 		}
+		if r.Offset >= p.published && p.silent() {
+			first := *r
+			p.scoreChunk(w)
+			p.records[0] = first
+		}
 		if p.filled++; p.filled == chunkRows {
 			p.scoreChunk(w)
 		}
@@ -239,11 +271,26 @@ func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
 	return nil
 }
 
-// scoreChunk scores the collected records and writes what came of each. Afterwards nothing points into the arena.
+// silent tells whether the collected records are only to be observed. A chunk is silent as a whole or not at all.
+func (p *partition) silent() bool { return p.filled > 0 && p.records[0].Offset < p.published }
+
+// scoreChunk decides the collected records, if there is a model, and shows them to the monitor. Afterwards nothing
+// points into the arena.
 func (p *partition) scoreChunk(w *run) {
 	if p.filled == 0 {
 		return
 	}
+	if p.scorer != nil {
+		p.decide(w)
+		p.observe()
+	} else {
+		p.show()
+	}
+	p.filled = 0
+}
+
+// decide scores the collected records and writes what came of each, unless that was done by an earlier owner.
+func (p *partition) decide(w *run) {
 	events := p.batch.Events[:0]
 	for i := range p.records[:p.filled] {
 		r := &p.records[i]
@@ -253,13 +300,14 @@ func (p *partition) scoreChunk(w *run) {
 	}
 	p.batch.Events = events
 	p.scorer.Score(p.batch)
+	if p.silent() {
+		return
+	}
 	w.tally.miss(p.batch.Missing)
 	now := time.Now().UnixMilli()
 	for i := range p.batch.Results {
 		p.write(w, i, now)
 	}
-	p.observe()
-	p.filled = 0
 }
 
 // write encodes what came of event i of the chunk into w.

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -17,26 +18,57 @@ func (c *Consumer) Check(ctx context.Context) error {
 	if err := c.reach(ctx); err != nil {
 		return err
 	}
-	for _, topic := range []string{c.o.Input, c.o.Output, c.o.DeadLetter} {
+	for _, topic := range c.topics() {
 		if err := c.findTopic(ctx, topic); err != nil {
 			return err
 		}
 	}
-	for _, probe := range []struct {
-		resource, action string
-		try              func(context.Context) error
-	}{
-		{"topic " + c.o.Input, "reading", c.probeRead},
-		{"topic " + c.o.Output, "writing", func(ctx context.Context) error { return c.probeWrite(ctx, c.o.Output) }},
-		{"topic " + c.o.DeadLetter, "writing", func(ctx context.Context) error { return c.probeWrite(ctx, c.o.DeadLetter) }},
-		{"group " + c.o.Group, "reading offsets", c.probeGroup},
-		{"cluster", "idempotent writing", func(ctx context.Context) error { _, err := c.initProducer(ctx); return err }},
-	} {
-		if err := c.allowed(ctx, probe.resource, probe.action, probe.try); err != nil {
+	for _, p := range c.probes() {
+		if err := c.allowed(ctx, p.resource, p.action, p.try); err != nil {
 			return err
 		}
 	}
+	c.compareState(ctx)
 	return nil
+}
+
+// probe tries one thing that a user may be denied.
+type probe struct {
+	resource, action string
+	try              func(context.Context) error
+}
+
+func (c *Consumer) probes() []probe {
+	all := []probe{c.reading(c.o.Input)}
+	for _, topic := range c.topics() {
+		if topic != c.o.Input {
+			all = append(all, probe{"topic " + topic, "writing", func(ctx context.Context) error { return c.probeWrite(ctx, topic) }})
+		}
+	}
+	if c.o.State != "" {
+		all = append(all, c.reading(c.o.State))
+	}
+	return append(all,
+		probe{"group " + c.o.Group, "reading offsets", c.probeGroup},
+		probe{"cluster", "idempotent writing", func(ctx context.Context) error { _, err := c.initProducer(ctx); return err }})
+}
+
+func (c *Consumer) reading(topic string) probe {
+	return probe{"topic " + topic, "reading", func(ctx context.Context) error { return c.probeRead(ctx, topic) }}
+}
+
+// compareState says so where the state topic is not divided as the input is. Nothing is lost by that but the balance:
+// partitions of the input then share one of the state topic, until the number of those changes.
+func (c *Consumer) compareState(ctx context.Context) {
+	if c.o.State == "" || c.scorer.Load() == nil {
+		return
+	}
+	input, err := c.partitions(ctx, c.o.Input)
+	state, err2 := c.partitions(ctx, c.o.State)
+	if err == nil && err2 == nil && state != input {
+		c.o.Log.Warn("the drift state topic should have as many partitions as the input", slog.String("topic", c.o.State),
+			slog.Int("partitions", state), slog.Int("input", input))
+	}
 }
 
 // reach waits until a broker answers.
@@ -74,7 +106,7 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 		case errors.Is(err, kafka.UnknownTopicOrPartition) && time.Since(begun) > c.timing.missing:
 			return &SetupError{
 				Resource: "topic " + topic, Detail: "does not exist, or this user may not see it",
-				Advice: "create it, or correct the name in the configuration",
+				Advice: "correct the name in the configuration, or create it: " + c.createLine(ctx, topic),
 			}
 		case errors.Is(err, kafka.InvalidTopic):
 			return &SetupError{Resource: "topic " + topic, Detail: "is no valid name", Advice: "correct the configuration"}
@@ -83,6 +115,19 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 			return err
 		}
 	}
+}
+
+// createLine is what to type for a topic that is missing. What is written gets as many partitions as the input, so that
+// order per key holds from end to end; the input comes first among the topics, so how it is divided is known by then.
+func (c *Consumer) createLine(ctx context.Context, topic string) string {
+	n, settings := 1, ""
+	if input, err := c.partitions(ctx, c.o.Input); err == nil && topic != c.o.Ticks {
+		n = input
+	}
+	if topic == c.o.State {
+		settings = " --config cleanup.policy=compact --config segment.bytes=16777216 --config segment.ms=600000"
+	}
+	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d%s", c.o.Brokers[0], topic, n, settings)
 }
 
 // partitions is the number of partitions of a topic.
@@ -131,8 +176,8 @@ func denied(resource, action string) error {
 }
 
 // probeRead fetches without waiting; whatever it gets is thrown away.
-func (c *Consumer) probeRead(ctx context.Context) error {
-	res, err := c.roundTrip(ctx, 0, &fetchRequest{client: c.o.ClientID, topic: c.o.Input, maxBytes: 1})
+func (c *Consumer) probeRead(ctx context.Context, topic string) error {
+	res, err := c.roundTrip(ctx, 0, &fetchRequest{client: c.o.ClientID, topic: topic, maxBytes: 1})
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,39 @@ func missingTopic(t *testing.T, b *broker) {
 		func(o *Options) *string { return &o.Input },
 		func(o *Options) *string { return &o.Output },
 		func(o *Options) *string { return &o.DeadLetter },
+		func(o *Options) *string { return &o.Alerts },
+		func(o *Options) *string { return &o.State },
+		func(o *Options) *string { return &o.Ticks },
 	} {
 		o := s.options()
 		*choose(&o) = "no-such-topic"
 		c := s.consumer(o)
 		c.timing.missing = 500 * time.Millisecond
-		if err := startFault(t, c); err.Resource != "topic no-such-topic" {
-			t.Errorf("error %q does not name the topic", err)
+		err := startFault(t, c)
+		if err.Resource != "topic no-such-topic" || !strings.Contains(err.Advice, "kafka-topics.sh --bootstrap-server "+o.Brokers[0]+" --create --topic no-such-topic") {
+			t.Errorf("error %q does not name the topic and how to create it", err)
 		}
+		if (o.State != "") != strings.Contains(err.Advice, "cleanup.policy=compact") {
+			t.Errorf("error %q: only the state is compacted", err)
+		}
+	}
+}
+
+// A state topic that is divided otherwise than the input is said and serves all the same.
+func TestStateTopicWithFewerPartitions(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 3, 3)
+	var log adderLog
+	o := s.monitored(&log, 2)
+	for range 2 {
+		stop := s.start(s.consumer(o))
+		s.sendEvents("a", 3*tickOf, 3)
+		s.await("the end of the lag", s.groupAtEnd)
+		stop()
+	}
+	s.assertAlerts(2*tickOf, 3, false)
+	if log.restored != 3 || !strings.Contains(s.logs.String(), "should have as many partitions as the input") {
+		t.Errorf("%d snapshots restored, said: %s", log.restored, s.logs.tail())
 	}
 }
 
@@ -64,21 +89,25 @@ func TestDeniedAccess(t *testing.T) {
 		allow(cluster, "kafka-cluster", kmsg.ACLOperationIdempotentWrite),
 		allow(topic, "in", kmsg.ACLOperationDescribe), allow(topic, "out", kmsg.ACLOperationDescribe),
 		allow(topic, "dlq", kmsg.ACLOperationDescribe), allow(group, "g", kmsg.ACLOperationDescribe),
+		allow(topic, "alerts", kmsg.ACLOperationWrite), allow(topic, "state", kmsg.ACLOperationWrite),
+		allow(topic, "state", kmsg.ACLOperationRead), allow(topic, "alerts", kmsg.ACLOperationDescribe),
+		allow(topic, "state", kmsg.ACLOperationDescribe),
 	}
 	for without, want := range map[int]string{
 		0: "topic in: reading is denied", 1: "topic out: writing is denied", 2: "topic dlq: writing is denied",
-		3: "group g: joining is denied",
+		3: "group g: joining is denied", 9: "topic alerts: writing is denied", 10: "topic state: writing is denied",
+		11: "topic state: reading is denied",
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			acls := append([]kfake.ACL{}, all[:without]...)
 			acls = append(acls, all[without+1:]...)
 			b := newFake(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User("PLAIN", "ann", "pw", acls...),
-				kfake.SeedTopics(1, "in", "out", "dlq"))
+				kfake.SeedTopics(1, "in", "out", "dlq", "alerts", "state"))
 			s := &stage{t: t, b: b, logs: &logBuffer{}}
 			c := s.consumer(Options{
 				Brokers: strings.Split(b.bootstrap, ","), Group: "g", Input: "in", Output: "out", DeadLetter: "dlq",
-				SASL: plain.Mechanism{Username: "ann", Password: "pw"},
+				Alerts: "alerts", State: "state", SASL: plain.Mechanism{Username: "ann", Password: "pw"},
 			})
 			if err := startFault(t, c); !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error %q, want %q", err, want)

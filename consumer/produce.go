@@ -85,14 +85,21 @@ func (p *partition) findRoutes(ctx context.Context) error {
 	if int(p.id) >= input {
 		return kafka.UnknownTopicOrPartition // what is known of the topic is older than the assignment
 	}
-	for topic, r := range map[string]*route{p.c.o.Output: &p.routes.output, p.c.o.DeadLetter: &p.routes.deadLetter} {
+	o := &p.c.o
+	for topic, r := range map[string]*route{
+		o.Output: &p.routes.output, o.DeadLetter: &p.routes.deadLetter,
+		o.Alerts: &p.routes.alerts, o.State: &p.routes.state, o.Ticks: &p.routes.ticks,
+	} {
+		if topic == "" {
+			continue
+		}
 		n, err := p.c.partitions(ctx, topic)
 		if err != nil {
 			return err
 		}
 		*r = route{same: n == input, partitions: int32(n)}
 	}
-	p.writer.output, p.writer.letters = p.c.o.Output, p.c.o.DeadLetter
+	p.writer.output, p.writer.letters = o.Output, o.DeadLetter
 	p.writer.codec, p.writer.connector = p.c.codec(), p.c.o.Group
 	return nil
 }
@@ -108,6 +115,9 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 		}
 		pr.p.state.advance(w)
 		pr.p.state.resume()
+		if w.notes > 0 {
+			pr.p.notes.acked.Store(w.notes)
+		}
 		pr.p.c.o.Metrics.count(w)
 		free <- w
 	}
@@ -130,8 +140,11 @@ func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 		return err
 	case o.batch.Count() > 1:
 		return pr.publishHalves(ctx, w, o, batch)
-	case o.letters:
+	case o.cargo == ofLetters:
 		return pr.publishStub(ctx, w, o, batch)
+	case o.cargo == ofMonitor:
+		pr.leaveOut(o)
+		return nil
 	}
 	return pr.publishAsLetter(ctx, w, o)
 }

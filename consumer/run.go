@@ -21,15 +21,25 @@ type run struct {
 	features  []string // of that model
 
 	out   []*outgoing
-	used  int // of out
+	used  int   // of out
+	notes int64 // of the monitor's notes, those below it are acknowledged with this run; 0: it carries none
 	tally tally
 }
 
-// outgoing is one batch for one partition of the output or of the dead letters.
+// cargo is what a batch holds.
+type cargo uint8
+
+const (
+	ofDecisions cargo = iota
+	ofLetters
+	ofMonitor
+)
+
+// outgoing is one batch for one partition of a topic that is written.
 type outgoing struct {
 	topic     string
 	partition int32
-	letters   bool    // dead letters
+	cargo     cargo
 	inputs    []int64 // the input offset of each record
 	batch     recordbatch.Builder
 	tainted   bool // a call that was given up may still be writing it
@@ -43,7 +53,7 @@ func (w *run) reset(first int64) {
 }
 
 func (w *run) clearOutput() {
-	w.used = 0
+	w.used, w.notes = 0, 0
 	w.tally.reset()
 }
 
@@ -62,10 +72,10 @@ func (w *run) endBefore(i int) {
 const batchBytes = 768 << 10
 
 // outputFor returns the batch that a record of at most size bytes goes to.
-func (w *run) outputFor(topic string, partition int32, letters bool, size int, codec recordbatch.Codec) *outgoing {
+func (w *run) outputFor(topic string, partition int32, c cargo, size int, codec recordbatch.Codec) *outgoing {
 	for i := w.used - 1; i >= 0; i-- {
 		o := w.out[i]
-		if o.partition == partition && o.letters == letters {
+		if o.partition == partition && o.cargo == c && o.topic == topic {
 			if o.batch.Count() == 0 || o.batch.Size()+size <= batchBytes {
 				return o
 			}
@@ -81,7 +91,7 @@ func (w *run) outputFor(topic string, partition int32, letters bool, size int, c
 		w.out[w.used] = o
 	}
 	w.used++
-	o.topic, o.partition, o.letters, o.inputs = topic, partition, letters, o.inputs[:0]
+	o.topic, o.partition, o.cargo, o.inputs = topic, partition, c, o.inputs[:0]
 	o.batch.Codec = codec
 	o.batch.Reset()
 	return o

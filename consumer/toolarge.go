@@ -23,7 +23,7 @@ func (pr *producer) publishHalves(ctx context.Context, w *run, o *outgoing, batc
 		records []recordbatch.Record
 		inputs  []int64
 	}{{records[:half], o.inputs[:half]}, {records[half:], o.inputs[half:]}} {
-		piece := &outgoing{topic: o.topic, partition: o.partition, letters: o.letters, inputs: part.inputs}
+		piece := &outgoing{topic: o.topic, partition: o.partition, cargo: o.cargo, inputs: part.inputs}
 		piece.batch.Codec = o.batch.Codec
 		for _, r := range part.records {
 			piece.batch.Append(r.Timestamp, r.Key, r.Value, r.Headers)
@@ -66,9 +66,17 @@ func (pr *producer) publishStub(ctx context.Context, w *run, o *outgoing, batch 
 	}
 	pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
 		slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]))
-	stub := &outgoing{topic: o.topic, partition: o.partition, letters: true, inputs: o.inputs}
+	stub := &outgoing{topic: o.topic, partition: o.partition, cargo: ofLetters, inputs: o.inputs}
 	stub.batch.Append(r.Timestamp, r.Key, nil, r.Headers)
 	return pr.publish(ctx, w, stub)
+}
+
+// leaveOut gives up what the monitor had to say where it is over the limit of its topic: the stream must not stand
+// still for it.
+func (pr *producer) leaveOut(o *outgoing) {
+	c := pr.p.c
+	c.quiet.warn("aside"+o.topic, "a record of the drift monitor is over the size limit of its topic and left out; raise max.message.bytes",
+		slog.String("topic", o.topic), slog.String("source", pr.p.state.name()), slog.Int("bytes", o.batch.Size()))
 }
 
 // find reads the input record with the given offset again from the run's batches.

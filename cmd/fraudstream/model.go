@@ -10,7 +10,6 @@ import (
 	"golang.org/x/term"
 
 	"fraudstream/cmd/fraudstream/web"
-	"fraudstream/consumer"
 	"fraudstream/drift"
 	"fraudstream/scoring"
 )
@@ -111,33 +110,3 @@ func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
 	}
 	return out
 }
-
-// observer lets one partition's loop feed the monitor: it holds that partition's counters and nothing else.
-type observer struct{ shard *drift.Shard }
-
-// ObserveBatch counts what the loop has scored or refused.
-func (o *observer) ObserveBatch(events []consumer.Observation, _ int64) {
-	for i := range events {
-		e := &events[i]
-		at := e.Time / 1_000_000
-		if e.Code != "" {
-			o.shard.ObserveRefused(e.X, string(e.Code), e.Feature, at)
-			continue
-		}
-		o.shard.Observe(e.X, e.Score, at)
-	}
-	o.shard.Flush()
-}
-
-// CloseTick ends a drift interval if it is long enough. There is no snapshot and no alert: counters start anew with
-// the process.
-func (o *observer) CloseTick(now time.Time) (snapshot []byte, alerts [][]byte) {
-	o.shard.CloseTick(now)
-	return nil, nil
-}
-
-// Restore has nothing to restore: the partition goes on where its committed offset is.
-func (o *observer) Restore([]byte) (next int64, err error) { return 0, nil }
-
-// Close keeps the totals and forgets the partition.
-func (o *observer) Close() { o.shard.Close() }

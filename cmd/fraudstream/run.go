@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,15 +50,14 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		return &exitError{exitConfig, err}
 	}
 	registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
+	watch := &driftWatch{monitor: monitor, model: modelName(model), log: log}
 
 	stream := consumer.New(consumer.Options{
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd,
 		Log: log, Metrics: consumer.NewMetrics(registry),
-		Observer: func(partition int32) consumer.PartitionObserver {
-			return &observer{monitor.Shard(strconv.Itoa(int(partition)))}
-		},
+		Observer: watch.partition,
 	}, model)
 	door := web.New(web.Options{
 		Scorer: model, Gatherer: registry, Monitor: monitor, Log: log,

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"fraudstream/consumer"
+	"fraudstream/drift"
+)
+
+// alert is one event of the alerts topic: an episode of drift that has begun or ended. The same events give the same
+// bytes, so that a reader can drop what a crash repeats.
+type alert struct {
+	drift.Episode
+	ClosedTick int64  `json:"closed_tick,omitempty"` // of an episode that has ended; tick is that of its first alarm
+	Severity   string `json:"severity"`              // warning: a ticket; page: somebody must look now
+	Text       string `json:"text"`                  // what moved, for people
+	Model      string `json:"model"`                 // name@version
+	Guarantee  string `json:"guarantee"`
+}
+
+// alert hands over an episode that the tick has opened or closed, and says it in the log.
+func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
+	a := alert{
+		Episode: *e, Severity: e.Severity(), Text: e.Describe(), Model: o.model, Guarantee: o.monitor.Guarantee(),
+	}
+	a.Partition = o.label
+	if e.State == drift.EpisodeClosed {
+		a.ClosedTick = tick.Number
+	}
+	value, err := json.Marshal(&a)
+	if err != nil {
+		panic(err) // figures write themselves, and the rest is text and whole numbers
+	}
+	o.notes.Alerts = append(o.notes.Alerts, consumer.Alert{ID: e.ID + "/" + e.State, Key: e.Feature, Value: value})
+	o.sayAlert(&a)
+}
+
+func (o *observer) sayAlert(a *alert) {
+	attributes := []any{
+		"feature", a.Feature, "kind", a.Kind, "partition", a.Partition, "episode", a.ID, "severity", a.Severity,
+		"moved", a.Text, "evidence", fmt.Sprintf("%.1f", float64(a.LogM)), "threshold", fmt.Sprintf("%.1f", float64(a.Threshold)),
+		"replay", a.Replay,
+	}
+	if a.State == drift.EpisodeClosed {
+		o.log.Info("drift is over", append(attributes, "alarms", a.Alarms)...)
+		return
+	}
+	o.log.Warn("drift alarm", attributes...)
+}

@@ -1,0 +1,174 @@
+package consumer
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+
+	"github.com/segmentio/kafka-go"
+
+	"fraudstream/consumer/recordbatch"
+)
+
+// restore gives the monitor its last snapshot, and so finds out which event it is to be shown next. Whatever fails here
+// costs the monitor its memory and is said; the decisions go on.
+func (p *partition) restore(ctx context.Context) {
+	if p.observer == nil || p.c.o.State == "" {
+		return
+	}
+	log := p.c.o.Log.With(slog.String("partition", p.state.name()))
+	limited, cancel := context.WithTimeout(ctx, p.c.timing.restore)
+	defer cancel()
+	snapshot, err := p.lastSnapshot(limited)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		log.Warn("the drift snapshot could not be read, the monitor starts anew", slog.String("topic", p.c.o.State), slog.Any("error", err))
+		return
+	}
+	if snapshot == nil {
+		log.Info("no drift snapshot yet, the monitor starts anew", slog.String("topic", p.c.o.State))
+		return
+	}
+	next, err := p.observer.Restore(snapshot)
+	if err != nil {
+		log.Warn("the drift snapshot cannot be used, the monitor starts anew", slog.Any("error", err))
+		return
+	}
+	p.observed = p.c.reachable(limited, p, next)
+	log.Info("drift monitor restored", slog.Int64("snapshot", next), slog.Int64("observe_from", p.observed),
+		slog.Int64("decide_from", p.published))
+}
+
+// reachable is the first event from next on that can still be shown to the monitor. One at or after the committed
+// offset is fetched anyway; for one before it, the broker is asked what is left.
+func (c *Consumer) reachable(ctx context.Context, p *partition, next int64) int64 {
+	if next >= p.published {
+		return next
+	}
+	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
+	if err != nil {
+		return next // the fetcher will find out
+	}
+	from := min(max(next, first[p.id]), p.published)
+	if from > next {
+		c.sayUnseen(p.state.name(), next, from)
+	}
+	return from
+}
+
+// sayUnseen tells of events that were decided before a crash, and that are gone before the monitor could count them.
+func (c *Consumer) sayUnseen(partition string, from, to int64) {
+	c.o.Log.Warn("events behind the drift snapshot are gone, the monitor goes on without their counts",
+		slog.String("partition", partition), slog.Int64("from", from), slog.Int64("to", to), slog.Int64("events_lost", to-from))
+}
+
+// lastSnapshot reads the last record of the partition's key on the state topic; nil where there is none, or where it
+// was deleted. It looks at the end of the topic first and goes back in growing steps: a snapshot is written at each
+// tick, so it is near the end, and only a partition that has no snapshot has all of the topic read.
+func (p *partition) lastSnapshot(ctx context.Context) ([]byte, error) {
+	c, key := p.c, p.key()
+	count, err := c.partitions(ctx, c.o.State)
+	if err != nil {
+		return nil, err
+	}
+	at := p.id % int32(count)
+	first, err := c.listOffsets(ctx, c.o.State, kafka.FirstOffset, at)
+	if err != nil {
+		return nil, err
+	}
+	end, err := c.listOffsets(ctx, c.o.State, kafka.LastOffset, at)
+	if err != nil {
+		return nil, err
+	}
+	p.state.turn()
+	for upper, step := end[at], int64(256); upper > first[at]; step *= 8 {
+		lower := max(first[at], upper-step)
+		value, found, err := c.lastOfKey(ctx, at, lower, upper, key)
+		if found || err != nil {
+			return value, err
+		}
+		upper = lower
+	}
+	return nil, nil
+}
+
+// A search looks through a range of one partition of the state topic for the last record of a key.
+type search struct {
+	key      []byte
+	from, to int64  // what has still to be read
+	value    []byte // of the last record of the key so far
+	found    bool
+	unpack   recordbatch.Decompressor
+	arena    []byte
+}
+
+// lastOfKey reads the records from one offset up to another. Compaction may have taken any of them.
+func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int64, key []byte) ([]byte, bool, error) {
+	s := search{key: key, from: from, to: to, unpack: recordbatch.Decompressor{Limit: maxDecompressed}}
+	tries := c.retrying("restore", c.o.State+"/"+itoa(partition), nil)
+	var buf []byte
+	for s.from < s.to {
+		res, err := c.fetchState(ctx, partition, s.from, buf)
+		if err != nil {
+			if buf = nil; tries.wait(ctx, err) != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		buf = res.buf
+		before := s.from
+		if err := s.read(res.records); err != nil {
+			return nil, false, err
+		}
+		if s.from == before {
+			break // nothing is left up to the end
+		}
+	}
+	return s.value, s.found, nil
+}
+
+// read looks through fetched batches.
+func (s *search) read(batches []byte) error {
+	for {
+		var b recordbatch.Batch
+		rest, ok, err := recordbatch.Next(batches, &b)
+		if err != nil || !ok {
+			return err
+		}
+		batches, s.from = rest, max(s.from, b.NextOffset())
+		if b.Control() {
+			continue
+		}
+		if s.arena, err = s.unpack.Append(s.arena[:0], &b); err != nil {
+			return err
+		}
+		var r recordbatch.Record
+		for records := b.Records(s.arena); ; {
+			if ok, err := records.Next(&r); err != nil {
+				return err
+			} else if !ok {
+				break
+			}
+			if r.Offset < s.to && bytes.Equal(r.Key, s.key) {
+				s.value, s.found = bytes.Clone(r.Value), true
+			}
+		}
+	}
+}
+
+// fetchState fetches once.
+func (c *Consumer) fetchState(ctx context.Context, partition int32, from int64, buf []byte) (*fetchResponse, error) {
+	res, err := c.roundTrip(ctx, 0, &fetchRequest{
+		client: c.o.ClientID, topic: c.o.State, partition: partition, offset: from, maxBytes: fetchBytes, buf: buf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	fetched := res.(*fetchResponse)
+	if fetched.code != 0 {
+		return nil, fetched.code
+	}
+	return fetched, nil
+}

@@ -9,6 +9,11 @@
 # Prints one line on stdout, the bootstrap addresses; all else goes to stderr. Called again with the same DIR it
 # starts only the nodes that are down, with the data that they had: this is how a test brings a killed broker back.
 #
+# With FRAUDSTREAM_KAFKA_SECURE=1 each node also serves SASL_SSL on BASE_PORT+3+i-1 (PLAIN, SCRAM-SHA-256 and -512,
+# OAUTHBEARER with unsigned tokens) and TLS with client certificates on BASE_PORT+6+i-1, and an authorizer refuses what
+# no ACL allows. Without a login, on BASE_PORT, one is super user: that is how a test makes topics and ACLs. DIR must
+# hold server.pem (key, then certificate), ca.pem and users, lines of NAME:PASSWORD.
+#
 # FRAUDSTREAM_KAFKA_VERSION  4.1.2            FRAUDSTREAM_KAFKA_HEAP   of one node: 512m; of three: 384m each
 # FRAUDSTREAM_KAFKA_OWNER    a pid: the cluster is killed when that process has ended, however it ended
 # FRAUDSTREAM_KAFKA_WAIT     120 seconds      FRAUDSTREAM_KAFKA_JARS   $HOME/.cache/fraudstream/kafka-VERSION
@@ -23,7 +28,7 @@ host=127.0.0.1
 say() { echo "kafka-up: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
-[ $# -ge 1 ] || { sed -n '2,16p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,21p' "$0" >&2; exit 2; }
 nodes=${2:-1} base=${3:-19092}
 [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "NODES must be 1 or 3, not $nodes"
 mkdir -p "$1"
@@ -70,19 +75,26 @@ POM
 
 client_port() { echo $((base + $1 - 1)); }
 controller_port() { echo $((base + 10 + $1 - 1)); }
+sasl_port() { echo $((base + 3 + $1 - 1)); }
+mtls_port() { echo $((base + 6 + $1 - 1)); }
+secure() { [ "${FRAUDSTREAM_KAFKA_SECURE:-}" = 1 ]; }
 
 write_properties() {
-  local node=$1 voters='' replicas=1 in_sync=1 i
+  local node=$1 voters='' replicas=1 in_sync=1 listeners i
   for ((i = 1; i <= nodes; i++)); do voters+="${voters:+,}$i@$host:$(controller_port "$i")"; done
   [ "$nodes" = 1 ] || { replicas=3 in_sync=2; }
+  listeners=PLAINTEXT://$host:$(client_port "$node")
+  if secure; then
+    listeners+=",SASL_SSL://$host:$(sasl_port "$node"),SSL://$host:$(mtls_port "$node")"
+  fi
   cat >"$dir/node$node.properties" <<PROPERTIES
 node.id=$node
 process.roles=broker,controller
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://$host:$(client_port "$node"),CONTROLLER://$host:$(controller_port "$node")
-advertised.listeners=PLAINTEXT://$host:$(client_port "$node")
+listeners=$listeners,CONTROLLER://$host:$(controller_port "$node")
+advertised.listeners=$listeners
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data$node
 
@@ -115,6 +127,38 @@ background.threads=2
 log.segment.bytes=67108864
 log.cleaner.dedupe.buffer.size=16777216
 PROPERTIES
+  if secure; then write_security >>"$dir/node$node.properties"; fi
+}
+
+# write_security prints what makes a node demand a login and ask an authorizer.
+write_security() {
+  local plain='' name password mechanism listener=listener.name.sasl_ssl
+  while IFS=: read -r name password; do plain+=" user_$name=\"$password\""; done <"$dir/users"
+  cat <<PROPERTIES
+
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+ssl.keystore.type=PEM
+ssl.keystore.location=$dir/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$dir/ca.pem
+listener.name.ssl.ssl.client.auth=required
+listener.name.ssl.ssl.principal.mapping.rules=RULE:^CN=([^,]*).*\$/\$1/
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$plain;
+$listener.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+PROPERTIES
+  for mechanism in 256 512; do
+    echo "$listener.scram-sha-$mechanism.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+  done
+}
+
+# scram_users prints the arguments by which the storage is formatted with the users' SCRAM credentials.
+scram_users() {
+  local name password mechanism
+  while IFS=: read -r name password; do
+    for mechanism in 256 512; do printf -- '--add-scram SCRAM-SHA-%s=[name=%s,password=%s] ' "$mechanism" "$name" "$password"; done
+  done <"$dir/users"
 }
 
 # is_up tells whether the process of a pid file is alive and still that node: pids are used again.
@@ -128,9 +172,12 @@ accepts() { (exec 7<>"/dev/tcp/$host/$1") 2>/dev/null; }
 
 format_node() {
   [ -f "$dir/data$1/meta.properties" ] && return
+  local credentials=()
   write_properties "$1"
+  if secure; then read -ra credentials <<<"$(scram_users)"; fi
   java -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$jars/*" \
-    kafka.tools.StorageTool format -t "$(cat "$dir/cluster.id")" -c "$dir/node$1.properties" >"$dir/format$1.log" 2>&1 ||
+    kafka.tools.StorageTool format -t "$(cat "$dir/cluster.id")" -c "$dir/node$1.properties" \
+    ${credentials[@]+"${credentials[@]}"} >"$dir/format$1.log" 2>&1 ||
     { cat "$dir/format$1.log" >&2; fail "node $1 could not format its storage"; }
 }
 

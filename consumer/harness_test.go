@@ -30,6 +30,7 @@ type broker struct {
 	bootstrap string
 	real      bool
 	fake      *kfake.Cluster // nil on Apache Kafka
+	login     []kgo.Opt      // of the test's own clients
 }
 
 func newFake(t testing.TB, opts ...kfake.Opt) *broker {
@@ -72,9 +73,9 @@ func (s *stage) letters() string { return s.name + ".dlq" }
 
 func (s *stage) newClient(opts ...kgo.Opt) *kgo.Client {
 	s.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(append(append([]kgo.Opt{
 		kgo.SeedBrokers(strings.Split(s.b.bootstrap, ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-	}, opts...)...)
+	}, s.b.login...), opts...)...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -188,9 +189,11 @@ func (s *stage) read(topic string) []*kgo.Record {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
 	ends := s.ends(topic)
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.b.bootstrap, ",")...),
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(strings.Split(s.b.bootstrap, ",")...),
 		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100 * time.Millisecond),
+	}, s.b.login...)...)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/parser"
 
+	"fraudstream/consumer/security"
 	"fraudstream/scoring"
 )
 
@@ -30,6 +31,9 @@ type KafkaConfig struct {
 	Input      string   `yaml:"input"`
 	Output     string   `yaml:"output"`
 	DeadLetter string   `yaml:"dead_letter"`
+
+	TLS  security.TLS  `yaml:"tls"`
+	SASL security.SASL `yaml:"sasl"`
 }
 
 // ModelConfig names the model and the keys whose signature on it is believed.

@@ -59,11 +59,16 @@ func (r *replacer) replace(node ast.Node) ast.Node {
 	if text.GetToken().Type != token.StringType {
 		return text
 	}
-	// A number or a boolean in a variable is one in the configuration too; anything else stays text.
+	// A number or a boolean in a variable is one in the configuration too; anything else stays text. So does an integer
+	// that would come back written otherwise, such as 0123: it is a password or an account, and no octal number.
 	if parsed, err := parser.ParseBytes([]byte(value), 0); err == nil && len(parsed.Docs) == 1 {
-		switch parsed.Docs[0].Body.(type) {
-		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-			return parsed.Docs[0].Body
+		switch body := parsed.Docs[0].Body.(type) {
+		case *ast.IntegerNode:
+			if fmt.Sprint(body.Value) == value {
+				return body
+			}
+		case *ast.FloatNode, *ast.BoolNode:
+			return body
 		}
 	}
 	return text

@@ -52,7 +52,12 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
 	watch := &driftWatch{monitor: monitor, model: modelName(model), log: log}
 
+	dial, login, err := config.Kafka.access(log)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
 	stream := consumer.New(consumer.Options{
+		Dial: dial, SASL: login,
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd,

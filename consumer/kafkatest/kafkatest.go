@@ -47,19 +47,26 @@ type Cluster struct {
 	nodes     int
 	port      int
 	bootstrap string
+	secure    bool
 }
 
 // Start runs brokers (1 or 3) nodes on free ports and returns when all of them answer and both coordinators are
 // found. With three, topics have three replicas and min.insync.replicas 2. No topic is created on sight.
 func Start(t testing.TB, brokers int) *Cluster {
 	t.Helper()
-	if os.Getenv("FRAUDSTREAM_REAL_KAFKA") != "1" {
-		t.Skip("skipped the real Apache Kafka: FRAUDSTREAM_REAL_KAFKA is not 1")
-	}
+	demand(t)
 	c := &Cluster{scripts: scripts(t), dir: t.TempDir(), nodes: brokers, port: freePorts(t, brokers)}
 	t.Cleanup(func() { c.stop(t) })
 	c.bootstrap = c.StartNode(t)
 	return c
+}
+
+// demand skips a test where no real Kafka is wanted.
+func demand(t testing.TB) {
+	t.Helper()
+	if os.Getenv("FRAUDSTREAM_REAL_KAFKA") != "1" {
+		t.Skip("skipped the real Apache Kafka: FRAUDSTREAM_REAL_KAFKA is not 1")
+	}
 }
 
 // Bootstrap returns the addresses of all nodes, host:port, separated by commas.
@@ -147,6 +154,9 @@ func (c *Cluster) script(t testing.TB, name string, arguments ...string) string 
 	defer cancel()
 	command := exec.CommandContext(ctx, filepath.Join(c.scripts, name), arguments...)
 	command.Env = append(os.Environ(), "FRAUDSTREAM_KAFKA_OWNER="+strconv.Itoa(os.Getpid()))
+	if c.secure {
+		command.Env = append(command.Env, "FRAUDSTREAM_KAFKA_SECURE=1")
+	}
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	output, err := command.Output()
@@ -173,13 +183,13 @@ func scripts(t testing.TB) string {
 	return ""
 }
 
-// freePorts returns a base at which the client ports (base, …) and the controller ports (base+10, …) are free. It
+// freePorts returns a base at which the client ports (base to base+8) and the controller ports (base+10, …) are free. It
 // looks below the range from which the kernel gives ports to outgoing connections, so that none is lost to one.
 func freePorts(t testing.TB, nodes int) int {
 	t.Helper()
 	for range 100 {
 		base := 15_000 + 20*rand.IntN(800)
-		if allFree(base, nodes) && allFree(base+10, nodes) {
+		if allFree(base, 9) && allFree(base+10, nodes) {
 			return base
 		}
 	}

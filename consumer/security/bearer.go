@@ -23,8 +23,8 @@ import (
 // login, or a command that prints one. The command is run as it stands, without a shell; what it prints is used until
 // a minute before the token's own end if it is a JWT that has one, else for one login.
 type Token struct {
-	File    string
-	Command []string
+	File    string   `yaml:"file"`
+	Command []string `yaml:"command"`
 }
 
 func (t Token) given() bool { return t.File != "" || len(t.Command) > 0 }
@@ -47,7 +47,7 @@ type bearer struct {
 
 func newBearer(t Token, extensions map[string]string) (*bearer, error) {
 	if (t.File != "") == (len(t.Command) > 0) {
-		return nil, errors.New("OAUTHBEARER needs sasl.token.file or sasl.token.command, one of them")
+		return nil, errors.New("sasl: OAUTHBEARER needs sasl.token.file or sasl.token.command, one of them")
 	}
 	var encoded strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(extensions)) {

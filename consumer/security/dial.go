@@ -14,10 +14,11 @@ import (
 
 // TLS says how connections are encrypted, and what each side shows the other. The files hold PEM.
 type TLS struct {
-	Enabled    bool
-	CA         string // authorities that may have signed the broker's certificate; empty: those of the system
-	Cert, Key  string // what this client shows (mTLS); Cert may hold the chain. Both empty: nothing
-	ServerName string // the name in the broker's certificate; empty: the host that is dialed
+	Enabled    bool   `yaml:"enabled"`
+	CA         string `yaml:"ca"`          // authorities that may have signed the broker's certificate; empty: those of the system
+	Cert       string `yaml:"cert"`        // what this client shows (mTLS), with its chain; empty: nothing
+	Key        string `yaml:"key"`         // of Cert
+	ServerName string `yaml:"server_name"` // the name in the broker's certificate; empty: the host that is dialed
 }
 
 // dialTimeout is for the connection; the handshake is bounded by the caller's context.

@@ -25,6 +25,7 @@
 package security
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/segmentio/kafka-go/sasl"
@@ -34,10 +35,11 @@ import (
 
 // SASL says how to log in. The zero value does not.
 type SASL struct {
-	Mechanism          string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
-	Username, Password string
-	Token              Token             // of OAUTHBEARER
-	Extensions         map[string]string // of OAUTHBEARER: what some providers ask for beside the token
+	Mechanism  string            `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
+	Username   string            `yaml:"username"`
+	Password   Secret            `yaml:"password"`
+	Token      Token             `yaml:"token"`      // of OAUTHBEARER
+	Extensions map[string]string `yaml:"extensions"` // of OAUTHBEARER: what some providers ask for beside the token
 }
 
 // Login returns the mechanism that a client authenticates with; nil where there is none.
@@ -57,7 +59,7 @@ func (s SASL) Login() (sasl.Mechanism, error) {
 		}
 	case "OAUTHBEARER":
 		if s.Username != "" || s.Password != "" {
-			return nil, fmt.Errorf("sasl.username and sasl.password do not belong to OAUTHBEARER: give sasl.token")
+			return nil, errors.New("sasl.username and sasl.password do not belong to OAUTHBEARER: give sasl.token")
 		}
 		return newBearer(s.Token, s.Extensions)
 	default:
@@ -65,11 +67,11 @@ func (s SASL) Login() (sasl.Mechanism, error) {
 	}
 	switch s.Mechanism {
 	case "SCRAM-SHA-256":
-		return scram.Mechanism(scram.SHA256, s.Username, s.Password)
+		return scram.Mechanism(scram.SHA256, s.Username, string(s.Password))
 	case "SCRAM-SHA-512":
-		return scram.Mechanism(scram.SHA512, s.Username, s.Password)
+		return scram.Mechanism(scram.SHA512, s.Username, string(s.Password))
 	}
-	return plain.Mechanism{Username: s.Username, Password: s.Password}, nil
+	return plain.Mechanism{Username: s.Username, Password: string(s.Password)}, nil
 }
 
 const mechanisms = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"

@@ -1,0 +1,145 @@
+package kafkatest
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Secure is a cluster of one node that demands logins and asks an authorizer. The addresses of the embedded Cluster
+// take no login and may do everything.
+type Secure struct {
+	*Cluster
+	SASL      string // address of the listener with TLS and SASL
+	MTLS      string // address of the listener with TLS and client certificates
+	Authority *Authority
+	CA        string // file with the certificate of Authority
+}
+
+// User and Password are who may log in by PLAIN and SCRAM. By OAUTHBEARER anybody may, see [Token], and by
+// certificate whoever has one of the Authority, under its common name. None of them is granted anything yet.
+const (
+	User     = "ann"
+	Password = "ann-has-a-secret"
+)
+
+// StartSecure runs one node on free ports, as Start does.
+func StartSecure(t testing.TB) *Secure {
+	t.Helper()
+	demand(t)
+	s := &Secure{
+		Cluster:   &Cluster{scripts: scripts(t), dir: t.TempDir(), nodes: 1, port: freePorts(t, 1), secure: true},
+		Authority: NewAuthority(t),
+	}
+	certificate, key := s.Authority.Issue(t, "broker", time.Now().Add(time.Hour))
+	WriteFile(t, filepath.Join(s.dir, "server.pem"), key, certificate, s.Authority.PEM)
+	WriteFile(t, filepath.Join(s.dir, "users"), []byte(User+":"+Password+"\n"))
+	s.CA = WriteFile(t, filepath.Join(s.dir, "ca.pem"), s.Authority.PEM)
+	s.SASL, s.MTLS = address(s.port+3), address(s.port+6)
+	t.Cleanup(func() { s.stop(t) })
+	s.bootstrap = s.StartNode(t)
+	return s
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Token is a token of the kind that Kafka's own unsecured validator takes: nobody has signed it.
+func Token(user string, until time.Time) string {
+	claims := fmt.Sprintf(`{"sub":%q,"iat":%d,"exp":%d}`, user, until.Add(-time.Hour).Unix(), until.Unix())
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(claims)) + "."
+}
+
+// A Grant allows one operation on one resource.
+type Grant struct {
+	Type      kafka.ResourceType
+	Name      string
+	Operation kafka.ACLOperationType
+}
+
+// Allow grants to a user, and returns when the broker has it.
+func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
+	t.Helper()
+	s.admin(t, func(ctx context.Context, client *kafka.Client) error {
+		request := &kafka.CreateACLsRequest{}
+		for _, g := range grants {
+			request.ACLs = append(request.ACLs, kafka.ACLEntry{
+				ResourceType: g.Type, ResourceName: g.Name, ResourcePatternType: kafka.PatternTypeLiteral,
+				Principal: "User:" + user, Host: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
+			})
+		}
+		response, err := client.CreateACLs(ctx, request)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(response.Errors...); err != nil {
+			return err
+		}
+		// The controller has them; the authorizer of the broker follows a little later.
+		for _, g := range grants {
+			for {
+				known, err := client.DescribeACLs(ctx, &kafka.DescribeACLsRequest{Filter: kafka.ACLFilter{
+					ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: kafka.PatternTypeLiteral,
+					PrincipalFilter: "User:" + user, HostFilter: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
+				}})
+				if err != nil {
+					return err
+				}
+				if len(known.Resources) > 0 {
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+		return nil
+	})
+}
+
+// Withdraw takes back what Allow has granted.
+func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
+	t.Helper()
+	s.admin(t, func(ctx context.Context, client *kafka.Client) error {
+		request := &kafka.DeleteACLsRequest{}
+		for _, g := range grants {
+			request.Filters = append(request.Filters, kafka.DeleteACLsFilter{
+				ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: kafka.PatternTypeLiteral,
+				PrincipalFilter: "User:" + user, HostFilter: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
+			})
+		}
+		response, err := client.DeleteACLs(ctx, request)
+		if err != nil {
+			return err
+		}
+		for _, r := range response.Results {
+			if r.Error != nil {
+				return r.Error
+			}
+			if len(r.MatchingACLs) == 0 {
+				return errors.New("nothing to withdraw")
+			}
+		}
+		return nil
+	})
+}
+
+// admin does something as super user.
+func (s *Secure) admin(t testing.TB, do func(context.Context, *kafka.Client) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(strings.Split(s.bootstrap, ",")...), Transport: transport}
+	if err := do(ctx, client); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,202 @@
+package consumer
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"fraudstream/consumer/kafkatest"
+	"fraudstream/consumer/security"
+)
+
+// secured gives o the login and the encryption of a test.
+func secured(t *testing.T, o Options, address string, tls security.TLS, login security.SASL) Options {
+	t.Helper()
+	dialer, err := security.NewDialer(tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.SASL, err = login.Login(); err != nil {
+		t.Fatal(err)
+	}
+	o.Brokers, o.Dial = []string{address}, dialer.DialContext
+	return o
+}
+
+// grants are all that the stream needs of a cluster.
+func grants(s *stage) []kafkatest.Grant {
+	return []kafkatest.Grant{
+		{Type: kafka.ResourceTypeTopic, Name: s.input(), Operation: kafka.ACLOperationTypeRead},
+		{Type: kafka.ResourceTypeTopic, Name: s.output(), Operation: kafka.ACLOperationTypeWrite},
+		{Type: kafka.ResourceTypeTopic, Name: s.letters(), Operation: kafka.ACLOperationTypeWrite},
+		{Type: kafka.ResourceTypeGroup, Name: s.name, Operation: kafka.ACLOperationTypeRead},
+	}
+}
+
+// TestSecureApacheKafka runs the stream on one broker that demands TLS and a login, and whose authorizer refuses what
+// is not granted.
+func TestSecureApacheKafka(t *testing.T) {
+	cluster := kafkatest.StartSecure(t)
+	b := &broker{bootstrap: cluster.Bootstrap(), real: true}
+	dir := t.TempDir()
+	certificate, key := cluster.Authority.Issue(t, "cat", time.Now().Add(time.Hour))
+	plainTLS := security.TLS{Enabled: true, CA: cluster.CA}
+	mutual := plainTLS
+	mutual.Cert = kafkatest.WriteFile(t, filepath.Join(dir, "cat.pem"), certificate)
+	mutual.Key = kafkatest.WriteFile(t, filepath.Join(dir, "cat.key"), key)
+	token := kafkatest.WriteFile(t, filepath.Join(dir, "token"), []byte(kafkatest.Token("bee", time.Now().Add(time.Hour))))
+	password := func(mechanism string) security.SASL {
+		return security.SASL{Mechanism: mechanism, Username: kafkatest.User, Password: kafkatest.Password}
+	}
+	bearer := security.SASL{Mechanism: "OAUTHBEARER", Token: security.Token{File: token}}
+
+	for _, c := range []struct {
+		name, user, address string
+		tls                 security.TLS
+		login               security.SASL
+	}{
+		{"PLAIN", kafkatest.User, cluster.SASL, plainTLS, password("PLAIN")},
+		{"SCRAM-SHA-256", kafkatest.User, cluster.SASL, plainTLS, password("SCRAM-SHA-256")},
+		{"SCRAM-SHA-512", kafkatest.User, cluster.SASL, plainTLS, password("SCRAM-SHA-512")},
+		{"OAUTHBEARER", "bee", cluster.SASL, plainTLS, bearer},
+		{"mTLS", "cat", cluster.MTLS, mutual, security.SASL{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStage(t, b, 2, 2)
+			cluster.Allow(t, c.user, grants(s)...)
+			sent := s.sendEvents("a", 200, 2)
+			o := secured(t, s.options(), c.address, c.tls, c.login)
+			o.ExitAtEnd = true
+			if err := s.consumer(o).Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.assertOnce(sent, s.decisionIDs())
+		})
+	}
+	t.Run("refused logins", func(t *testing.T) {
+		wrong := password("PLAIN")
+		wrong.Password = "not-the-secret"
+		wrongScram := wrong
+		wrongScram.Mechanism = "SCRAM-SHA-512"
+		old := security.SASL{Mechanism: "OAUTHBEARER", Token: security.Token{
+			File: kafkatest.WriteFile(t, filepath.Join(dir, "old"), []byte(kafkatest.Token("bee", time.Now().Add(-time.Hour)))),
+		}}
+		for _, login := range []security.SASL{wrong, wrongScram, old} {
+			s := newStage(t, b, 1, 1)
+			err := startFault(t, s.consumer(secured(t, s.options(), cluster.SASL, plainTLS, login)))
+			if !strings.Contains(err.Error(), "authentication failed") || strings.Contains(err.Error()+s.logs.String(), "not-the-secret") {
+				t.Errorf("%s: error %q", login.Mechanism, err)
+			}
+		}
+	})
+	t.Run("refused certificates", func(t *testing.T) {
+		stranger := kafkatest.NewAuthority(t)
+		lone := plainTLS
+		lone.CA = kafkatest.WriteFile(t, filepath.Join(dir, "stranger.pem"), stranger.PEM)
+		assertSaid(t, b, cluster.SASL, lone, password("PLAIN"), "is not trusted; give it in tls.ca")
+		assertSaid(t, b, cluster.MTLS, plainTLS, security.SASL{}, "look at tls.cert")
+		assertSaid(t, b, cluster.SASL, security.TLS{}, password("PLAIN"), "unreachable")
+	})
+	t.Run("denied", func(t *testing.T) {
+		for i, want := range []string{": reading is denied", ": writing is denied", ": writing is denied", ": joining is denied"} {
+			s := newStage(t, b, 1, 1)
+			all := grants(s)
+			granted := append(append([]kafkatest.Grant{}, all[:i]...), all[i+1:]...)
+			describe := all[i]
+			describe.Operation = kafka.ACLOperationTypeDescribe
+			cluster.Allow(t, kafkatest.User, append(granted, describe)...)
+			err := startFault(t, s.consumer(secured(t, s.options(), cluster.SASL, plainTLS, password("PLAIN"))))
+			if !strings.HasSuffix(err.Resource, all[i].Name) || !strings.Contains(err.Error(), want) {
+				t.Errorf("without %v: error %q, want %q", all[i], err, want)
+			}
+		}
+	})
+	t.Run("withdrawn and given back", func(t *testing.T) {
+		s := newStage(t, b, 2, 2)
+		all := grants(s)
+		cluster.Allow(t, kafkatest.User, all...)
+		registry := prometheus.NewRegistry()
+		o := secured(t, s.options(), cluster.SASL, plainTLS, password("SCRAM-SHA-512"))
+		o.Metrics = NewMetrics(registry)
+		stop := s.start(s.consumer(o))
+		sent := s.sendEvents("before", 20, 2)
+		s.await("the first decisions", func() bool { return s.countOf(s.output()) == 20 })
+		for round, taken := range all {
+			cluster.Withdraw(t, kafkatest.User, taken)
+			batch := s.sendEvents("round"+itoa(int32(round)), 20, 2)
+			sent = append(sent, batch...)
+			if round < 2 { // the other two show in the dead letters, and in commits
+				s.await("a pause after "+taken.Name, func() bool {
+					_, series := metric(t, registry, "fraudstream_partition_paused")
+					return series > 0
+				})
+			}
+			cluster.Allow(t, kafkatest.User, taken)
+			s.await("the decisions after "+taken.Name, func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
+		}
+		s.await("the last commit", s.groupAtEnd)
+		stop()
+		s.assertOnce(sent, s.decisionIDs())
+	})
+}
+
+// assertSaid demands that a consumer that cannot connect says why within 5 s (of which a loaded machine gets five times
+// as much), and goes on trying: whoever renews a certificate needs no restart.
+func assertSaid(t *testing.T, b *broker, address string, tls security.TLS, login security.SASL, want string) {
+	t.Helper()
+	s := newStage(t, b, 1, 1)
+	c := s.consumer(secured(t, s.options(), address, tls, login))
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	for !strings.Contains(s.logs.String(), want) {
+		select {
+		case err := <-ended:
+			t.Fatalf("Run ended with %v; the log: %s", err, s.logs.tail())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// The in-process broker also speaks TLS and SASL: the same stream in a second, and a broker whose certificate runs out
+// and is renewed while it runs.
+func TestSecureStream(t *testing.T) {
+	t.Parallel()
+	authority := kafkatest.NewAuthority(t)
+	ca := kafkatest.WriteFile(t, filepath.Join(t.TempDir(), "ca.pem"), authority.PEM)
+	served := &servedCertificate{}
+	served.set(t, authority, time.Now().Add(time.Hour))
+	b := newFake(t, kfake.TLS(served.config()), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "ann", "pw"))
+	tls := security.TLS{Enabled: true, CA: ca}
+	login := security.SASL{Mechanism: "SCRAM-SHA-512", Username: "ann", Password: "pw"}
+	dialer, err := security.NewDialer(tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.login = franzLogin(dialer)
+	s := newStage(t, b, 2, 2)
+	stop := s.start(s.consumer(secured(t, s.options(), b.bootstrap, tls, login)))
+	sent := s.sendEvents("a", 100, 2)
+	s.await("the decisions", func() bool { return s.countOf(s.output()) == 100 })
+	stop()
+
+	served.set(t, authority, time.Now().Add(-time.Hour))
+	sent = append(sent, s.sendEvents("b", 100, 2)...) // over the connections that the test has
+	stop = s.start(s.consumer(secured(t, s.options(), b.bootstrap, tls, login)))
+	s.await("the expired certificate in the log", func() bool { return strings.Contains(s.logs.String(), "has to be renewed") })
+	served.set(t, authority, time.Now().Add(time.Hour))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
+}

@@ -24,6 +24,9 @@ type Bundle struct {
 	GoldenTolerance float64           // that was in force
 	GoldenAUC       *float64          // of the scores against the truth of golden.json; nil: no truth
 	Thresholds      Thresholds        // the bundle's own, even where the configuration has others
+	ReasonMethod    string            // how reasons are found: linear, path_log_odds, path_probability or none
+	ReasonsNone     string            // why there are none; empty where there are
+	ReasonsGap      float64           // the largest |bias + Σ contributions - additive output| of the golden rows
 	Calibration     *Calibration      // of the score; nil: none
 	Unknown         map[string]string // keys of the metadata that mean nothing here (owner, approval, …), as JSON
 	Warnings        []string          // one line each, to be logged
@@ -43,6 +46,8 @@ type Feature struct {
 	DriftDisabled  bool
 	DriftTolerance float64 // 0: default
 	From           string  // how it is computed from the event, for people; empty: it is a field of its own
+	ReasonCode     string  // of a decision that this feature moved; empty: none
+	ReasonText     string
 }
 
 // Baseline is what training looked like. Categorical baselines have Values, numeric ones Edges; a simple companion

@@ -20,7 +20,10 @@ type Decision struct {
 	Verdict       Verdict
 	IsFraud       bool
 
-	scorer *Scorer
+	scorer      *Scorer
+	reasons     [maxReasons]reason
+	reasonCount int8
+	reasoned    bool // reasons are told, be there some or none
 }
 
 // AppendJSON appends the decision in the form of contract cli.md, one line without a line feed. The same event,
@@ -56,7 +59,7 @@ func (d *Decision) append(dst []byte, outcomes [][]byte) []byte {
 	}
 	dst = append(dst, `,"score":`...)
 	dst = appendFloat(dst, d.Score)
-	dst = append(dst, outcomes[d.scorer.outcome(d)]...)
+	dst = d.appendReasons(append(dst, outcomes[d.scorer.outcome(d)]...))
 	dst = append(dst, d.scorer.model...)
 	if d.HasTime {
 		dst = append(dst, `,"event_time":"`...)

@@ -18,6 +18,7 @@ func TestDecisionBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const model = `,"model":{"name":"card-fraud","version":"2026-11-01","sha256":"9f2c"}`
+	const none = `,"reasons":[],"reason_method":"none"`
 	both := Thresholds{Review: new(0.3), Block: new(0.8)}
 	topic := Origin{Topic: "transactions", Partition: 3, Offset: 1042}
 	for _, c := range []struct {
@@ -33,13 +34,13 @@ func TestDecisionBytes(t *testing.T) {
 		{
 			"contract", both, "bundle", false, topic, 5, `{"transaction_id":"t-77","amount":0.9312,"event_time":"2026-11-22T10:15:00Z","needed":0}`,
 			`{"decision_id":"transactions/3/1042","transaction_id":"t-77","score":0.9312,"predicted":1,"is_fraud":true,"decision":"block",` +
-				`"thresholds":{"review":0.3,"block":0.8,"from":"bundle"}` + model +
+				`"thresholds":{"review":0.3,"block":0.8,"from":"bundle"}` + none + model +
 				`,"event_time":"2026-11-22T10:15:00Z","source":{"topic":"transactions","partition":3,"offset":1042}}`,
 		},
 		{
 			"number id, record time", both, "config", false, topic, 1795342500123, `{"transaction_id":12345678901234567890.50e1,"amount":0.3,"needed":0}`,
 			`{"decision_id":"transactions/3/1042","transaction_id":12345678901234567890.50e1,"score":0.3,"predicted":1,"is_fraud":false,"decision":"review",` +
-				`"thresholds":{"review":0.3,"block":0.8,"from":"config"}` + model +
+				`"thresholds":{"review":0.3,"block":0.8,"from":"config"}` + none + model +
 				`,"event_time":"2026-11-22T10:15:00.123Z","source":{"topic":"transactions","partition":3,"offset":1042}}`,
 		},
 		{
@@ -48,7 +49,7 @@ func TestDecisionBytes(t *testing.T) {
 			"bundle", false,
 			Origin{Row: 7},
 			0, `{"transaction_id":null,"amount":1e-7,"needed":0}`,
-			`{"decision_id":"row/7","transaction_id":"row/7","score":1e-07,"predicted":1,"is_fraud":true,"decision":"block"` + model +
+			`{"decision_id":"row/7","transaction_id":"row/7","score":1e-07,"predicted":1,"is_fraud":true,"decision":"block"` + none + model +
 				`,"event_time":null,"source":{"row":7}}`,
 		},
 		{
@@ -58,7 +59,7 @@ func TestDecisionBytes(t *testing.T) {
 			Origin{Request: "a\"é", Index: 2},
 			0, `{"amount":-0.1,"needed":0}`,
 			`{"decision_id":"http/a\"é/2","transaction_id":"http/a\"é/2","score":-0.1,"predicted":1,"is_fraud":false,"decision":"review",` +
-				`"thresholds":{"review":-0.1,"from":"bundle"}` + model + `,"event_time":null}`,
+				`"thresholds":{"review":-0.1,"from":"bundle"}` + none + model + `,"event_time":null}`,
 		},
 	} {
 		s := newScorer(p, schema, testBundle, c.thresholds, c.from, c.low)

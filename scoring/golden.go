@@ -65,6 +65,7 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	}
 	g.bundle.GoldenRows = len(file.Score)
 	g.bundle.GoldenMaxDiff, g.bundle.GoldenBitEqual = check.maxDiff, check.bitEqual
+	g.bundle.ReasonsGap = check.gap
 	g.bundle.GoldenPredicted, g.bundle.GoldenTolerance = check.predicted, tolerance
 	g.bundle.GoldenAUC = aucOf(check.given, file.Truth, s.Program, s.fraudIsLow)
 	return nil
@@ -109,6 +110,7 @@ type goldenCheck struct {
 	first     []any     // the first row
 	given     []float64 // the scores of the model
 	maxDiff   float64
+	gap       float64 // of the reasons
 	bitEqual  int
 	predicted int // rows whose predicted class was compared
 }
@@ -208,24 +210,26 @@ func goValue(c program.Constant) any {
 
 // checkScore scores one row, compares the score, and returns the class that is predicted.
 func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
-	got, class, refused := c.scorer.scoreRow(row)
-	if refused != nil {
+	var r Result
+	frame := c.scorer.runRow(row, &r)
+	if refused := &r.Err; r.Outcome == Refused {
 		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: rows[%d]", n), "has a score, but here it is refused: %s: %s: %s",
 			refused.Code, refused.Field, refused.Message)
 	}
-	want := c.score[n]
+	got, want := r.Decision.Score, c.score[n]
 	room := c.tolerance * max(1, math.Abs(want)) // a probability is never above 1
 	diff := math.Abs(got - want)
 	if !(diff <= room) {
 		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+
 			"they differ by %.3g, more than %.3g", got, want, diff, room)
 	}
+	c.gap = max(c.gap, c.scorer.gap(frame, 0))
 	c.given = append(c.given, got)
 	c.maxDiff = max(c.maxDiff, diff)
 	if math.Float64bits(got) == math.Float64bits(want) {
 		c.bitEqual++
 	}
-	return class, nil
+	return r.Decision.Class, nil
 }
 
 // checkPrediction compares the predicted class with what scikit-learn's predict said.

@@ -17,6 +17,7 @@ type Options struct {
 	Mapping    Mapping     // where the fields of an event are; zero: every feature under its own name
 	Thresholds *Thresholds // each over the bundle's; nil: the bundle's
 	Trust      Trust       // whose signature counts; zero: none is looked at
+	Reasons    Reasons     // which decisions carry reasons; zero: those to review and to block
 }
 
 // Load reads a model through the whole gate and returns it ready to score, or an error and nothing.
@@ -179,7 +180,7 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 	if err := g.compile(compile); err != nil {
 		return nil, err
 	}
-	for _, check := range []func() error{g.checkVersion, g.describe} {
+	for _, check := range []func() error{g.checkVersion, g.describe, g.refer} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -198,7 +199,9 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 			return nil, err
 		}
 	}
-	return newScorer(g.program, schema, g.bundle, thresholds, from, g.fraudIsLow()), nil
+	scorer := newScorer(g.program, schema, g.bundle, thresholds, from, g.fraudIsLow())
+	scorer.wanted = g.options.Reasons
+	return scorer, nil
 }
 
 // compile turns the decoded model into a program of the features that the metadata and the caller name.

@@ -119,7 +119,7 @@ func parseMetadata(data []byte) (*metadata, error) {
 		return nil, jsonError(metadataInvalid, "", err)
 	}
 	checks := []func() error{
-		m.checkSchema, m.checkModel, m.checkGolden, m.checkWords, m.checkFeatures, m.checkBaselines, m.checkScore,
+		m.checkSchema, m.checkModel, m.checkGolden, m.checkWords, m.checkFeatures, m.checkBaselines, m.checkScore, m.checkReasons,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

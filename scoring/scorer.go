@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"fmt"
 	"math"
 
 	"fraudstream/scoring/program"
@@ -19,6 +20,10 @@ type Scorer struct {
 	model       []byte   // JSON
 	faults      [2][]string
 	notFinite   string
+
+	wanted       Reasons  // which decisions carry reasons, unless a batch says otherwise
+	reasons      [][]byte // JSON, by feature
+	reasonMethod []byte   // JSON
 }
 
 // newScorer joins the parts of a loaded model. from says in the decisions where the thresholds are from, "bundle" or
@@ -31,7 +36,9 @@ func newScorer(p *program.Program, s *Schema, b Bundle, t Thresholds, from strin
 		predictions: outcomes(p, cuts, "0", "1"),
 		model:       appendModel(nil, &b),
 		notFinite:   "the score is not finite",
+		reasons:     reasonTexts(b.Features),
 	}
+	scorer.reasonMethod = fmt.Appendf(nil, `],"reason_method":%q`, p.Explanation.Method())
 	for _, name := range p.StepNames {
 		scorer.faults[0] = append(scorer.faults[0], "step "+name+" does not know this category")
 		scorer.faults[1] = append(scorer.faults[1], "step "+name+" cannot take this value: scikit-learn would raise")
@@ -48,33 +55,44 @@ func (s *Scorer) Thresholds() Thresholds { return s.thresholds }
 // scoreRow scores one row of typed values in training order, as golden.json has them: nil, bool, float64 or string.
 // class indexes Program.Classes.
 func (s *Scorer) scoreRow(values []any) (score float64, class int, err *EventError) {
+	var r Result
+	s.runRow(values, &r)
+	if r.Outcome == Refused {
+		return 0, 0, &r.Err
+	}
+	return r.Decision.Score, r.Decision.Class, nil
+}
+
+// runRow takes such a row through the model into a result without reasons. The frame still holds what was computed.
+func (s *Scorer) runRow(values []any, r *Result) *program.Frame {
 	frame := s.Program.NewFrame(1)
 	frame.Rows = 1
 	x := frame.Row(0)
-	var r Result
 	for i := range s.schema.features {
 		f := &s.schema.features[i]
-		value, code := f.constant(values[i])
-		if number, ok := values[i].(float64); ok && f.zeroOne {
-			// A golden row may try what no event may hold; the frame of a bool column made True of it.
-			value, code = 0, ""
-			if number != 0 {
-				value = 1
-			}
-		}
+		value, code := f.golden(values[i])
 		if code != "" {
 			r.refuse(code, f.name, f.message(code, null))
-			return 0, 0, &r.Err
+			return frame
 		}
 		x[i] = value
 	}
 	s.schema.fill(x, x)
 	s.Program.Run(frame)
-	s.decide(&r, frame, 0)
-	if r.Outcome == Refused {
-		return 0, 0, &r.Err
+	s.decide(r, frame, 0, NoReasons)
+	return frame
+}
+
+// golden is the value of a golden row as the pipeline holds it. Such a row may try what no event may hold: the frame of
+// a bool column made True of any number.
+func (f *feature) golden(value any) (float64, Code) {
+	if number, ok := value.(float64); ok && f.zeroOne {
+		if number != 0 {
+			return 1, ""
+		}
+		return 0, ""
 	}
-	return r.Decision.Score, r.Decision.Class, nil
+	return f.constant(value)
 }
 
 // maxFrame is the number of rows that are scored at once: enough to pay for the calls of the steps, few enough for
@@ -86,6 +104,7 @@ type Batch struct {
 	Events  []Event
 	Results []Result
 	Missing []Missing // by feature, over the events of the last Score whose fields were read
+	Reasons Reasons   // which decisions carry reasons; at first what the scorer was loaded with
 
 	scorer  *Scorer
 	scanner *scanner
@@ -99,7 +118,7 @@ type Missing struct{ Absent, Null int }
 
 // NewBatch returns scratch for at most rows events. A larger batch is scored all the same, and the scratch grows once.
 func (s *Scorer) NewBatch(rows int) *Batch {
-	b := &Batch{Events: make([]Event, 0, rows), Results: make([]Result, 0, rows)}
+	b := &Batch{Events: make([]Event, 0, rows), Results: make([]Result, 0, rows), Reasons: s.wanted}
 	b.serve(s, rows)
 	return b
 }
@@ -147,12 +166,12 @@ func (s *Scorer) scoreChunk(b *Batch, first, end int) {
 	b.frame.Rows = n
 	s.Program.Run(b.frame)
 	for row, i := range b.rows[:n] {
-		s.decide(&b.Results[i], b.frame, row)
+		s.decide(&b.Results[i], b.frame, row, b.Reasons)
 	}
 }
 
-// decide turns what the pipeline says of a row into a decision or a refusal.
-func (s *Scorer) decide(r *Result, f *program.Frame, row int) {
+// decide turns what the pipeline says of a row into a decision, with its reasons where they are wanted, or a refusal.
+func (s *Scorer) decide(r *Result, f *program.Frame, row int, of Reasons) {
 	if fault := f.Fault(row); fault.Code != 0 {
 		s.refuse(r, fault)
 		return
@@ -164,8 +183,14 @@ func (s *Scorer) decide(r *Result, f *program.Frame, row int) {
 	}
 	d := &r.Decision
 	d.scorer, d.Score, d.Class = s, score, f.Predicted(row)
+	s.judge(d)
+	s.explain(d, f, row, of)
+}
+
+// judge decides by the thresholds in force, or by the predicted class where there are none.
+func (s *Scorer) judge(d *Decision) {
 	if s.thresholds.Set() {
-		d.Verdict = s.thresholds.Decide(score, s.fraudIsLow)
+		d.Verdict = s.thresholds.Decide(d.Score, s.fraudIsLow)
 		d.IsFraud = d.Verdict == Block
 		return
 	}

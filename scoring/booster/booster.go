@@ -25,7 +25,7 @@
 //
 // The steps on a row's way through the trees, see forest.Paths, in the unit of the raw score. An extra column counts for
 // the feature that it was worked out from. The weights of leaves are second derivatives in XGBoost (as in its
-// approx_contribs), rows in LightGBM, leaf weights in CatBoost.
+// approx_contribs) and LightGBM, and CatBoost's own leaf weights.
 //
 // # What is refused
 //

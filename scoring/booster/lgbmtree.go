@@ -56,8 +56,10 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 		t.Nodes[inner+i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
 	}
 	copy(t.Values[inner:], values)
-	if s["leaf_count"] != "" {
-		t.Weights = append(make([]float64, inner), s.numbers(r, "leaf_count", leaves)...)
+	for _, key := range []string{"leaf_weight", "leaf_count"} { // second derivatives, else (in old files) rows
+		if s[key] != "" && t.Weights == nil {
+			t.Weights = append(make([]float64, inner), s.numbers(r, key, leaves)...)
+		}
 	}
 	if inner == 0 {
 		return t

@@ -1,6 +1,9 @@
 package program
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // A Sum is what a linear model adds up: Σ Weights·In + Intercept.
 type Sum struct {
@@ -61,8 +64,16 @@ func (l *linear) value(v float64) float64 {
 	return v
 }
 
-// settle works out the bias, and looks whether every input that counts has a reference.
+// settle works out the bias, and looks whether every input that counts has a reference. A mean is as its parts are.
 func (e *Explanation) settle(columns []Column) {
+	if e.parts != nil {
+		e.Bias, e.why = 0, ""
+		for _, p := range e.parts {
+			e.Bias += p.Bias / float64(len(e.parts))
+			e.why = cmp.Or(e.why, p.why)
+		}
+		return
+	}
 	l := e.linear
 	e.Bias, e.why = l.Intercept, ""
 	for j, w := range l.Weights {
@@ -88,8 +99,20 @@ type Typical struct{ Values, Weights []float64 }
 // the share of its category, of a target encoding its mean. A value that the pipeline refuses is left out. The caller
 // (scoring.Load) does this once, before the program is used.
 func (p *Program) Refer(typical []Typical) {
-	e := p.Explanation
-	if e == nil || e.linear == nil || len(typical) != len(p.Columns) {
+	if len(typical) == len(p.Columns) {
+		p.refer(p.Explanation, typical)
+	}
+}
+
+// refer is Refer for one explanation.
+func (p *Program) refer(e *Explanation, typical []Typical) {
+	for _, part := range e.parts {
+		p.refer(part, typical)
+	}
+	if e.parts != nil {
+		e.settle(p.Columns)
+	}
+	if e.linear == nil {
 		return
 	}
 	f := p.NewFrame(1)

@@ -1,21 +1,47 @@
 package sklearn
 
-import "fraudstream/scoring/program"
+import (
+	"cmp"
+
+	"fraudstream/scoring/program"
+)
 
 // additive is the sum inside of a classifier that reasons are told about: where its outputs are, and how to explain one
-// of them. Linear models and ensembles of trees have one; what wraps a single model hands its sum on; a mean of several
-// models has none, even where each of them does.
+// of them. Linear models and ensembles of trees have one; what wraps a single model hands its sum on; models that vote
+// have none, even where each of them does.
 type additive struct {
 	out     matrix // one register per class, or one for two classes that grows towards the second
 	explain func(k int) *program.Explanation
 	falls   bool   // a calibrator that falls stands between the sum and the outputs of the classifier
-	opaque  string // the class of a model without a sum
+	why     string // there is no sum
 }
 
-// name notes the class of a model that is no sum. The name of the innermost stands.
-func (s *additive) name(a *attributes) {
-	if s.explain == nil && s.opaque == "" {
-		s.opaque = a.object.Class.Name
+// averaged is the sum of a calibrated model: that of the classifier inside, or, where each fold has one of its own, their
+// mean. The folds are the same model on overlapping rows, so that the mean of their log-odds is what a person would call
+// the log-odds before calibration, though the score itself is the mean of what the calibrators make of each.
+func averaged(folds []additive) additive {
+	s := folds[0]
+	for _, f := range folds {
+		if f.explain == nil || f.falls != s.falls || len(f.out) != len(s.out) {
+			return additive{why: cmp.Or(f.why, "the calibrators of some folds fall where those of others rise")}
+		}
+	}
+	if len(folds) > 1 {
+		s.explain = func(k int) *program.Explanation {
+			parts := make([]*program.Explanation, len(folds))
+			for i := range folds {
+				parts[i] = folds[i].explain(k)
+			}
+			return program.Mean(parts)
+		}
+	}
+	return s
+}
+
+// blame notes the class of a model that is no sum. That of the innermost stands.
+func (s *additive) blame(a *attributes) {
+	if s.explain == nil && s.why == "" {
+		s.why = a.object.Class.Name + " is no sum over its features"
 	}
 }
 
@@ -29,7 +55,7 @@ func (m *classifier) explanation(output string, positive int) *program.Explanati
 	k, falls := positive, false
 	switch {
 	case s.explain == nil:
-		return program.Unexplained(s.opaque + " is no sum over its features")
+		return program.Unexplained(s.why)
 	case output == "score_samples":
 		return program.Unexplained("score_samples is no sum over the features")
 	case output == "predict" && len(m.classes) > 2:
@@ -42,7 +68,7 @@ func (m *classifier) explanation(output string, positive int) *program.Explanati
 	if len(s.out) == 1 {
 		k = 0
 	}
-	e := s.explain(k)
+	e := s.explain(k) // which is its own: nobody else turns it
 	e.Falls = falls != s.falls
 	return e
 }

@@ -93,6 +93,7 @@ func (a *attributes) boosted(features, outputs int) *forest.Forest[float32] {
 		seen[o] = true // a tree that stands in many places would let a small file fill the memory
 		inner := attributesOf(o)
 		t := inner.tree(features, 1)
+		t.Weights = newtonWeights(t.Weights, t.Values, 1)
 		for k := range t.Values {
 			t.Values[k] *= rate
 		}

@@ -18,21 +18,19 @@ func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classif
 	if a.err == nil && len(parts) == 0 {
 		a.mismatch("calibrated_classifiers_", "[]", "at least one calibrated classifier is expected")
 	}
-	m := &mean{each: make([]matrix, len(parts)), divisor: float64(len(parts))}
+	m, sums := &mean{each: make([]matrix, len(parts)), divisor: float64(len(parts))}, make([]additive, len(parts))
 	for i, part := range parts {
 		if a.err != nil {
 			return
 		}
 		c.within(fmt.Sprintf("calibrated_classifiers_[%d]", i), func() {
-			m.each[i], model.additive, a.err = c.calibrated(part, model.classes, in)
+			m.each[i], sums[i], a.err = c.calibrated(part, model.classes, in)
 		})
 	}
 	if a.err != nil {
 		return
 	}
-	if len(parts) > 1 {
-		model.additive = additive{} // a mean of calibrated probabilities is no sum any more
-	}
+	model.additive = averaged(sums)
 	m.out = c.b.Block(len(model.classes))
 	model.probability, model.predicted = m.out, c.b.New(-1)
 	c.b.Add(c.stepName(a), m)

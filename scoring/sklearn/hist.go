@@ -124,6 +124,10 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 		a.mismatch("_predictors", "[]", "a boosted model has at least one tree")
 		return nil
 	}
+	rate := 1.0 // of the leaves; only reasons look at it
+	if v, ok := float(a.optional("learning_rate")); ok && v > 0 {
+		rate = v
+	}
 	r := &histReader{features: features, known: h.known, wraps: a.version() < parseVersion("1.2")}
 	var trees []forest.Tree
 	for i, stage := range stages {
@@ -139,6 +143,7 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 				return nil
 			}
 			t.Output = k
+			t.Weights = newtonWeights(t.Weights, t.Values, rate)
 			trees = append(trees, t)
 		}
 	}

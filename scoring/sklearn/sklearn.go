@@ -153,7 +153,7 @@ func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
 		return classifier{}, unsupportedClass(a, "a classifier")
 	}
 	model := compile(c, a, in)
-	model.additive.name(a)
+	model.additive.blame(a)
 	return model, a.err
 }
 

@@ -1,6 +1,9 @@
 package drift
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The two kinds of detector.
 const (
@@ -48,14 +51,11 @@ func (a *Alarm) Severity() string {
 
 // Describe says in one line what moved: "amount over 1,000: 0.4 % → 3.1 %; amount up to 5: 20 % → 18 %".
 func (a *Alarm) Describe() string {
-	text := ""
+	texts := make([]string, len(a.Moved))
 	for i, c := range a.Moved {
-		if i > 0 {
-			text += "; "
-		}
-		text += c.Text
+		texts[i] = c.Text
 	}
-	return text
+	return strings.Join(texts, "; ")
 }
 
 // States of an episode.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,12 +46,12 @@ type Monitor struct {
 	spreads     []spread // of features without counts: their standard deviation is all there is to compare
 	detectors   []detector
 	every       time.Duration // mean time between false alarms
-	partitions  int
-	threshold   float64 // of logM; meaningless without bets
-	tickEvents  int     // 0: ticks last 10 s
+	tickEvents  int           // 0: ticks last 10 s
 	resampled   bool
 	pooled      bool
 	fingerprint [16]byte // of the baseline
+
+	budget atomic.Pointer[budget]
 
 	mu         sync.Mutex
 	watches    []*watch
@@ -84,7 +85,7 @@ func NewMonitor(o Options) (*Monitor, error) {
 	}
 	m := &Monitor{
 		inputs: len(o.Features), every: cmp.Or(o.FalseAlarmEvery, defaultFalseAlarmEvery),
-		partitions: cmp.Or(o.Partitions, 1), tickEvents: o.TickEvents, resampled: o.Resampled, pooled: o.Pooled,
+		tickEvents: o.TickEvents, resampled: o.Resampled, pooled: o.Pooled,
 	}
 	features := o.Features
 	if o.Score != nil {
@@ -97,7 +98,7 @@ func NewMonitor(o Options) (*Monitor, error) {
 			return nil, err
 		}
 	}
-	m.threshold = threshold(m.ticksBetween(), m.betting()*m.partitions, len(halfLives))
+	m.SetPartitions(o.Partitions)
 	m.fingerprint = m.identify()
 	m.retired = m.newTotals()
 	return m, nil

@@ -14,8 +14,8 @@ func (m *Monitor) Guarantee() string {
 		return ""
 	}
 	where := ""
-	if m.partitions > 1 {
-		where = fmt.Sprintf(" in each of %d partitions", m.partitions)
+	if n := m.budget.Load().partitions; n > 1 {
+		where = fmt.Sprintf(" in each of %d partitions", n)
 	}
 	return fmt.Sprintf("while less than epsilon of the traffic changes cell, all %d detectors%s together give a false alarm "+
 		"at most every %s on average (%s ticks)", detectors, where, hours(m.every), grouped(m.ticksBetween(), -1))

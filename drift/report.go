@@ -152,7 +152,7 @@ func (m *Monitor) verdict(d *detector) Verdict {
 	if !d.bets {
 		return Verdict{Tolerance: Figure(d.tolerance), Epsilon: none, LogM: none, Threshold: none}
 	}
-	return Verdict{Tolerance: Figure(d.tolerance), Epsilon: Figure(d.laws.whole.epsilon), Threshold: Figure(m.threshold)}
+	return Verdict{Tolerance: Figure(d.tolerance), Epsilon: Figure(d.laws.whole.epsilon), Threshold: Figure(m.threshold())}
 }
 
 func (v *view) add(w *watch) {

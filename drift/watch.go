@@ -89,6 +89,7 @@ func (w *watch) close(now time.Time) (Tick, bool) {
 // detect shows the tick to every detector.
 func (w *watch) detect(t *Tick, replay bool) {
 	m := w.monitor
+	limit := m.threshold()
 	for i := range m.detectors {
 		d := &m.detectors[i]
 		c := &m.columns[d.column]
@@ -100,7 +101,7 @@ func (w *watch) detect(t *Tick, replay bool) {
 		}
 		l := d.laws.at(w.lastTime)
 		best := s.step(l, tick, &w.scratch)
-		if best.logM >= m.threshold {
+		if best.logM >= limit {
 			alarm := w.alarm(d, l, best, t, replay)
 			t.Alarms = append(t.Alarms, alarm)
 			if s.episode.extend(&alarm) {
@@ -122,7 +123,7 @@ func (w *watch) evidence(i int) Evidence {
 	d, s := &w.monitor.detectors[i], &w.states[i]
 	return Evidence{
 		Feature: w.monitor.columns[d.column].Name, Kind: d.kind,
-		LogM: s.evidence, Threshold: w.monitor.threshold, TV: s.tv, Alarmed: s.episode.open() && s.episode.live,
+		LogM: s.evidence, Threshold: w.monitor.threshold(), TV: s.tv, Alarmed: s.episode.open() && s.episode.live,
 	}
 }
 
@@ -138,7 +139,7 @@ func (w *watch) alarm(d *detector, l *law, e *expert, t *Tick, replay bool) Alar
 	return Alarm{
 		Feature: c.Name, Kind: d.kind, Partition: w.partition,
 		Event: t.Events, Tick: t.Number, HalfLife: e.halfLife,
-		LogM: Figure(e.logM), Threshold: Figure(w.monitor.threshold), Epsilon: Figure(l.epsilon), Replay: replay,
+		LogM: Figure(e.logM), Threshold: Figure(w.monitor.threshold()), Epsilon: Figure(l.epsilon), Replay: replay,
 		TV: distances.TV, PSI: distances.PSI, W1OverStd: distances.W1OverStd,
 		Moved: c.moved(d.kind, l.base, e.memory),
 	}

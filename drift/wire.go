@@ -141,10 +141,10 @@ func (r *reader) rows() float64 {
 	return x
 }
 
-// amount is a float64 that must be finite and not negative.
+// amount is a float64 that must not be negative, nor larger than counts of rows can add up to.
 func (r *reader) amount() float64 {
 	x := r.float()
-	if !(x >= 0 && x <= math.MaxFloat64) {
+	if !(x >= 0 && x <= 1<<60) {
 		r.failed = true
 	}
 	return x

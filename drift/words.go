@@ -37,12 +37,25 @@ func (f *Feature) qualityWords(q quality) string {
 		return f.Name + " missing"
 	case q == unseen:
 		return f.Name + " never seen in training"
-	case q == outside && f.Categorical:
-		return f.Name + " unreadable"
 	case q == outside:
-		return f.Name + " unreadable or beyond the training range"
+		return f.Name + " unreadable" + f.rangeWords()
 	default:
 		return f.Name + " in order"
+	}
+}
+
+// rangeWords says which numbers are outside; nothing where the baseline tells no range.
+func (f *Feature) rangeWords() string {
+	low, high := !math.IsInf(f.Min, 0), !math.IsInf(f.Max, 0)
+	switch {
+	case f.Categorical || !f.HasRange || !low && !high:
+		return ""
+	case low && high:
+		return " or outside " + grouped(f.Min, 4) + " to " + grouped(f.Max, 4)
+	case low:
+		return " or under " + grouped(f.Min, 4)
+	default:
+		return " or over " + grouped(f.Max, 4)
 	}
 }
 

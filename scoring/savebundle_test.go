@@ -2,12 +2,15 @@ package scoring
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"fraudstream/scoring/program"
 )
@@ -15,25 +18,42 @@ import (
 // What save_bundle of export/fraudstream_bundle.py wrote loads, says what it was told, and has no surprises.
 func TestSavedBundles(t *testing.T) {
 	checkSaved(t, "testdata/saved")
-	checkSavedDerived(t, "testdata/saved/derived")
 }
 
-// The same, written now: twice, for equal input must give equal bytes.
+// The same, written now by the newest scikit-learn.
 func TestSaveBundle(t *testing.T) {
 	python := os.Getenv("FRAUDSTREAM_PYTHON")
 	if python == "" {
 		t.Skip("skipped: FRAUDSTREAM_PYTHON names no Python with scikit-learn; bundles saved before are tested")
 	}
+	checkSaving(t, python)
+}
+
+// The same by older ones, each with the pandas of its time.
+func TestSaveBundleOlder(t *testing.T) {
+	pythons := os.Getenv("FRAUDSTREAM_PYTHON_OLD")
+	if pythons == "" {
+		t.Skip("skipped: FRAUDSTREAM_PYTHON_OLD names no Pythons with older scikit-learn; bundles saved before are tested")
+	}
+	for _, python := range filepath.SplitList(pythons) {
+		checkSaving(t, python)
+	}
+}
+
+// checkSaving saves the bundles twice, for equal input must give equal bytes, and checks what was saved.
+func checkSaving(t *testing.T, python string) {
+	t.Helper()
 	folders := [2]string{t.TempDir(), t.TempDir()}
 	for _, folder := range folders {
-		if out, err := exec.Command(python, "export/testdata/pipelines.py", folder).CombinedOutput(); err != nil {
+		out, err := exec.Command(python, "export/testdata/pipelines.py", folder).CombinedOutput()
+		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
+		t.Logf("%s", out)
 	}
 	checkSaved(t, folders[0])
-	checkSavedDerived(t, filepath.Join(folders[0], "derived"))
 	files, err := filepath.Glob(filepath.Join(folders[0], "*", "*"))
-	if err != nil || len(files) != 12 {
+	if err != nil || len(files) != 18 {
 		t.Fatalf("%d files (%v)", len(files), err)
 	}
 	for _, file := range files {
@@ -61,6 +81,99 @@ func checkSaved(t *testing.T, folder string) {
 			t.Errorf("%s: score baseline %+v", name, b.Score)
 		}
 		checkSavedFeatures(t, s)
+	}
+	checkSavedDerived(t, filepath.Join(folder, "derived"))
+	checkSavedOutputs(t, folder)
+	for _, name := range []string{"logreg", "forest", "boosting", "derived", "words", "outliers"} {
+		checkSavedGolden(t, filepath.Join(folder, name))
+	}
+}
+
+// The golden rows try every feature that may be missing without its value, or the fields that it is computed from,
+// and every encoder of texts with one that training never saw.
+func checkSavedGolden(t *testing.T, folder string) {
+	b, err := readSavedBundle(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range b.Features {
+		missing, unseen, field := 0, 0, f.From == nil
+		for n, row := range b.golden.Rows {
+			switch {
+			case row[i] == nil:
+				missing++
+			case row[i] == "never seen in training":
+				unseen++
+			}
+			if n < len(b.golden.Events) && !field && b.golden.Events[n][f.From.Of[0]] == nil {
+				missing++
+			}
+		}
+		if f.Missing == "allowed" && missing == 0 {
+			t.Errorf("%s: no golden row without %s", folder, f.Name)
+		}
+		if f.Missing == "rejected" && field && missing > 0 {
+			t.Errorf("%s: %d golden rows without %s", folder, missing, f.Name)
+		}
+		if want := f.Kind == "categorical" && f.DType != "category" && f.Baseline.isText(); want && unseen == 0 {
+			t.Errorf("%s: no golden row with an unseen %s", folder, f.Name)
+		}
+	}
+}
+
+// A savedBundle is what checkSavedGolden needs of the files.
+type savedBundle struct {
+	Features []struct {
+		Name, Kind, DType, Missing string
+		From                       *struct{ Of []string }
+		Baseline                   savedBaseline
+	}
+	golden struct {
+		Rows   [][]any
+		Events []map[string]any
+	}
+}
+
+type savedBaseline struct{ Values []string }
+
+// isText tells whether the categories are texts and no numbers.
+func (b savedBaseline) isText() bool {
+	return len(b.Values) > 0 && strings.ContainsFunc(b.Values[0], unicode.IsLetter)
+}
+
+func readSavedBundle(folder string) (*savedBundle, error) {
+	b := new(savedBundle)
+	metadata, err1 := os.ReadFile(filepath.Join(folder, "metadata.json"))
+	golden, err2 := os.ReadFile(filepath.Join(folder, "golden.json"))
+	return b, errors.Join(err1, err2, json.Unmarshal(metadata, b), json.Unmarshal(golden, &b.golden))
+}
+
+// What is told of the model itself: its output, its labels, which end of the scores is fraud, reasons.
+func checkSavedOutputs(t *testing.T, folder string) {
+	words, err := Load(filepath.Join(folder, "words"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := words.Program
+	if p.Output != "decision_function" || p.Classes[p.Positive] != program.BoolConstant(true) || words.fraudIsLow {
+		t.Errorf("words: %s of %v, low %v", p.Output, p.Classes[p.Positive], words.fraudIsLow)
+	}
+	if text, err := os.ReadFile(filepath.Join(folder, "words", "metadata.json")); err != nil ||
+		!bytes.Contains(text, []byte(`"reasons": {"amount": {"code": "R01", "text": "unusual amount"}}`)) {
+		t.Errorf("words: no reasons in the metadata (%v)", err)
+	}
+	outliers, err := Load(filepath.Join(folder, "outliers"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = outliers.Program
+	if p.Output != "decision_function" || p.Classes[p.Positive] != program.NumberConstant(-1) || !outliers.fraudIsLow {
+		t.Errorf("outliers: %s of %v, low %v", p.Output, p.Classes[p.Positive], outliers.fraudIsLow)
+	}
+	for _, s := range []*Scorer{words, outliers} {
+		if s.Bundle.GoldenRows != 60 || s.Bundle.GoldenAUC == nil || len(s.Bundle.Warnings) != 0 {
+			t.Errorf("%s: %d golden rows, AUC %v, warnings %q", s.Bundle.Name, s.Bundle.GoldenRows, s.Bundle.GoldenAUC, s.Bundle.Warnings)
+		}
 	}
 }
 

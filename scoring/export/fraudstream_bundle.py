@@ -68,7 +68,7 @@ OPERANDS = {"seconds_between": 2, "ratio": 2, "difference": 2}  # of the others 
 
 def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_class=1, thresholds=None,
                 y_holdout=None, golden_rows=200, created=None, drift=None, hyperparameters=None, reasons=None,
-                weighting="natural", dataset=None, tolerance=1e-12, compress=0, derived=None, events=None,
+                weighting="natural", dataset=None, tolerance=None, compress=0, derived=None, events=None,
                 train_times=None, holdout_times=None):
     """Write the bundle folder ``path`` and return its metadata as a dict.
 
@@ -79,7 +79,8 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
     hyperparameters  default: get_params() of the pipeline, as text
     reasons          per feature, {"amount": {"code": "R01", "text": "unusual amount"}}
     weighting        "resampled" where X_train is not natural after all: drift then shows, but never alarms
-    tolerance        largest difference of a golden score; 1e-12 suits scikit-learn, 1e-6 XGBoost
+    tolerance        largest difference of a golden score; default 1e-12, and 1e-6 where the pipeline holds an
+                     estimator of XGBoost, which computes in float32
     compress         zlib level of model.joblib
     derived          per feature, {"hour": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"}}
     events           DataFrame of the fields that derived features are computed from, row by row with X_holdout
@@ -91,6 +92,8 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
         holdout_times = events["event_time"]
     derivations = _Derivations(derived or {}, X_holdout, events, holdout_times)
     hours = _hours_of_week(train_times, len(X_train), "train_times")
+    for option, given in (("drift", drift), ("reasons", reasons)):
+        _check_names(option, given, X_train)
     score_hours = None if hours is None else _hours_of_week(holdout_times, len(X_holdout), "holdout_times")
     model = _Model(pipeline, positive_class)
     columns = _columns(pipeline, X_train)
@@ -119,7 +122,8 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
             "output": model.output,
             "fraud_is": model.fraud_is,
         },
-        "golden": {"file": "golden.json", "sha256": _sha256(folder / "golden.json"), "tolerance": tolerance},
+        "golden": {"file": "golden.json", "sha256": _sha256(folder / "golden.json"),
+                   "tolerance": _tolerance(pipeline) if tolerance is None else tolerance},
         "environment": _environment(),
         "baseline": {"rows": len(X_train), "weighting": weighting},
         "features": [_feature(c, X_train[c.name], drift, derivations.rules.get(c.name), hours) for c in columns],
@@ -148,9 +152,10 @@ class _Model:
         # Outlier detectors have no classes_: predict says -1 for an outlier, which is the fraud.
         self.outlier = not hasattr(pipeline, "classes_") and hasattr(final, "offset_")
         self.classes = [-1, 1] if self.outlier else list(pipeline.classes_)
-        self.positive_class = -1 if self.outlier else positive_class
-        if self.positive_class not in self.classes:
+        wanted = -1 if self.outlier else positive_class
+        if wanted not in self.classes:
             raise ValueError(f"positive_class {positive_class!r} is none of the classes {self.classes}")
+        self.positive_class = self.classes[self.classes.index(wanted)]  # 1 is True where the labels are booleans
         self.output = next(o for o in ("predict_proba", "decision_function", "predict") if hasattr(pipeline, o))
         if self.output == "decision_function" and len(self.classes) > 2:
             raise ValueError("a decision_function of more than two classes is no score; "
@@ -178,6 +183,11 @@ class _Model:
         return out if np.isfinite(out).all() else None
 
 
+def _tolerance(pipeline):
+    parts = [pipeline, *pipeline.get_params(deep=True).values()]
+    return 1e-6 if any(type(p).__module__.startswith("xgboost.") for p in parts) else 1e-12
+
+
 def _final(pipeline):
     return pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
 
@@ -194,6 +204,8 @@ class _Column:
         self.numeric_dtype = pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype)
         self.categorical = categories is not None or not self.numeric_dtype
         self.categories = [] if categories is None else list(categories)
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            self.categories = list(self.dtype.categories)
         self.missing_as = "none" if self._holds_none(series) else "nan"
         self.missing_allowed = True
 
@@ -468,12 +480,13 @@ def _golden(model, columns, X, y, scores, thresholds, wanted, derivations):
 
 
 def _picks(order, scores, y, thresholds, model, wanted):
-    """Row numbers: a quarter near the thresholds, some known frauds, the rest as they come."""
+    """Row numbers: a quarter near the thresholds, on both sides of each, some known frauds, the rest as they come."""
     picks = []
     cuts = sorted((thresholds or {}).values())
     for cut in cuts:
         near = order[np.argsort(np.abs(scores[order] - cut), kind="stable")]
-        picks += near[: wanted // (4 * len(cuts))].tolist()
+        for side in (near[scores[near] < cut], near[scores[near] >= cut]):
+            picks += side[: max(1, wanted // (8 * len(cuts)))].tolist()
     if y is not None:
         frauds = order[np.asarray(y)[order] == model.positive_class]
         picks += frauds[: wanted // 8].tolist()
@@ -677,6 +690,16 @@ def _check_frames(pipeline, X_train, X_holdout):
     fitted = getattr(pipeline, "feature_names_in_", None)
     if fitted is not None and list(fitted) != list(X_train.columns):
         raise ValueError(f"the pipeline was fitted on {list(fitted)}, X_train has {list(X_train.columns)}")
+
+
+def _check_names(option, given, X):
+    unknown = set(given or {}) - set(map(str, X.columns))
+    if unknown:
+        raise ValueError(f"{option}: {sorted(unknown)} are no columns of X_train")
+    wrong = [name for name, value in (given or {}).items() if not isinstance(value, dict)]
+    if wrong:
+        raise ValueError(f"{option}[{wrong[0]!r}] must be a dict, such as {{'code': 'R01', 'text': 'unusual amount'}}"
+                         if option == "reasons" else f"drift[{wrong[0]!r}] must be a dict, such as {{'enabled': False}}")
 
 
 def _check_thresholds(thresholds, model):

@@ -1,16 +1,19 @@
 """Fits small pipelines of several shapes and hands each over with save_bundle: python pipelines.py FOLDER."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.compose import ColumnTransformer, make_column_selector
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from fraudstream_bundle import save_bundle  # noqa: E402
@@ -126,6 +129,16 @@ WRONG = [
 ]
 
 
+def near(folder, thresholds, scores):
+    """The golden rows must hold, on both sides of every threshold, the held-out row that is nearest to it."""
+    golden = np.array(json.loads((folder / "golden.json").read_text())["score"])
+    for cut in thresholds.values():
+        for side in (scores[scores < cut], scores[scores >= cut]):
+            nearest = side[np.argmin(np.abs(side - cut))] if len(side) else None
+            if nearest is not None and np.abs(golden - nearest).min() > 1e-12:
+                raise AssertionError(f"{folder}: no golden row has the score {nearest} beside the threshold {cut}")
+
+
 def refuses(what, *given, **named):
     """save_bundle must say what is wrong, and write nothing."""
     try:
@@ -137,15 +150,42 @@ def refuses(what, *given, **named):
     raise AssertionError(f"save_bundle takes a wrong {what}")
 
 
+def words(folder):
+    """Labels that are booleans, texts of pandas' category type, and a score that is no probability."""
+    X, y = payments(3000)
+    X = X.assign(country=X["country"].astype("category"))
+    encoder = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    pipeline = Pipeline([("columns", ColumnTransformer([("num", numbers(), NUMBERS), ("cat", encoder, ["country"])])),
+                         ("model", LinearSVC(dual=False))]).fit(X[:2000], y[:2000] == 1)
+    save_bundle(pipeline, X[:2000], X[2000:], folder / "words", name="words", version="1", golden_rows=60,
+                thresholds={"block": 0.0}, y_holdout=y[2000:] == 1,
+                reasons={"amount": {"code": "R01", "text": "unusual amount"}})
+    near(folder / "words", {"block": 0.0}, pipeline.decision_function(X[2000:]))
+    refuses("reasons", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1", reasons={"amout": {}})
+    refuses("drift", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1", drift={"amount": False})
+
+
+def outliers(folder):
+    """No labels at all: low scores are fraud."""
+    X, y = payments(3000)
+    pipeline = Pipeline([("columns", ColumnTransformer([("num", numbers(), NUMBERS)])),
+                         ("model", IsolationForest(n_estimators=10, random_state=0))]).fit(X[:2000])
+    save_bundle(pipeline, X[:2000], X[2000:], folder / "outliers", name="outliers", version="1", golden_rows=60,
+                thresholds={"review": 0.0, "block": -0.05}, y_holdout=np.where(y[2000:] == 1, -1, 1))
+
 
 def main(folder):
     derived(Path(folder))
+    words(Path(folder))
+    outliers(Path(folder))
+    print(f"scikit-learn {sklearn.__version__}, pandas {pd.__version__}")
     X, y = payments(3000)
     for name, options, columns, estimator in pipelines():
         pipeline = Pipeline([("columns", columns), ("model", estimator)]).fit(X[:2000], y[:2000])
         save_bundle(pipeline, X[:2000], X[2000:], Path(folder) / name, name=name, version="1", golden_rows=60,
                     thresholds={"review": 0.3, "block": 0.7}, y_holdout=y[2000:],
                     drift={"hour": {"enabled": False}}, **options)
+        near(Path(folder) / name, {"review": 0.3, "block": 0.7}, pipeline.predict_proba(X[2000:])[:, 1])
 
 
 if __name__ == "__main__":

@@ -333,7 +333,8 @@ func TestMovedCells(t *testing.T) {
 	rows := slices.Concat(slices.Repeat([][]float64{{0}}, 5), slices.Repeat([][]float64{{1.5}}, 2),
 		slices.Repeat([][]float64{{2.5}}, 2), slices.Repeat([][]float64{{9}}, 1))
 	want := []Cell{
-		{"≤ 1", 0.2, 0.5, "x up to 1: 20 % → 50 %", 0}, {"(3, 4]", 0.2, 0, "x over 3 to 4: 20 % → 0 %", 3},
+		{"≤ 1", 0.2, 0.5, "x up to 1: 20 % → 50 %", 0},
+		{"(3, 4]", 0.2, 0, "x over 3 to 4: 20 % → 0 %", 3},
 		{"> 4", 0.2, 0.1, "x over 4: 20 % → 10 %", 4},
 	}
 	if got := observed(t, Options{Features: []Feature{f}}, rows).Features[0].Moved; !slices.Equal(got, want) {

@@ -113,6 +113,9 @@ func (d *Decision) appendReasons(dst []byte) []byte {
 	return append(dst, d.scorer.reasonMethod...)
 }
 
+// Reasoned tells whether the decision carries reasons, be it that the model has none to give.
+func (d *Decision) Reasoned() bool { return d.reasoned }
+
 // AppendReason appends the code of the decision's i-th reason, or its feature where the metadata give no code. It is
 // false beyond the last reason.
 func (d *Decision) AppendReason(dst []byte, i int) ([]byte, bool) {

@@ -52,6 +52,9 @@ func newScorer(p *program.Program, s *Schema, b Bundle, t Thresholds, from strin
 // Thresholds are those in force: the configuration's over the bundle's.
 func (s *Scorer) Thresholds() Thresholds { return s.thresholds }
 
+// Reasons says which decisions carry reasons, unless a batch asks for others.
+func (s *Scorer) Reasons() Reasons { return s.wanted }
+
 // scoreRow scores one row of typed values in training order, as golden.json has them: nil, bool, float64 or string.
 // class indexes Program.Classes.
 func (s *Scorer) scoreRow(values []any) (score float64, class int, err *EventError) {

@@ -21,6 +21,7 @@ type Config struct {
 	Model      ModelConfig         `yaml:"model"`
 	Event      EventConfig         `yaml:"event"`
 	Thresholds *scoring.Thresholds `yaml:"thresholds"`
+	Drift      DriftConfig         `yaml:"drift"`
 	Delivery   string              `yaml:"delivery"`
 }
 
@@ -31,6 +32,11 @@ type KafkaConfig struct {
 	Input      string   `yaml:"input"`
 	Output     string   `yaml:"output"`
 	DeadLetter string   `yaml:"dead_letter"`
+
+	// Topics of the drift monitor; where a name is empty, nothing is written.
+	Alerts     string `yaml:"alerts"`
+	DriftState string `yaml:"drift_state"`
+	DriftTicks string `yaml:"drift_ticks"` // of the pool
 
 	TLS  security.TLS  `yaml:"tls"`
 	SASL security.SASL `yaml:"sasl"`
@@ -52,11 +58,7 @@ type EventConfig struct {
 // later are keys of the configuration contract that this version has no code for. They are refused by name rather
 // than read and ignored.
 var later = map[string]string{
-	"alerts":      "drift alarms",
-	"drift_state": "drift alarms",
-	"drift_ticks": "drift alarms",
-	"drift":       "drift alarms",
-	"dlq":         "dead-letter modes",
+	"dlq": "dead-letter modes",
 }
 
 // defaultConfig is what holds where neither file nor flags say otherwise.
@@ -131,7 +133,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	return nil
+	return c.Drift.validate()
 }
 
 // validate checks what only a stream needs: names for everything, and no topic twice. A service that reads what it
@@ -143,9 +145,13 @@ func (k *KafkaConfig) validate() error {
 	if slices.Contains(k.Brokers, "") {
 		return errors.New("kafka.brokers holds an empty address: give HOST:PORT")
 	}
-	keys := []string{"kafka.group", "kafka.input", "kafka.output", "kafka.dead_letter"}
-	names := []string{k.Group, k.Input, k.Output, k.DeadLetter}
+	keys := []string{"kafka.group", "kafka.input", "kafka.output", "kafka.dead_letter", "kafka.alerts", "kafka.drift_state", "kafka.drift_ticks"}
+	names := []string{k.Group, k.Input, k.Output, k.DeadLetter, k.Alerts, k.DriftState, k.DriftTicks}
+	const needed = 4
 	for i, name := range names {
+		if name == "" && i >= needed {
+			continue
+		}
 		if name == "" {
 			return fmt.Errorf("%s is empty: give it a name", keys[i])
 		}

@@ -58,7 +58,6 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"kafka:\n  broker: [a]\n", `:2: unknown key "broker"; did you mean "brokers"?`},
 		{"event:\n  where: {path: x, in: [a]}\n  idd: a\n", `:3: unknown key "idd"; did you mean "id"?`},
-		{"drift: {pool: true}\n", ":1: drift: this version has no drift alarms yet; remove the key"},
 		{"kafka:\n  group: a\n  group: b\n", `[3:3] mapping key "group" already defined`},
 		{"kafka:\n  group: [a]\n", "[2:10] cannot unmarshal"},
 		{"kafka: [\n", "[1:"},

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/term"
 
 	"fraudstream/cmd/fraudstream/web"
-	"fraudstream/drift"
 	"fraudstream/scoring"
 )
 
@@ -70,43 +69,4 @@ func overridden(c Config, model *scoring.Scorer) string {
 		return ""
 	}
 	return fmt.Sprintf("thresholds of the configuration are in force: %v; the bundle's: %v", model.Thresholds(), model.Bundle.Thresholds)
-}
-
-// newMonitor turns the bundle's baseline into a monitor. A bundle without baselines gives a monitor that counts and
-// has nothing to compare with.
-func newMonitor(model *scoring.Scorer) (*drift.Monitor, error) {
-	return drift.NewMonitor(monitorOptions(model))
-}
-
-// monitorOptions are what the bundle says of the baseline and of how drift is to be judged.
-func monitorOptions(model *scoring.Scorer) drift.Options {
-	b := &model.Bundle
-	features := make([]drift.Feature, len(b.Features))
-	for i := range b.Features {
-		features[i] = driftFeature(&b.Features[i], b.Features[i].Baseline)
-	}
-	options := drift.Options{Features: features, Resampled: b.Resampled}
-	if b.Score != nil {
-		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)
-		options.Score = &score
-	}
-	return options
-}
-
-// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour.
-func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
-	out := drift.Feature{Name: f.Name, Categorical: f.Categorical, Off: f.DriftDisabled, Tolerance: f.DriftTolerance}
-	if b == nil {
-		out.Off = true
-		return out
-	}
-	out.Edges, out.Counts, out.Sums = b.Edges, b.Counts, b.Sums
-	out.Values, out.Labels, out.Known, out.KnownGiven = b.Values, b.Labels, b.Known, b.KnownGiven
-	out.Rows, out.Missing, out.Infinite, out.Other = b.Rows, b.Missing, b.Infinite, b.Other
-	out.Min, out.Max, out.HasRange = b.Min, b.Max, true // infinite where nothing tells
-	out.Mean, out.Std, out.HasMoments = b.Mean, b.Std, b.HasMoments
-	if s := b.Seasonal; s != nil {
-		out.Seasonal = &drift.Seasonal{Values: s.Values, Quality: s.Quality}
-	}
-	return out
 }

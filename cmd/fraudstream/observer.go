@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -13,30 +14,77 @@ import (
 	"fraudstream/scoring"
 )
 
-// driftWatch is what the observers of all partitions share.
+// driftWatch is what watches the drift of a stream: a monitor for the partitions of the events and, where their evidence
+// is pooled, one for the pool.
 type driftWatch struct {
 	monitor *drift.Monitor
-	model   string // name@version
+	pooled  *drift.Monitor // nil: each partition has detectors of its own
+	model   string         // name@version
 	log     *slog.Logger
+}
+
+// newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events.
+func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Logger) (*driftWatch, error) {
+	options, err := driftOptions(model, c.Drift, time.Now(), func(line string) { log.Info(line) })
+	if err != nil {
+		return nil, err
+	}
+	w := &driftWatch{model: modelName(model), log: log}
+	options.TickEvents = tickEvents
+	if c.Drift.Pool {
+		if w.pooled, err = newMonitor(model, options, log); err != nil {
+			return nil, err
+		}
+		options.Pooled = true
+	}
+	if w.monitor, err = newMonitor(model, options, log); err != nil {
+		return nil, err
+	}
+	if c.Kafka.Alerts == "" {
+		log.Info("kafka.alerts names no topic: drift alarms are logged and shown, and not published")
+	}
+	if c.Kafka.DriftState == "" {
+		log.Info("kafka.drift_state names no topic: the drift detectors of a partition start anew wherever it starts")
+	}
+	return w, nil
 }
 
 func modelName(s *scoring.Scorer) string { return s.Bundle.Name + "@" + s.Bundle.Version }
 
+// streams are the consumers of a service: that of the events and, with a pool, that of the ticks.
+func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Scorer) []*consumer.Consumer {
+	if w.pooled == nil {
+		return []*consumer.Consumer{consumer.New(o, model)}
+	}
+	pool := consumer.Options{
+		Dial: o.Dial, SASL: o.SASL, Brokers: o.Brokers, Group: o.Group + ".drift-pool", Input: ticks,
+		Log: o.Log, Metrics: o.Metrics, Observer: w.pool, Alerts: o.Alerts, State: o.State,
+	}
+	o.Ticks = ticks
+	return []*consumer.Consumer{consumer.New(o, model), consumer.New(pool, nil)}
+}
+
 // partition makes the observer of one of so many partitions.
-func (w *driftWatch) partition(partition, _ int32) consumer.PartitionObserver {
-	label := strconv.Itoa(int(partition))
-	return &observer{driftWatch: w, label: label, life: rand.Uint64(), shard: w.monitor.Shard(label)}
+func (w *driftWatch) partition(partition, of int32) consumer.PartitionObserver {
+	w.monitor.SetPartitions(int(of))
+	return w.observer(w.monitor, strconv.Itoa(int(partition)))
+}
+
+func (w *driftWatch) observer(monitor *drift.Monitor, label string) *observer {
+	return &observer{driftWatch: w, monitor: monitor, label: label, life: rand.Uint64(), shard: monitor.Shard(label), merged: map[string]lastTick{}}
 }
 
 // observer lets one partition's loop feed the monitor, and turns what comes of a tick into records.
 type observer struct {
 	*driftWatch
-	label string // of the partition
-	shard *drift.Shard
-	life  uint64 // tells this partition's ticks from those counted before its state was lost
-	next  int64  // the offset after the last observed event
-	saved int64  // next in the last snapshot
-	notes consumer.Notes
+	monitor *drift.Monitor
+	label   string // of the partition
+	shard   *drift.Shard
+	life    uint64              // tells this partition's ticks from those counted before its state was lost
+	next    int64               // the offset after the last observed event
+	saved   int64               // next in the last snapshot
+	merged  map[string]lastTick // of a pool: by the key of each partition
+	notes   consumer.Notes
 }
 
 // ObserveBatch counts what the loop has scored or refused. Ticks of a fixed number of events end at their event, others
@@ -104,23 +152,40 @@ func (o *observer) Drain() consumer.Notes {
 	return notes
 }
 
-// lifeBytes is the length of what stands before the shard's own snapshot.
-const lifeBytes = 8
+// snapshotHeader is what stands before the shard's own snapshot: the life, and the length of what the pool has merged.
+const snapshotHeader = 12
 
+// snapshot is the state of the shard and what else must be known where the partition goes on.
 func (o *observer) snapshot() []byte {
 	o.saved = o.next
-	return append(binary.BigEndian.AppendUint64(nil, o.life), o.shard.Snapshot(o.next)...)
+	merged, err := json.Marshal(o.merged)
+	if err != nil {
+		panic(err) // numbers by text always marshal
+	}
+	out := binary.BigEndian.AppendUint64(nil, o.life)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(merged)))
+	out = append(out, merged...)
+	return append(out, o.shard.Snapshot(o.next)...)
 }
 
 // Restore goes on where the last owner of the partition has stopped.
 func (o *observer) Restore(snapshot []byte) (next int64, err error) {
-	if len(snapshot) < lifeBytes {
+	if len(snapshot) < snapshotHeader {
 		return 0, errors.New("the snapshot is cut short")
 	}
-	if next, err = o.shard.Restore(snapshot[lifeBytes:]); err != nil {
+	life, rest := binary.BigEndian.Uint64(snapshot), snapshot[snapshotHeader:]
+	n := int64(binary.BigEndian.Uint32(snapshot[8:]))
+	if n > int64(len(rest)) {
+		return 0, errors.New("the snapshot is cut short")
+	}
+	merged := map[string]lastTick{}
+	if err := json.Unmarshal(rest[:n], &merged); err != nil || merged == nil {
+		return 0, errors.New("the snapshot does not tell which ticks it holds")
+	}
+	if next, err = o.shard.Restore(rest[n:]); err != nil {
 		return 0, err
 	}
-	o.life, o.next, o.saved = binary.BigEndian.Uint64(snapshot), next, next
+	o.life, o.next, o.saved, o.merged = life, next, next, merged
 	return next, nil
 }
 

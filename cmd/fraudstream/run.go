@@ -27,6 +27,9 @@ type runCommand struct {
 	Start      string   `help:"Where a group without offsets begins: earliest, latest or an RFC 3339 time." default:"earliest"`
 	Listen     string   `help:"Address of /predict, /metrics, /healthz, /readyz and /drift; empty for none." default:"127.0.0.1:8080"`
 	ExitAtEnd  bool     `help:"Stop at the end offsets seen at the start."`
+
+	// For shows and tests, which cannot wait: drift intervals of so many events instead of 10 s.
+	DriftTickEvents int `hidden:""`
 }
 
 // Run loads the model, then serves HTTP and consumes until a signal or, with --exit-at-end, the end.
@@ -45,37 +48,38 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	monitor, err := newMonitor(model)
+	watch, err := newDriftWatch(config, model, r.DriftTickEvents, log)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
-	watch := &driftWatch{monitor: monitor, model: modelName(model), log: log}
+	registry.MustRegister(web.NewDriftCollector(watch.monitor, model.Bundle.MetadataSHA256))
 
 	dial, login, err := config.Kafka.access(log)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	stream := consumer.New(consumer.Options{
+	options := consumer.Options{
 		Dial: dial, SASL: login,
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd,
 		Log: log, Metrics: consumer.NewMetrics(registry),
-		Observer: watch.partition,
-	}, model)
+		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
+	}
+	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door := web.New(web.Options{
-		Scorer: model, Gatherer: registry, Monitor: monitor, Log: log,
-		Ready: stream.Ready, Healthy: stream.Healthy,
+		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log,
+		Ready: streams[0].Ready, Healthy: streams[0].Healthy,
 	})
-	if err := runBoth(ctx, log, r.Listen, door, stream); err != nil || !r.ExitAtEnd {
+	if err := runAll(ctx, log, r.Listen, door, streams); err != nil || !r.ExitAtEnd {
 		return err
 	}
 	return ctx.Err() // a backfill that a signal has ended is not at its end
 }
 
-// runBoth runs the HTTP door beside the stream; the end of the stream, for whatever cause, ends both.
-func runBoth(ctx context.Context, log *slog.Logger, listen string, door *web.Server, stream *consumer.Consumer) error {
+// runAll runs the HTTP door beside the streams, of which the first is that of the events; its end, for whatever cause,
+// ends all.
+func runAll(ctx context.Context, log *slog.Logger, listen string, door *web.Server, streams []*consumer.Consumer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
@@ -88,8 +92,11 @@ func runBoth(ctx context.Context, log *slog.Logger, listen string, door *web.Ser
 	}
 	group.Go(func() error {
 		defer cancel()
-		return stream.Run(ctx)
+		return streams[0].Run(ctx)
 	})
+	for _, stream := range streams[1:] {
+		group.Go(func() error { return stream.Run(ctx) })
+	}
 	err := group.Wait()
 	if _, ok := errors.AsType[*consumer.SetupError](err); ok {
 		return &exitError{exitConfig, err}
@@ -126,6 +133,9 @@ func (r *runCommand) config() (Config, error) {
 	}
 	if err := c.Kafka.validate(); err != nil {
 		return c, err
+	}
+	if c.Drift.Pool && c.Kafka.DriftTicks == "" {
+		return c, errors.New("drift.pool: kafka.drift_ticks names no topic to gather the ticks in")
 	}
 	return c, c.validate()
 }

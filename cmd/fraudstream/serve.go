@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"fraudstream/cmd/fraudstream/web"
 )
@@ -31,7 +32,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	}
 	options := web.Options{Scorer: model, Gatherer: registry, Log: log}
 	if !c.NoDrift {
-		monitor, err := newMonitor(model)
+		wanted, err := driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
+		if err != nil {
+			return &exitError{exitConfig, err}
+		}
+		monitor, err := newMonitor(model, wanted, log)
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fraudstream/drift"
+)
+
+// DriftConfig says how drift is judged, over what the bundle says.
+type DriftConfig struct {
+	FalseAlarmEvery time.Duration            `yaml:"false_alarm_every"` // 0: 8760h
+	Pool            bool                     `yaml:"pool"`
+	Features        map[string]DriftOverride `yaml:"features"`
+}
+
+// DriftOverride is what somebody has accepted of a feature, or of the score. It touches nothing that is signed.
+//
+// What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and Model ties it to the model it
+// was accepted for, so that it lapses with the next one, whose baseline may know better.
+type DriftOverride struct {
+	Tolerance        *float64 `yaml:"tolerance"`         // share of traffic that may change value cell
+	QualityTolerance *float64 `yaml:"quality_tolerance"` // share that may go missing, out of range or unseen
+	Enabled          *bool    `yaml:"enabled"`           // false: no alarm
+	AcceptUntil      string   `yaml:"accept_until"`      // 2027-01-31
+	Model            string   `yaml:"model"`             // name@version
+	Note             string   `yaml:"note"`
+}
+
+func (c *DriftConfig) validate() error {
+	if c.FalseAlarmEvery < 0 || c.FalseAlarmEvery > 0 && c.FalseAlarmEvery < time.Minute {
+		return fmt.Errorf("drift.false_alarm_every: %s is under a minute; it is the mean time between false alarms, such as 8760h", c.FalseAlarmEvery)
+	}
+	for name, o := range c.Features {
+		if err := o.validate(); err != nil {
+			return fmt.Errorf("drift.features: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (o *DriftOverride) validate() error {
+	for key, share := range map[string]*float64{"tolerance": o.Tolerance, "quality_tolerance": o.QualityTolerance} {
+		if share != nil && !(*share > 0 && *share < 1) {
+			return fmt.Errorf("%s: %v is no share between 0 and 1", key, *share)
+		}
+	}
+	if o.Tolerance == nil && o.QualityTolerance == nil && o.Enabled == nil {
+		return errors.New("it overrides nothing: give tolerance, quality_tolerance or enabled")
+	}
+	if _, err := o.lapses(); err != nil {
+		return err
+	}
+	if name, version, ok := strings.Cut(o.Model, "@"); o.Model != "" && (!ok || name == "" || version == "") {
+		return fmt.Errorf("model: %q is not of the form name@version", o.Model)
+	}
+	return nil
+}
+
+// lapses is the moment after the last day; zero where there is none.
+func (o *DriftOverride) lapses() (time.Time, error) {
+	if o.AcceptUntil == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, o.AcceptUntil)
+	if err != nil {
+		return day, fmt.Errorf("accept_until: %q is no date such as 2027-01-31", o.AcceptUntil)
+	}
+	return day.AddDate(0, 0, 1), nil
+}
+
+// apply puts the override into the feature, unless it has lapsed.
+func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say func(string)) error {
+	end, err := o.lapses()
+	switch {
+	case err != nil:
+		return err
+	case !end.IsZero() && !now.Before(end):
+		say(fmt.Sprintf("drift override of %s lapsed after %s, the bundle holds: remove it from the configuration", f.Name, o.AcceptUntil))
+		return nil
+	case o.Model != "" && o.Model != model:
+		say(fmt.Sprintf("drift override of %s was accepted for %s and lapsed with the model in force, %s: the bundle holds", f.Name, o.Model, model))
+		return nil
+	case o.Enabled != nil && *o.Enabled && f.Counts == nil && !f.HasMoments && f.Rows == 0:
+		return errors.New("enabled: the bundle has no baseline to compare with")
+	}
+	say(o.describe(f, model))
+	if o.Tolerance != nil {
+		f.Tolerance = *o.Tolerance
+	}
+	if o.QualityTolerance != nil {
+		f.QualityTolerance = *o.QualityTolerance
+	}
+	if o.Enabled != nil {
+		f.Off = !*o.Enabled
+	}
+	f.Override = &drift.Override{Note: o.Note, AcceptUntil: o.AcceptUntil}
+	return nil
+}
+
+// describe is what the log says of an override in force.
+func (o DriftOverride) describe(f *drift.Feature, model string) string {
+	text := "drift override of " + f.Name + " is in force:"
+	if o.Enabled != nil {
+		text += fmt.Sprintf(" enabled %v (bundle: %v)", *o.Enabled, !f.Off)
+	}
+	if o.Tolerance != nil {
+		text += fmt.Sprintf(" tolerance %v (bundle: %s)", *o.Tolerance, orDefault(f.Tolerance))
+	}
+	if o.QualityTolerance != nil {
+		text += fmt.Sprintf(" quality tolerance %v (bundle: %s)", *o.QualityTolerance, orDefault(f.QualityTolerance))
+	}
+	switch {
+	case o.AcceptUntil != "" && o.Model == "":
+		text += fmt.Sprintf(", until %s whatever the model; with `model: %s` it lapses with the next one", o.AcceptUntil, model)
+	case o.AcceptUntil != "":
+		text += fmt.Sprintf(", until %s or the next model", o.AcceptUntil)
+	case o.Model != "":
+		text += ", until the next model"
+	}
+	if o.Note != "" {
+		text += ": " + o.Note
+	}
+	return text
+}
+
+func orDefault(share float64) string {
+	if share == 0 {
+		return "the default"
+	}
+	return fmt.Sprint(share)
+}

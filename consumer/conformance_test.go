@@ -29,6 +29,8 @@ func conformance() []promise {
 		{"dead letter too large", deadLetterTooLarge},
 		{"output by key where counts differ", outputByKeyWhereCountsDiffer},
 		{"missing topic", missingTopic},
+		{"topics are created once", topicsAreCreatedOnce},
+		{"diagnosis names what is wrong", diagnosisNamesWhatIsWrong},
 		{"partition added", partitionAdded},
 		{"monitor moves with its partition", monitorMovesWithItsPartition},
 		{"monitor survives crashes", monitorSurvivesCrashes},

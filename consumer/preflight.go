@@ -13,7 +13,8 @@ import (
 
 // Check finds out, before anything is read, what a restart could not mend: a wrong password, a missing topic, access
 // that is denied to a topic, the group or idempotent writing. Each is a *SetupError that says what to do. Brokers that
-// cannot be reached are no such fault: they are named in the log and tried again until ctx ends.
+// cannot be reached are no such fault: they are named in the log and tried again until ctx ends. What else Diagnose
+// would say of cluster, topics and group goes to the log, a line each.
 func (c *Consumer) Check(ctx context.Context) error {
 	if err := c.reach(ctx); err != nil {
 		return err
@@ -28,8 +29,10 @@ func (c *Consumer) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	c.compareState(ctx)
-	return nil
+	if c.scorer.Load() == nil {
+		return nil // the stream that this one belongs to has said it all
+	}
+	return c.reportCluster(ctx)
 }
 
 // probe tries one thing that a user may be denied.
@@ -55,20 +58,6 @@ func (c *Consumer) probes() []probe {
 
 func (c *Consumer) reading(topic string) probe {
 	return probe{"topic " + topic, "reading", func(ctx context.Context) error { return c.probeRead(ctx, topic) }}
-}
-
-// compareState says so where the state topic is not divided as the input is. Nothing is lost by that but the balance:
-// partitions of the input then share one of the state topic, until the number of those changes.
-func (c *Consumer) compareState(ctx context.Context) {
-	if c.o.State == "" || c.scorer.Load() == nil {
-		return
-	}
-	input, err := c.partitions(ctx, c.o.Input)
-	state, err2 := c.partitions(ctx, c.o.State)
-	if err == nil && err2 == nil && state != input {
-		c.o.Log.Warn("the drift state topic should have as many partitions as the input", slog.String("topic", c.o.State),
-			slog.Int("partitions", state), slog.Int("input", input))
-	}
 }
 
 // reach waits until a broker answers.
@@ -212,9 +201,14 @@ func (c *Consumer) setupError(err error) error {
 	brokers := "brokers " + strings.Join(c.o.Brokers, ",")
 	switch {
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return &SetupError{Resource: brokers, Detail: "authentication failed", Advice: "correct user and password"}
+		return &SetupError{Resource: brokers, Detail: "authentication failed", Advice: "correct user and password, or the token"}
 	case errors.Is(err, kafka.UnsupportedSASLMechanism), errors.Is(err, kafka.IllegalSASLState):
 		return &SetupError{Resource: brokers, Detail: "the SASL mechanism is not offered", Advice: "choose one that the brokers have"}
+	case errors.Is(err, kafka.InconsistentGroupProtocol):
+		return &SetupError{
+			Resource: "group " + c.o.Group, Detail: "is in use by another program, which balances it otherwise",
+			Advice: "give kafka.group another name",
+		}
 	case errors.Is(err, kafka.GroupAuthorizationFailed):
 		return denied("group "+c.o.Group, "joining")
 	case errors.Is(err, kafka.TopicAuthorizationFailed):

@@ -71,7 +71,7 @@ func TestStateTopicWithFewerPartitions(t *testing.T) {
 		stop()
 	}
 	s.assertAlerts(2*tickOf, 3, false)
-	if log.restored != 3 || !strings.Contains(s.logs.String(), "should have as many partitions as the input") {
+	if log.restored != 3 || !strings.Contains(s.logs.String(), "give both equally many partitions") {
 		t.Errorf("%d snapshots restored, said: %s", log.restored, s.logs.tail())
 	}
 }

@@ -5,6 +5,7 @@
 //	fraudstream serve    the same model over HTTP
 //	fraudstream score    the same model over a file
 //	fraudstream model    what a model holds, whether it would load, who vouches for it
+//	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
 //	fraudstream version  what this binary is
 //
 // This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
@@ -44,6 +45,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Score over HTTP, without Kafka."`
 	Score   scoreCommand   `cmd:"" help:"Score a file."`
 	Model   modelCommand   `cmd:"" help:"Look at a model, check it, sign it, compare it with another."`
+	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }
 

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"fraudstream/consumer"
+)
+
+// topicsCommand looks after the topics that the service reads and writes.
+type topicsCommand struct {
+	Check  topicsCheckCommand  `cmd:"" help:"Say whether cluster, topics, access and group are as the service needs them."`
+	Create topicsCreateCommand `cmd:"" help:"Create the topics that are missing."`
+}
+
+// topicsCheckCommand is the preflight of run by itself.
+type topicsCheckCommand struct {
+	clusterFlags
+	JSON bool `help:"Print JSON." name:"json"`
+}
+
+// Run prints a line for each finding. It ends with 78 where only a change helps, with 1 where a broker is away.
+func (c *topicsCheckCommand) Run(ctx context.Context, s streams) error {
+	stream, err := c.open(s)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	return showFindings(s.out, stream.Diagnose(ctx), c.JSON)
+}
+
+// topicsCreateCommand makes what is missing, and leaves alone what is there.
+type topicsCreateCommand struct {
+	clusterFlags
+	Partitions  int           `help:"Partitions of the input, where it is missing; the others have as many as the input." default:"6" placeholder:"N"`
+	Replication int           `help:"Copies of each; 0 is the brokers' default." default:"0" placeholder:"N"`
+	Retention   time.Duration `help:"How long decisions and alerts are kept, such as 168h; 0 is the brokers' default." default:"0"`
+	DryRun      bool          `help:"Say what would be created, and let the brokers check it."`
+	JSON        bool          `help:"Print JSON." name:"json"`
+}
+
+// Run prints a line for each topic.
+func (c *topicsCreateCommand) Run(ctx context.Context, s streams) error {
+	if c.Partitions < 1 || c.Replication < 0 || c.Replication > 1<<15-1 || c.Retention < 0 {
+		return &exitError{exitUsage, fmt.Errorf("--partitions must be at least 1, --replication and --retention not negative")}
+	}
+	stream, err := c.open(s)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	return showFindings(s.out, stream.CreateTopics(ctx, consumer.Layout{
+		Partitions: c.Partitions, Replication: c.Replication, Retention: c.Retention, DryRun: c.DryRun,
+	}), c.JSON)
+}
+
+// clusterFlags are what every command takes that meets the cluster without scoring anything.
+type clusterFlags struct {
+	Config     string   `help:"Configuration file (YAML); kafka is used." type:"path" placeholder:"FILE"`
+	Brokers    []string `help:"Kafka bootstrap addresses." placeholder:"HOST:PORT,…"`
+	Input      string   `help:"Topic that the service reads." placeholder:"TOPIC"`
+	Output     string   `help:"Topic for decisions." placeholder:"TOPIC"`
+	DeadLetter string   `help:"Topic for events that cannot be scored." placeholder:"TOPIC"`
+	Group      string   `help:"Consumer group." placeholder:"NAME"`
+}
+
+// open gives a consumer that scores nothing: it knows the cluster and its topics.
+func (c *clusterFlags) open(s streams) (*consumer.Consumer, error) {
+	config, err := loadConfig(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	k := &config.Kafka
+	if len(c.Brokers) > 0 {
+		k.Brokers = c.Brokers
+	}
+	override(map[*string]string{&k.Input: c.Input, &k.Output: c.Output, &k.DeadLetter: c.DeadLetter, &k.Group: c.Group})
+	if err := k.validate(); err != nil {
+		return nil, err
+	}
+	log := newLogger(s.err)
+	dial, login, err := k.access(log)
+	if err != nil {
+		return nil, err
+	}
+	return consumer.New(consumer.Options{
+		Brokers: k.Brokers, Group: k.Group, Input: k.Input, Output: k.Output, DeadLetter: k.DeadLetter,
+		Dial: dial, SASL: login, Log: log,
+	}, nil), nil
+}
+
+// override puts flags that are given over what the file says.
+func override(keys map[*string]string) {
+	for key, flag := range keys {
+		if flag != "" {
+			*key = flag
+		}
+	}
+}
+
+// showFindings prints the lines, aligned, and gives the exit code that they call for.
+func showFindings(out io.Writer, all []consumer.Finding, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(out, all); err != nil {
+			return err
+		}
+	} else {
+		width := 0
+		for _, f := range all {
+			width = max(width, len(f.Subject))
+		}
+		for _, f := range all {
+			fmt.Fprintf(out, "%-4s  %-*s  %s", f.Level, width, f.Subject, f.Detail)
+			if f.Advice != "" {
+				fmt.Fprintf(out, "; %s", f.Advice)
+			}
+			fmt.Fprintln(out)
+		}
+	}
+	code := 0
+	for _, f := range all {
+		switch {
+		case f.Level != consumer.Fail:
+		case !f.Passing:
+			code = exitConfig
+		case code == 0:
+			code = exitFailure
+		}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}

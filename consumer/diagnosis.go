@@ -1,0 +1,218 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/describegroups"
+)
+
+// Diagnose looks at the cluster once, as far as this program needs it, and says what it finds, a line each: brokers and
+// what they speak, topics, access, the group. It changes nothing, takes no part in the group and waits for nothing
+// longer than its requests' deadlines.
+func (c *Consumer) Diagnose(ctx context.Context) []Finding {
+	defer c.transport.CloseIdleConnections()
+	var f findings
+	if cluster := c.diagnoseCluster(ctx, &f); cluster != nil {
+		c.diagnoseAccess(ctx, &f)
+		c.diagnoseGroup(ctx, &f)
+	}
+	return f
+}
+
+// diagnoseCluster is what Diagnose says of brokers and topics; nil if there is nobody to ask.
+func (c *Consumer) diagnoseCluster(ctx context.Context, f *findings) *kafka.MetadataResponse {
+	attempt, cancel := context.WithTimeout(ctx, c.timing.request)
+	defer cancel()
+	cluster, err := c.client.Metadata(attempt, &kafka.MetadataRequest{Topics: c.topics()})
+	if err != nil {
+		f.failed(c, "brokers", strings.Join(c.o.Brokers, ",")+" cannot be reached", err)
+		return nil
+	}
+	c.diagnoseBrokers(attempt, f, cluster.Brokers)
+	c.diagnoseTopics(ctx, f, cluster)
+	return cluster
+}
+
+// needed are the requests, with their versions, of reading, writing and the group; wanted are those of transactions.
+func needed() map[protocol.ApiKey]int16 {
+	return map[protocol.ApiKey]int16{
+		protocol.Fetch: fetchVersion, protocol.Produce: produceVersion, protocol.InitProducerId: 0, protocol.JoinGroup: 2,
+		protocol.SyncGroup: 0, protocol.Heartbeat: 0, protocol.OffsetCommit: 2, protocol.OffsetFetch: 1,
+	}
+}
+
+func wanted() map[protocol.ApiKey]int16 {
+	return map[protocol.ApiKey]int16{
+		protocol.InitProducerId: 1, protocol.AddPartitionsToTxn: 1, protocol.AddOffsetsToTxn: 1, protocol.EndTxn: 1,
+		protocol.TxnOffsetCommit: 3,
+	}
+}
+
+// diagnoseBrokers asks every broker under the address that it gives itself: the first address may answer, and the
+// others be names that only the brokers know.
+func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []kafka.Broker) {
+	answers := make([]*kafka.ApiVersionsResponse, len(brokers))
+	failures := make([]error, len(brokers))
+	var asked sync.WaitGroup
+	for i, b := range brokers {
+		asked.Go(func() {
+			answers[i], failures[i] = c.client.ApiVersions(ctx, &kafka.ApiVersionsRequest{Addr: kafka.TCP(addressOf(b))})
+		})
+	}
+	asked.Wait()
+	lacking, without := "", ""
+	for i, b := range brokers {
+		if failures[i] != nil {
+			*f = append(*f, Finding{
+				Level: Fail, Subject: "broker " + addressOf(b), Detail: "is part of the cluster and cannot be reached: " + failures[i].Error(),
+				Advice: "start it, or correct its advertised.listeners", Passing: true,
+			})
+			continue
+		}
+		lacking += lacks(answers[i], needed(), b)
+		without += lacks(answers[i], wanted(), b)
+	}
+	if reached := len(brokers) - count(failures); reached > 0 && reached == len(brokers) {
+		f.ok("brokers", fmt.Sprintf("%d of %d reached", reached, len(brokers)))
+	}
+	if lacking != "" {
+		f.fail("versions", "missing:"+lacking, "use brokers of Kafka 2.4 or newer")
+	} else {
+		f.ok("versions", "the brokers speak all that is needed")
+	}
+	if without != "" {
+		f.warn("transactions", "missing:"+without, "exactly-once delivery needs brokers of Kafka 2.5 or newer")
+	} else {
+		f.ok("transactions", "the brokers have them")
+	}
+}
+
+func addressOf(b kafka.Broker) string { return net.JoinHostPort(b.Host, strconv.Itoa(b.Port)) }
+
+func count(errs []error) (n int) {
+	for _, err := range errs {
+		if err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// lacks names what a broker does not speak.
+func lacks(answer *kafka.ApiVersionsResponse, versions map[protocol.ApiKey]int16, b kafka.Broker) string {
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(versions)) {
+		v := int(versions[key])
+		if !slices.ContainsFunc(answer.ApiKeys, func(a kafka.ApiVersionsResponseApiKey) bool {
+			return a.ApiKey == int(key) && a.MinVersion <= v && v <= a.MaxVersion
+		}) {
+			fmt.Fprintf(&text, " %v %d at broker %d", key, v, b.ID)
+		}
+	}
+	return text.String()
+}
+
+// diagnoseAccess tries what the service will do, without doing it.
+func (c *Consumer) diagnoseAccess(ctx context.Context, f *findings) {
+	for _, p := range c.probes() {
+		attempt, cancel := context.WithTimeout(ctx, c.timing.request)
+		err := p.try(attempt)
+		cancel()
+		switch {
+		case err == nil:
+			f.ok(p.resource, p.action+" is allowed")
+		case isDenied(err):
+			f.failed(c, p.resource, p.action, denied(p.resource, p.action))
+		case errors.Is(err, kafka.UnknownTopicOrPartition):
+			// said already, of the topic
+		default:
+			f.failed(c, p.resource, p.action+" could not be tried", err)
+		}
+	}
+}
+
+// diagnoseGroup looks for members that are none of ours. Two programs under one name share its partitions, so each
+// misses what the other is given.
+func (c *Consumer) diagnoseGroup(ctx context.Context, f *findings) {
+	subject := "group " + c.o.Group
+	res, err := c.roundTrip(ctx, 0, &describegroups.Request{Groups: []string{c.o.Group}})
+	if err != nil {
+		f.failed(c, subject, "could not be described", err)
+		return
+	}
+	groups := res.(*describegroups.Response).Groups
+	if len(groups) != 1 {
+		f.ok(subject, "is new")
+		return
+	}
+	g := groups[0]
+	switch code := kafka.Error(g.ErrorCode); {
+	case code == kafka.GroupAuthorizationFailed:
+		f.warn(subject, "describing is denied", "grant it to the user of this service, or see to it that nobody else uses this group")
+		return
+	case code != 0 && code != kafka.GroupIdNotFound:
+		f.failed(c, subject, "could not be described", code)
+		return
+	case g.ProtocolType != "" && g.ProtocolType != "consumer" && len(g.Members) > 0:
+		f.fail(subject, "is in use by members of type "+g.ProtocolType, "give kafka.group another name")
+		return
+	}
+	strangers := c.strangers(g.Members)
+	if len(strangers) > 0 {
+		f.warn(subject, "is in use by another program: "+strings.Join(strangers, ", "), "give kafka.group another name")
+		return
+	}
+	f.ok(subject, fmt.Sprintf("%d members, all of them ours", len(g.Members)))
+}
+
+// strangers are the members that read something else, or are called otherwise.
+func (c *Consumer) strangers(members []describegroups.ResponseGroupMember) (all []string) {
+	for _, m := range members {
+		who := m.ClientID + " at " + strings.TrimPrefix(m.ClientHost, "/")
+		topics, known := subscription(m.MemberMetadata)
+		switch {
+		case known && !slices.Contains(topics, c.o.Input):
+			all = append(all, who+" reads "+strings.Join(topics, " "))
+		case m.ClientID != c.o.ClientID:
+			all = append(all, who)
+		}
+	}
+	return all
+}
+
+// subscription reads the topics from a member's metadata: version, then an array of names. Those of a group that is
+// about to form are empty.
+func subscription(metadata []byte) (topics []string, known bool) {
+	in := cursor{data: metadata}
+	in.int16()
+	n := in.int32()
+	for range max(n, 0) {
+		if in.short {
+			break
+		}
+		topics = append(topics, string(in.take(int(in.int16()))))
+	}
+	return topics, n > 0 && !in.short
+}
+
+// reportCluster says at the start what Check has not looked at: a line each.
+func (c *Consumer) reportCluster(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var f findings
+	if c.diagnoseCluster(ctx, &f) != nil {
+		c.diagnoseGroup(ctx, &f)
+	}
+	return c.say(ctx, f)
+}

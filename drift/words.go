@@ -13,20 +13,23 @@ func sentence(cell string, baseline, live float64) string {
 }
 
 // valueWords names value cell i for people.
-func (f *Feature) valueWords(i int) string {
+func (f *Feature) valueWords(i int) string { return f.Name + " " + f.CellWords(i) }
+
+// CellWords names value cell i for people, without the feature's name: "over 5 to 10".
+func (f *Feature) CellWords(i int) string {
 	switch {
 	case f.Categorical && i == len(f.Values):
-		return f.Name + " any other"
+		return "any other"
 	case f.Categorical:
-		return f.Name + " " + f.cellName(i)
+		return f.cellName(i)
 	case len(f.Edges) == 0:
-		return f.Name + " any number"
+		return "any number"
 	case i == 0:
-		return f.Name + " up to " + f.edgeWords(0)
+		return "up to " + f.edgeWords(0)
 	case i == len(f.Edges):
-		return f.Name + " over " + f.edgeWords(i-1)
+		return "over " + f.edgeWords(i-1)
 	default:
-		return f.Name + " over " + f.edgeWords(i-1) + " to " + f.edgeWords(i)
+		return "over " + f.edgeWords(i-1) + " to " + f.edgeWords(i)
 	}
 }
 

@@ -4,6 +4,7 @@
 //	fraudstream run      the service: from one Kafka topic to another
 //	fraudstream serve    the same model over HTTP
 //	fraudstream score    the same model over a file
+//	fraudstream drift    what the drift monitor would have said of a file
 //	fraudstream model    what a model holds, whether it would load, who vouches for it
 //	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
 //	fraudstream version  what this binary is
@@ -44,6 +45,7 @@ type cli struct {
 	Run     runCommand     `cmd:"" help:"Score a Kafka topic."`
 	Serve   serveCommand   `cmd:"" help:"Score over HTTP, without Kafka."`
 	Score   scoreCommand   `cmd:"" help:"Score a file."`
+	Drift   driftCommand   `cmd:"" help:"Compare a file with the training data: distances and alarms, for a backtest."`
 	Model   modelCommand   `cmd:"" help:"Look at a model, check it, sign it, compare it with another."`
 	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`

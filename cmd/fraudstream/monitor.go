@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -37,6 +38,7 @@ func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(
 	}
 	if b.Score != nil {
 		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)
+		score.Edges = loosened(score.Edges, b.GoldenTolerance)
 		options.Score = &score
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Features)) {
@@ -49,6 +51,16 @@ func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(
 		}
 	}
 	return options, nil
+}
+
+// loosened moves the edges between bins of the score up by what a score may be off. An edge is often a score that many
+// rows share, and a last digit more must not move all of them to the next bin.
+func loosened(edges []float64, tolerance float64) []float64 {
+	moved := make([]float64, len(edges))
+	for i, e := range edges {
+		moved[i] = e + tolerance*max(1, math.Abs(e))
+	}
+	return moved
 }
 
 // featureOf finds a feature by its name; the score has one too.

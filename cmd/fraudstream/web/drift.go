@@ -7,10 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"fraudstream/drift"
+	"fraudstream/scoring"
 )
 
-// driftReport is the report of the contract: what the monitor says, and of which model it says it.
-type driftReport struct {
+// DriftReport is the report of the contract: what the monitor says, and of which model it says it.
+type DriftReport struct {
 	*drift.Report
 	Model modelName `json:"model"`
 }
@@ -18,11 +19,16 @@ type driftReport struct {
 type modelName struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+}
+
+// NewDriftReport joins the two.
+func NewDriftReport(r *drift.Report, b *scoring.Bundle) DriftReport {
+	return DriftReport{r, modelName{b.Name, b.Version, b.SHA256}}
 }
 
 func (s *Server) drift(w http.ResponseWriter, _ *http.Request) {
-	b := &s.options.Scorer.Bundle
-	text, err := json.Marshal(driftReport{s.options.Monitor.Report(), modelName{b.Name, b.Version}})
+	text, err := json.Marshal(NewDriftReport(s.options.Monitor.Report(), &s.options.Scorer.Bundle))
 	if err != nil {
 		s.options.Log.Error("the drift report could not be written", "error", err)
 		http.Error(w, "the drift report could not be written", http.StatusInternalServerError)

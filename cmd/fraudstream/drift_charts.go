@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fraudstream/drift"
+)
+
+// binChart is the histogram of a numeric feature: for each bin a broad bar of training and a narrow one of live before
+// it. Bins are equally wide, whatever their edges: training put about as many rows in each.
+type binChart struct {
+	Width float64
+	Bars  []binBar
+	Edges []edgeLabel
+}
+
+// binBar is one bin; heights are of 100.
+type binBar struct {
+	X, Training, Live float64
+	Words             string
+}
+
+// edgeLabel stands under the line between two bins; At is in percent of the width.
+type edgeLabel struct {
+	At   float64
+	Text string
+}
+
+const (
+	binWidth = 10  // of a bin in the chart
+	maxEdges = 7   // labels for which there is room on a phone
+	maxLines = 12  // categories with a line of their own
+	chartTop = 1.6 // thresholds that the evidence chart is high
+)
+
+func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
+	p, q := shares(baseline), shares(live)
+	highest := max(slices.Max(p), slices.Max(q))
+	c := &binChart{Width: float64(binWidth * len(p))}
+	for i := range p {
+		c.Bars = append(c.Bars, binBar{
+			X: float64(binWidth * i), Training: tenth(100 * p[i] / highest), Live: tenth(100 * q[i] / highest),
+			Words: fmt.Sprintf("%s: training %s, live %s", f.CellWords(i), percent(p[i]), percent(q[i])),
+		})
+	}
+	step := max(1, (len(f.Edges)+maxEdges-1)/maxEdges)
+	for i := (len(f.Edges) - 1) % step / 2; i < len(f.Edges); i += step {
+		c.Edges = append(c.Edges, edgeLabel{tenth(100 * float64(i+1) / float64(len(p))), axisText(f.Edges[i])})
+	}
+	return c
+}
+
+// axisText is a number as short as an axis needs it.
+func axisText(x float64) string {
+	if a := math.Abs(x); a >= 1000 && a < 1e6 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
+
+// shares are counts over their sum; all 0 where there is nothing.
+func shares(counts []int64) []float64 {
+	var sum float64
+	for _, n := range counts {
+		sum += float64(n)
+	}
+	all := make([]float64, len(counts))
+	for i, n := range counts {
+		all[i] = float64(n) / max(sum, 1)
+	}
+	return all
+}
+
+// categoryLine is one category: its bars are in percent of the largest.
+type categoryLine struct {
+	Label                  string
+	Training, Live         float64
+	TrainingText, LiveText string
+}
+
+// categoryLines gives the largest categories a line each, by the larger of their two shares, and counts the others.
+func categoryLines(f *drift.Feature, baseline, live []int64) (lines []categoryLine, folded string) {
+	p, q := shares(baseline), shares(live)
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(max(p[b], q[b]), max(p[a], q[a])) })
+	highest := max(slices.Max(p), slices.Max(q))
+	var restP, restQ float64
+	for rank, i := range order {
+		if rank >= maxLines && len(order) > maxLines+1 {
+			restP, restQ = restP+p[i], restQ+q[i]
+			continue
+		}
+		lines = append(lines, categoryLine{
+			f.CellWords(i), tenth(100 * p[i] / highest), tenth(100 * q[i] / highest), percent(p[i]), percent(q[i]),
+		})
+	}
+	if n := len(order) - len(lines); n > 0 {
+		folded = fmt.Sprintf("%d smaller ones together: training %s, live %s", n, percent(restP), percent(restQ))
+	}
+	return lines, folded
+}
+
+// evidenceChart is the evidence of a feature's detectors over the file. It ends at chartTop thresholds: how far beyond
+// an alarm the evidence went matters less than how it came there.
+type evidenceChart struct {
+	Width           float64
+	Values, Quality string  // points of the two curves; empty: no such detector
+	Threshold       float64 // y of the line
+	Episodes        []span  // while an alarm was open
+	From, To        string  // what stands under the ends
+}
+
+type span struct {
+	X, Width float64
+	Words    string
+}
+
+func (f *findings) evidenceChart(w *watched) *evidenceChart {
+	points := max(len(w.values.points), len(w.quality.points))
+	if points == 0 {
+		return nil
+	}
+	c := &evidenceChart{
+		Width: float64(max(points-1, 1)), Threshold: tenth(100 - 100/chartTop),
+		Values: w.values.polyline(), Quality: w.quality.polyline(),
+		From: "event 1", To: "event " + count(f.Events),
+	}
+	if f.timed {
+		c.From, c.To = clockTime(f.first), clockTime(f.last)
+	}
+	place := func(tick int64) float64 { return tenth(float64(tick-1) / float64(f.history.stride)) }
+	for i := range w.episodes {
+		e := &w.episodes[i]
+		from, to, end := place(e.Tick), c.Width, "the end"
+		if e.closedTick != 0 {
+			to, end = place(e.closedTick), fmt.Sprintf("interval %d", e.closedTick)
+		}
+		c.Episodes = append(c.Episodes, span{
+			from, max(tenth(to-from), 0.5), fmt.Sprintf("%s: alarm from interval %d to %s", e.Kind, e.Tick, end),
+		})
+	}
+	return c
+}
+
+// polyline is the curve in the chart's coordinates: x is the point's number, y goes down from the top.
+func (c *curve) polyline() string {
+	var text strings.Builder
+	for i, v := range c.points {
+		y := 100 - 100*min(max(v/c.threshold, 0), chartTop)/chartTop
+		fmt.Fprintf(&text, "%d,%v ", i, tenth(y))
+	}
+	if len(c.points) == 1 {
+		fmt.Fprintf(&text, "1,%v ", tenth(100-100*min(max(c.points[0]/c.threshold, 0), chartTop)/chartTop))
+	}
+	return strings.TrimSpace(text.String())
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bufio"
+	_ "embed" // of the page's template
+	"errors"
+	"fmt"
+	"html/template"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fraudstream/drift"
+)
+
+//go:embed drift_page.html
+var pageText string
+
+// A page is the report as one HTML file. It needs no network and no script: the charts are SVG that the template
+// draws, in shapes that stretch with the window; all text stands beside them and does not stretch.
+type page struct {
+	*findings
+	Input  string // base name of the file
+	Period string
+	Count  string // of the events
+	Ticks  string
+	Hash   string // of the model, shortened
+	Cards  []card
+	Alarms []pageAlarm
+}
+
+// pageAlarm is a line of the list of alarms.
+type pageAlarm struct {
+	drift.Episode
+	When    string
+	Until   string
+	Card    string // its anchor
+	Page    bool   // somebody is to be called; else it is a ticket
+	Moved   []string
+	Against string // evidence of threshold
+}
+
+// card shows one feature.
+type card struct {
+	*watched
+	ID, State, Tone string  // Tone is a class of the style sheet
+	Meter           float64 // width of the bar of evidence, in percent: an alarm is at 50
+	Evidence        string
+	Changed         string
+	Tolerated       string
+	PSIText         string
+	ChanceText      string
+	Moved           []string
+	Figures         []labelled
+	Bins            *binChart      // numeric
+	Categories      []categoryLine // categorical
+	Folded          string         // categories that have no line of their own, in words
+	Curves          *evidenceChart
+	Quality         []qualityLine
+}
+
+type labelled struct{ Name, Value, Note string }
+
+// writePage writes the page.
+func (f *findings) writePage(path string) error {
+	t, err := template.New("page").Parse(pageText)
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	buffered := bufio.NewWriter(out)
+	return errors.Join(t.Execute(buffered, f.page()), buffered.Flush(), out.Close())
+}
+
+func (f *findings) page() *page {
+	p := &page{
+		findings: f, Input: filepath.Base(f.input), Period: strings.TrimPrefix(f.period(), ", "), Count: count(f.Events), Ticks: count(f.ticks),
+		Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
+	}
+	if f.input == "-" {
+		p.Input = "standard input"
+	}
+	anchors := map[string]string{}
+	all := f.watched()
+	for i := range all {
+		anchor := "feature-" + strconv.Itoa(i+1)
+		anchors[all[i].Name] = anchor
+		p.Cards = append(p.Cards, f.card(&all[i], anchor))
+	}
+	for i := range f.episodes {
+		e := &f.episodes[i]
+		a := pageAlarm{
+			Episode: e.Episode, Until: until(e), Card: anchors[e.Feature], Page: e.Severity() == "page",
+			Against: evidenceOf(float64(e.LogM), float64(e.Threshold)), When: "event " + count(e.Event),
+		}
+		if f.timed && e.when != 0 {
+			a.When += ", " + clockTime(e.when)
+		}
+		for _, c := range e.Episode.Moved {
+			a.Moved = append(a.Moved, unbroken(c.Text))
+		}
+		p.Alarms = append(p.Alarms, a)
+	}
+	return p
+}
+
+// until says whether an alarm is still open.
+func until(e *episode) string {
+	if e.closedTick == 0 {
+		return "still open"
+	}
+	return "over at interval " + count(e.closedTick)
+}
+
+// Headline says in a sentence how it went.
+func (p *page) Headline() string {
+	open := 0
+	for i := range p.episodes {
+		if p.episodes[i].closedTick == 0 {
+			open++
+		}
+	}
+	switch n := len(p.episodes); {
+	case n == 0:
+		return "No drift alarm"
+	case n == 1:
+		return "1 drift alarm, " + []string{"over by the end", "still open at the end"}[open]
+	default:
+		return fmt.Sprintf("%d drift alarms, %d still open at the end", n, open)
+	}
+}
+
+// card lays out what is known of one feature.
+func (f *findings) card(w *watched, anchor string) card {
+	c := card{
+		watched: w, ID: anchor, State: w.state(), Evidence: w.evidenceText(), Meter: tenth(100 * min(1, w.evidence()/2)),
+		Changed: percent(float64(w.TV)), Tolerated: percent(float64(w.Epsilon)),
+		PSIText: figureText(float64(w.PSI)), ChanceText: figureText(float64(w.PSICut)),
+	}
+	switch c.State {
+	case "ALARM":
+		c.State, c.Tone = "alarm", "alarm"
+	case "alarm over", "suspicious":
+		c.Tone = "warn"
+	case "calm":
+		c.Tone = "calm"
+	default:
+		c.Tone = "quiet"
+	}
+	for _, cell := range w.FeatureReport.Moved {
+		c.Moved = append(c.Moved, unbroken(cell.Text))
+	}
+	c.Figures = w.figures()
+	c.Curves = f.evidenceChart(w)
+	if !w.score {
+		c.Quality = w.qualityLines()
+	}
+	if feature := f.feature(w); len(w.Baseline) > 0 && feature != nil {
+		if feature.Categorical {
+			c.Categories, c.Folded = categoryLines(feature, w.Baseline, w.Cells)
+		} else {
+			c.Bins = newBinChart(feature, w.Baseline, w.Cells)
+		}
+	}
+	return c
+}
+
+// feature is the baseline of what is watched.
+func (f *findings) feature(w *watched) *drift.Feature {
+	if w.score {
+		return f.options.Score
+	}
+	for i := range f.options.Features {
+		if f.options.Features[i].Name == w.Name {
+			return &f.options.Features[i]
+		}
+	}
+	return nil
+}
+
+// figures are the distances, each with what it is to be held against.
+func (w *watched) figures() []labelled {
+	all := []labelled{
+		{"changed cell", percent(float64(w.TV)), "tolerated " + percent(float64(w.Epsilon))},
+		{"PSI", figureText(float64(w.PSI)), "by chance ≤ " + figureText(float64(w.PSICut))},
+		{"Jensen–Shannon", figureText(float64(w.JS)), ""},
+		{"Kolmogorov–Smirnov", figureText(float64(w.KS)), ""},
+		{"Wasserstein", figureText(float64(w.W1OverStd)), "deviations"},
+		{"mean", figureText(float64(w.Mean)), "× " + figureText(float64(w.MeanRatio)) + " of training"},
+		{"deviation", "× " + figureText(float64(w.StdRatio)), "of training"},
+		{"lately: PSI", figureText(float64(w.Recent.PSI)), "changed cell " + percent(float64(w.Recent.TV))},
+	}
+	// What a feature has no figure for is left out; so is what there is nothing to hold it against.
+	all = slices.DeleteFunc(all, func(l labelled) bool { return strings.TrimPrefix(l.Value, "× ") == "-" })
+	for i := range all {
+		if strings.HasSuffix(all[i].Note, " -") || strings.Contains(all[i].Note, " - ") {
+			all[i].Note = ""
+		}
+	}
+	return all
+}
+
+// qualityLine is one quality cell.
+type qualityLine struct {
+	Name, Training, Live string
+	More                 bool // more than in training, by as much as would be noticed
+}
+
+func (w *watched) qualityLines() []qualityLine {
+	var lines []qualityLine
+	base, live := w.Quality.Baseline, w.Quality.Counts
+	var m, n float64
+	for i := range base {
+		m, n = m+float64(base[i]), n+float64(live[i])
+	}
+	for i, name := range []string{"in order", "missing", "out of range", "never seen"} {
+		p, q := float64(base[i])/m, float64(live[i])/n // NaN where there are none
+		lines = append(lines, qualityLine{name, percent(p), percent(q), i > 0 && q-p > float64(w.FeatureReport.Quality.Epsilon)})
+	}
+	return lines
+}
+
+// unbroken keeps "10 % → 12 %" on one line.
+func unbroken(text string) string {
+	return strings.NewReplacer(" %", "\u00a0%", " →", "\u00a0→", "→ ", "→\u00a0").Replace(text)
+}
+
+// tenth rounds a coordinate: more digits would make the page large and no chart finer.
+func tenth(x float64) float64 { return math.Round(10*x) / 10 }

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"fraudstream/drift"
+)
+
+// The kinds of detector, as the report has them.
+const (
+	kindValues  = "values"
+	kindQuality = "quality"
+)
+
+// watched is one line of the table and one card of the page: a feature, or the score, with all that is known of it.
+type watched struct {
+	*drift.FeatureReport
+	score           bool
+	values, quality curve
+	episodes        []episode // in the order in which they were opened
+}
+
+// watched returns the features and the score, what matters first: those that alarmed, by evidence; then by the
+// evidence that they came to; then by how much of their traffic has changed cell.
+func (f *findings) watched() []watched {
+	var all []watched
+	for i := range f.Features {
+		all = append(all, watched{FeatureReport: &f.Features[i]})
+	}
+	if f.Score != nil {
+		all = append(all, watched{FeatureReport: f.Score, score: true})
+	}
+	for i := range all {
+		w := &all[i]
+		w.values, w.quality = f.history.of(w.Name, kindValues), f.history.of(w.Name, kindQuality)
+		for _, e := range f.episodes {
+			if e.Feature == w.Name {
+				w.episodes = append(w.episodes, e)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b watched) int {
+		return cmp.Or(
+			-compareBool(len(a.episodes) > 0, len(b.episodes) > 0),
+			-cmp.Compare(a.evidence(), b.evidence()),
+			-cmp.Compare(a.TV, b.TV), // NaN, where there is none, comes last
+		)
+	})
+	return all
+}
+
+// evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm.
+func (w *watched) evidence() float64 {
+	largest := 0.0
+	for _, c := range []curve{w.values, w.quality} {
+		if c.threshold > 0 && c.largest > 0 {
+			largest = max(largest, c.largest/c.threshold)
+		}
+	}
+	return largest
+}
+
+// state says in a word or two where a feature stands.
+func (w *watched) state() string {
+	open := 0
+	for i := range w.episodes {
+		if w.episodes[i].closedTick == 0 {
+			open++
+		}
+	}
+	switch {
+	case open > 0:
+		return "ALARM"
+	case len(w.episodes) > 0:
+		return "alarm over"
+	case w.Off:
+		return "off"
+	case len(w.values.points)+len(w.quality.points) == 0:
+		return "not watched"
+	case w.evidence() > 0.5:
+		return "suspicious"
+	default:
+		return "calm"
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// print writes the report for a person.
+func (f *findings) print(w io.Writer) error {
+	t := newTable(w)
+	t.row("model", f.Model.Name+" "+f.Model.Version)
+	t.row("events", fmt.Sprintf("%s in %s intervals%s", count(f.Events), count(f.ticks), f.period()))
+	t.row("alarms", f.summary())
+	if f.Guarantee != "" {
+		t.row("guarantee", f.Guarantee)
+	}
+	if len(f.episodes) > 0 {
+		t.row("")
+		t.row("ALARM", "SEVERITY", "AT EVENT", "INTERVAL", "EVIDENCE", "ALARMS", "STATE", "WHAT MOVED MOST")
+		for i := range f.episodes {
+			e := &f.episodes[i]
+			t.row(e.Feature+" "+e.Kind, e.Severity(), e.Event, e.Tick, evidenceOf(float64(e.LogM), float64(e.Threshold)), e.Alarms, e.until(), mostMoved(e.Episode.Moved))
+		}
+	}
+	t.row("")
+	t.row("FEATURE", "STATE", "EVIDENCE", "CHANGED", "TOLERATED", "PSI", "BY CHANCE", "W1/STD", "NOT OK", "MOVED MOST")
+	for _, x := range f.watched() {
+		t.row(x.Name, x.state(), x.evidenceText(), percent(float64(x.TV)), percent(float64(x.Epsilon)),
+			figureText(float64(x.PSI)), figureText(float64(x.PSICut)), figureText(float64(x.W1OverStd)), percent(x.notOK()), mostMoved(x.Moved))
+	}
+	return t.flush()
+}
+
+// summary counts the alarms in words.
+func (f *findings) summary() string {
+	switch n := len(f.episodes); {
+	case f.Resampled:
+		return "none can be given: the baseline was counted on resampled rows"
+	case f.ticks == 0:
+		return "none, but no interval was complete either: give more events, or a smaller --tick-events"
+	case n == 0:
+		return "none"
+	case n == 1:
+		return "1 drift"
+	default:
+		return fmt.Sprintf("%d drifts", n)
+	}
+}
+
+// period tells the first and the last event time.
+func (f *findings) period() string {
+	if !f.timed {
+		return ""
+	}
+	return ", " + clockTime(f.first) + " to " + clockTime(f.last)
+}
+
+func clockTime(millis int64) string {
+	return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05")
+}
+
+// until tells whether an episode is over, and since when.
+func (e *episode) until() string {
+	if e.closedTick == 0 {
+		return "open"
+	}
+	return fmt.Sprintf("over at %d", e.closedTick)
+}
+
+// evidenceText is the larger of the two detectors' evidence, of its threshold.
+func (w *watched) evidenceText() string {
+	c := w.values
+	if !(c.largest/c.threshold >= w.quality.largest/w.quality.threshold) {
+		c = w.quality
+	}
+	if c.threshold == 0 {
+		c = w.values
+	}
+	return evidenceOf(c.largest, c.threshold)
+}
+
+func evidenceOf(logM, threshold float64) string {
+	if threshold == 0 || math.IsNaN(logM) {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f of %.1f", max(logM, 0), threshold)
+}
+
+// notOK is the share of values that are missing, outside or unseen.
+func (w *watched) notOK() float64 {
+	if w.score || w.N == 0 {
+		return math.NaN()
+	}
+	return float64(w.N-w.Quality.Counts[0]) / float64(w.N)
+}
+
+// mostMoved is the cell whose share has changed most, in words.
+func mostMoved(cells []drift.Cell) string {
+	if len(cells) == 0 {
+		return "-"
+	}
+	return cells[0].Text
+}
+
+// percent is a share of traffic; - where there is none.
+func percent(share float64) string {
+	switch {
+	case math.IsNaN(share):
+		return "-"
+	case share == 0 || share == 1:
+		return strconv.FormatFloat(100*share, 'f', 0, 64) + " %"
+	case share < 0.001 || share > 0.999:
+		return strconv.FormatFloat(100*share, 'f', 2, 64) + " %"
+	default:
+		return strconv.FormatFloat(100*share, 'f', 1, 64) + " %"
+	}
+}
+
+// count groups the digits of a number by threes.
+func count(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// figureText is a figure of at least 0 to three digits; - where there is none.
+func figureText(x float64) string {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return "-"
+	case math.Abs(x) >= 1000:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	case x != 0 && math.Abs(x) < 1e-4:
+		return "<0.0001"
+	default:
+		return strconv.FormatFloat(x, 'g', 3, 64)
+	}
+}

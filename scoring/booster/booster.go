@@ -30,8 +30,7 @@
 // # What is refused
 //
 // Objectives whose output is no probability of a class, linear trees, trees with several outputs, CatBoost's
-// categorical features (its JSON keeps hashes of the categories only, and counters), categories that XGBoost 3.1
-// keeps in the model, and any tree that is none. Errors are of type *program.UnsupportedError.
+// categorical features (its JSON keeps hashes of the categories only, and counters), and any tree that is none. Errors are of type *program.UnsupportedError.
 package booster
 
 import (
@@ -64,6 +63,7 @@ type Model struct {
 
 	coded      []int                // features whose categories pandas numbered, in order
 	categories [][]program.Constant // those categories
+	strict     bool                 // a category in no list is an error, and not missing
 }
 
 // Options is what a pickle keeps beside the booster.

@@ -319,3 +319,56 @@ func TestLinearBaseScore(t *testing.T) {
 		t.Errorf("the last class has %v, want %v", got, want)
 	}
 }
+
+// The categories of a frame that XGBoost keeps with its trees: what it gave for texts, numbers and a missing text, and
+// the column of the text that it does not know.
+func TestFrameCategories(t *testing.T) {
+	data, err := os.ReadFile("testdata/categories.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := booster.Compile(data, "xgboost-json", program.Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.NewFrame(1)
+	f.Rows = 1
+	for _, c := range []struct {
+		country any
+		mcc     float64
+		want    float64
+	}{{"GB", 5411, 0.16748860478401184}, {"US", 5411, 0.7617775797843933}, {"FR", 5812, 0.7695618867874146}, {nil, 5812, 0.7695618867874146}, {"ZZ", 5411, math.NaN()}, {"GB", 1, math.NaN()}} {
+		for j, v := range []any{0.5, c.country, c.mcc} {
+			f.Row(0)[j] = cell(p.Columns[j].Domain, v)
+		}
+		p.Run(f)
+		fault := f.Fault(0)
+		if unknown := c.want != c.want; unknown != (fault.Code == program.UnknownCategory) || unknown && fault.Column < 1 {
+			t.Errorf("%v, %v: fault %+v", c.country, c.mcc, fault)
+		} else if !unknown && math.Abs(f.Score(0)-c.want) > 1e-7 {
+			t.Errorf("%v, %v: %v, want %v", c.country, c.mcc, f.Score(0), c.want)
+		}
+	}
+}
+
+// What contradicts itself in those lists is refused.
+func TestDamagedFrameCategories(t *testing.T) {
+	data, err := os.ReadFile("testdata/categories.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{
+		{`"offsets":[0,2,4,6]`, `"offsets":[0,2,4,7]`}, {`"offsets":[0,2,4,6]`, `"offsets":[0,4,2,6]`},
+		{`"offsets":[0,2,4,6]`, `"offsets":[1,2,4,6]`}, {`"enc":[`, `"enc":[{"offsets":[],"values":[]},`}, {`"enc":[`, `"enc":[7,`},
+		{`"values":[70,`, `"values":[-61,`},
+	} {
+		damaged := strings.Replace(string(data), c[0], c[1], 1)
+		want := "model-mismatch"
+		if strings.Contains(c[1], "-61") {
+			want = "unsupported-value" // a letter beyond ASCII
+		}
+		if got := refusal(t, []byte(damaged), "xgboost-json", program.Spec{}); damaged == string(data) || got != want {
+			t.Errorf("%s: %q", c[1], got)
+		}
+	}
+}

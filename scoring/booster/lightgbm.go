@@ -152,22 +152,27 @@ func (m *Model) encode(b *program.Builder, r *reader, name string, in []program.
 		return nil
 	}
 	in = slices.Clone(in)
-	s := &numbering{}
+	s := &numbering{strict: m.strict, columns: b.Origins(in)}
 	for k, feature := range m.coded {
 		b.Categorical(in[feature])
 		s.lookups = append(s.lookups, b.Lookup(in[feature], categories[k]))
 		s.in = append(s.in, in[feature])
 		in[feature] = b.New(in[feature])
 		s.out = append(s.out, in[feature])
+		s.coded = append(s.coded, feature)
 	}
 	b.Add(name, s)
 	return in
 }
 
-// numbering replaces a category by its place in the list of training. An unknown one is missing, as pandas makes it.
+// numbering replaces a category by its place in the list of training. An unknown one is missing, as pandas makes it,
+// or an error where the library compares the categories themselves.
 type numbering struct {
 	in, out []program.Reg
 	lookups []*program.Lookup
+	coded   []int // the features
+	columns []int16
+	strict  bool
 }
 
 // Run looks every category up.
@@ -176,8 +181,11 @@ func (s *numbering) Run(f *program.Frame) {
 		row := f.Registers(i)
 		for k, l := range s.lookups {
 			code := math.NaN()
-			if place := l.Of(row[s.in[k]]); place >= 0 {
+			v := row[s.in[k]]
+			if place := l.Of(v); place >= 0 {
 				code = float64(place)
+			} else if s.strict && v == v && v != program.None {
+				f.Fail(i, program.UnknownCategory, s.columns[s.coded[k]])
 			}
 			row[s.out[k]] = code
 		}

@@ -11,9 +11,7 @@ import (
 
 // gbtree reads the trees. With weights (dart) every leaf counts as often as its tree does.
 func (m *Model) gbtree(r *reader, model object, weights []float64) {
-	if cats, ok := model["cats"].(object); ok && len(r.list(cats, "enc")) > 0 {
-		r.refuse("unsupported-value", "cats", "categories of the frame", "encode the categories in the pipeline (OrdinalEncoder) and fit again")
-	}
+	m.frameCategories(r, model)
 	params := r.object(model, "gbtree_model_param")
 	trees, outputs := r.list(model, "trees"), r.numbers(model, "tree_info")
 	if r.err != nil {

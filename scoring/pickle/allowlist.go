@@ -3,8 +3,8 @@ package pickle
 import "strings"
 
 // The table was drawn up from the files of scikit-learn 0.24 to 1.9, numpy 1.19 to 2.5, pandas 1.1 to 3.1, joblib 1.1 to
-// 1.6, XGBoost, LightGBM and imbalanced-learn. A new entry needs an answer to one question: can the name, written down
-// and never called, be mistaken for something else by whoever compiles the model?
+// 1.6, XGBoost, LightGBM, imbalanced-learn, sklearn-pandas and sklearn2pmml. A new entry needs an answer to one
+// question: can the name, written down and never called, be mistaken for something else by whoever compiles the model?
 
 // exactly is the part of the allow-list that goes by full names. numpy._core is looked up as numpy.core.
 var exactly = map[string]role{
@@ -74,7 +74,8 @@ var elementwise = words(`absolute abs add arccos arccosh arcsin arcsinh arctan a
 
 // knownPackages hold classes that models are made of. What is not allowed in them is refused as forbidden, not as
 // code of the author's own.
-var knownPackages = words(`catboost imblearn joblib lightgbm numpy pandas pyarrow scipy sklearn threadpoolctl xgboost`)
+var knownPackages = words(`catboost imblearn joblib lightgbm numpy pandas pyarrow scipy sklearn sklearn2pmml sklearn_pandas
+	threadpoolctl xgboost`)
 
 // standardLibrary are the top-level modules of Python 2.7 and 3.8 to 3.14, without those that begin with an underscore.
 var standardLibrary = words(`

@@ -76,7 +76,7 @@ func roleOf(module, name string) role {
 	}
 	pkg, _, _ := strings.Cut(module, ".")
 	switch pkg {
-	case "sklearn", "imblearn", "xgboost", "lightgbm", "catboost", "_loss":
+	case "sklearn", "imblearn", "xgboost", "lightgbm", "catboost", "_loss", "sklearn2pmml", "sklearn_pandas":
 		return modelRole(name)
 	case "pandas":
 		if isClassName(name) || strings.HasPrefix(name, "_unpickle_") {

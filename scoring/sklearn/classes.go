@@ -3,7 +3,8 @@ package sklearn
 // transformerOf returns the compiler of a transformer class, nil for a class that is not understood.
 func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	switch class {
-	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline":
+	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", "sklearn2pmml.pipeline.PMMLPipeline",
+		"sklearn_pandas.pipeline.TransformerPipeline":
 		return (*compiler).pipelineTransform
 	case "sklearn.pipeline.FeatureUnion":
 		return (*compiler).featureUnion
@@ -41,6 +42,12 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).targetEncoder
 	case "sklearn.impute._base.SimpleImputer":
 		return (*compiler).simpleImputer
+	case "sklearn.preprocessing._label.LabelEncoder":
+		return (*compiler).labelEncoder
+	case "sklearn.preprocessing._label.LabelBinarizer":
+		return (*compiler).labelBinarizer
+	case "sklearn.impute._knn.KNNImputer":
+		return (*compiler).knnImputer
 	case "sklearn.impute._iterative.IterativeImputer":
 		return (*compiler).iterativeImputer
 	case "sklearn.impute._base.MissingIndicator":
@@ -53,7 +60,29 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	if isSearch(class) {
 		return (*compiler).searchTransform
 	}
+	if compile := wrapperOf(class); compile != nil {
+		return compile
+	}
 	return selectorOf(class)
+}
+
+// wrapperOf is the part of [transformerOf] for the packages that stand around scikit-learn's estimators.
+func wrapperOf(class string) func(*compiler, *attributes, matrix) matrix {
+	switch class {
+	case mapperClass:
+		return (*compiler).dataFrameMapper
+	case "sklearn2pmml.decoration.ContinuousDomain":
+		return (*compiler).continuousDomain
+	case "sklearn2pmml.decoration.CategoricalDomain", "sklearn2pmml.decoration.OrdinalDomain":
+		return (*compiler).discreteDomain
+	case "sklearn2pmml.decoration.MultiDomain":
+		return (*compiler).multiDomain
+	case "sklearn2pmml.decoration.ContinuousDomainEraser", "sklearn2pmml.decoration.DiscreteDomainEraser":
+		return (*compiler).unchanged
+	case "sklearn2pmml.decoration.Alias", "sklearn2pmml.decoration.MultiAlias":
+		return (*compiler).alias
+	}
+	return nil
 }
 
 // selectorOf is the part of [transformerOf] for those that keep some columns as they are.

@@ -3,7 +3,7 @@ package sklearn
 // classifierOf returns the compiler of a classifier class, nil for a class that is not understood.
 func classifierOf(class string) func(*compiler, *attributes, matrix) classifier {
 	switch class {
-	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline":
+	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", "sklearn2pmml.pipeline.PMMLPipeline":
 		return (*compiler).pipelineClassify
 	case "sklearn.feature_selection._rfe.RFE", "sklearn.feature_selection._rfe.RFECV":
 		return (*compiler).recursiveClassify

@@ -21,6 +21,8 @@ func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, er
 		return nil, err
 	}
 	switch {
+	case n < 0 && wanted == nil && c.mapperNames != nil:
+		return c.mapperNames, nil
 	case n < 0 && wanted == nil:
 		return nil, errNoColumns
 	case wanted == nil && own != nil:
@@ -57,7 +59,7 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 		}
 		return m.Names, m.Features, nil
 	}
-	for _, attribute := range []string{"feature_names_in_", "_feature_names_in"} {
+	for _, attribute := range []string{"feature_names_in_", "_feature_names_in", "active_fields"} {
 		if v := a.optional(attribute); v != nil {
 			names, ok := texts(v)
 			if !ok {
@@ -74,6 +76,10 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 	}
 	if items, ok := listItems(a.optional("categories_")); ok {
 		return nil, len(items), nil
+	}
+	if a.class == mapperClass {
+		c.mapperNames = a.mapperColumns()
+		return nil, -1, a.err
 	}
 	if inner, ok := firstPart(a); ok {
 		return c.input(inner)

@@ -195,7 +195,7 @@ def main(draw):
         model = draw(rng, x, len(set(y)))
         try:
             model.fit(x, y)
-        except (ValueError, TypeError, RuntimeError):
+        except (ValueError, TypeError, RuntimeError, IndexError):
             continue
         live = frame(rng, 25, live=True)
         case = {

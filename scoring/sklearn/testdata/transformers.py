@@ -13,7 +13,7 @@ from sklearn.feature_selection import (
     RFE, RFECV, GenericUnivariateSelect, SelectFdr, SelectFpr, SelectFromModel, SelectFwe, SelectKBest, SelectPercentile,
     SequentialFeatureSelector, VarianceThreshold,
 )
-from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -95,7 +95,13 @@ def gaps(rng):
         options.update(min_value=-1.5, max_value=3, n_nearest_features=2)
     model = rng.choice([None, BayesianRidge(), LinearRegression(), Ridge()])
     rounds = ("rounds", IterativeImputer(model, random_state=0, initial_strategy=rng.choice(["mean", "constant"]), **options))
-    return rng.choice([filled, filled, rounds, ("union", FeatureUnion([filled, flags]))])
+    near = {"n_neighbors": rng.choice([1, 3, 5, 400]), "weights": rng.choice(["uniform", "distance"])}
+    if VERSION >= (1, 3) and rng.random() < 0.3:
+        near["add_indicator"] = True  # before 1.3 a row without gaps gets no indicator, unless it comes with others
+    if VERSION >= (1, 2) and rng.random() < 0.3:
+        near["keep_empty_features"] = True
+    donors = ("donors", KNNImputer(**near))
+    return rng.choice([filled, filled, rounds, donors, donors, ("union", FeatureUnion([filled, flags]))])
 
 
 def categories(rng):

@@ -1,0 +1,95 @@
+package sklearn
+
+import (
+	"fmt"
+	"math"
+
+	"fraudstream/scoring/program"
+)
+
+// labelEncoder compiles LabelEncoder over one column, where a mapper or a pipeline of one's own has put it: the place
+// of a value in classes_. A value that is not there raises in scikit-learn.
+func (c *compiler) labelEncoder(a *attributes, in matrix) matrix {
+	classes := a.labelClasses(in)
+	if a.err != nil {
+		return nil
+	}
+	s := &ordinal{in: in, out: c.computed(in), columns: c.b.Origins(in), fail: true}
+	codes := make([]float64, len(classes)+1)
+	for i := range classes {
+		codes[i] = float64(i)
+	}
+	c.b.Categorical(in[0])
+	s.lookups, s.codes = append(s.lookups, c.b.Lookup(in[0], classes)), append(s.codes, codes)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// labelBinarizer compiles LabelBinarizer over one column: pos_label in the column of the value's class and neg_label
+// in the others. Two classes give one column, that of the second. A value that is no class gives neg_label everywhere,
+// but what cannot be a label, a gap in a column of text or a fraction, raises.
+func (c *compiler) labelBinarizer(a *attributes, in matrix) matrix {
+	classes := a.labelClasses(in)
+	negative, positive := a.number("neg_label"), a.number("pos_label")
+	if kind := a.text("y_type_", "binary"); kind != "binary" && kind != "multiclass" {
+		a.unknown("y_type_", kind)
+	}
+	if a.err != nil {
+		return nil
+	}
+	s := &indicators{in: in[0], column: c.b.Origin(in[0]), negative: negative, positive: positive, text: holdsText(classes)}
+	n := len(classes)
+	if n <= 2 {
+		// One class alone is never the second: its column is neg_label throughout.
+		s.first, n = 1, 1
+	}
+	for range n {
+		s.out = append(s.out, c.b.New(in[0]))
+	}
+	c.b.Categorical(in[0])
+	s.lookup = c.b.Lookup(in[0], classes)
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// labelClasses reads the classes of an encoder of labels, which takes one column.
+func (a *attributes) labelClasses(in matrix) []program.Constant {
+	classes := a.constants("classes_")
+	switch {
+	case a.err != nil:
+	case len(in) != 1:
+		a.mismatch("classes_", fmt.Sprintf("%d columns", len(in)), "an encoder of labels takes one column; use OrdinalEncoder or OneHotEncoder for several")
+	case len(classes) == 0 || len(classes) > maxConstants:
+		a.mismatch("classes_", fmt.Sprintf("%d classes", len(classes)), "classes are expected")
+	}
+	return classes
+}
+
+// indicators writes a column per class.
+type indicators struct {
+	in                 program.Reg
+	out                matrix
+	column             int16
+	lookup             *program.Lookup
+	first              int // class of the first column
+	negative, positive float64
+	text               bool
+}
+
+// Run marks the class of every row.
+func (s *indicators) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		v := row[s.in]
+		if v-v != 0 || s.text && v == program.None || !s.text && v != math.Trunc(v) {
+			f.Fail(i, program.Unscorable, s.column)
+		}
+		k := s.lookup.Of(v) - s.first
+		for j, r := range s.out {
+			row[r] = s.negative
+			if j == k {
+				row[r] = s.positive
+			}
+		}
+	}
+}

@@ -25,12 +25,15 @@ type Inspection struct {
 	Output     string
 	Classes    []program.Constant
 	Positive   int // index in Classes; -1
-	Features   []InspectedFeature
-	Metadata   map[string]jsontext.Value // of metadata.json; nil without
-	Unknown    []string                  // the keys of Metadata that mean nothing here, in order
-	Hashes     []InspectedHash
-	Signature  *minisign.Signature // of metadata.json, not checked; nil without
-	Obstacles  []Obstacle          // what keeps the model from being loaded; empty for one that loads
+
+	ReasonMethod string // how the model gives reasons, "none" where it does not; empty for one that does not compile
+	ReasonsNone  string // why it gives none
+	Features     []InspectedFeature
+	Metadata     map[string]jsontext.Value // of metadata.json; nil without
+	Unknown      []string                  // the keys of Metadata that mean nothing here, in order
+	Hashes       []InspectedHash
+	Signature    *minisign.Signature // of metadata.json, not checked; nil without
+	Obstacles    []Obstacle          // what keeps the model from being loaded; empty for one that loads
 }
 
 // An InspectedFeature is a feature as the metadata and the model have it. Words that the metadata leave out are empty,
@@ -95,6 +98,7 @@ func (in *Inspection) obstacle(err error) {
 // program takes over what a compiled model knows.
 func (in *Inspection) program(p *program.Program) {
 	in.Output, in.Classes, in.Positive, in.Versions = p.Output, p.Classes, p.Positive, p.Versions
+	in.ReasonMethod, in.ReasonsNone = p.Explanation.Method(), p.Explanation.Why()
 	for _, c := range p.Columns {
 		f := InspectedFeature{Name: c.Name, Kind: "numeric", Categories: c.Domain.Len()}
 		if c.Kind == program.Categorical {

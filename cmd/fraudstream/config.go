@@ -21,6 +21,7 @@ type Config struct {
 	Model      ModelConfig         `yaml:"model"`
 	Event      EventConfig         `yaml:"event"`
 	Thresholds *scoring.Thresholds `yaml:"thresholds"`
+	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
 	Delivery   string              `yaml:"delivery"`
 }

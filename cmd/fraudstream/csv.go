@@ -178,7 +178,7 @@ func appendText(dst []byte, s string) []byte {
 // csvSink writes a header and one line a row.
 func csvSink(w *bufio.Writer, model *scoring.Scorer) rowSink {
 	writer := csv.NewWriter(w)
-	record := []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message"}
+	record := []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
 	err := writer.Write(record)
 	return func(n int64, r *scoring.Result) error {
 		if err != nil {
@@ -218,4 +218,25 @@ func decisionCells(record []string, d *scoring.Decision, model *scoring.Scorer) 
 	record[5] = model.Program.Classes[d.Class].String()
 	record[6] = strconv.FormatBool(d.IsFraud)
 	record[7] = d.Verdict.String()
+	record[11], record[12] = reasonCells(d, model)
+}
+
+// reasonCells are the codes of the reasons, or the features where there are no codes, and how they were found. Both are
+// empty where no reasons are told.
+func reasonCells(d *scoring.Decision, model *scoring.Scorer) (codes, method string) {
+	if !d.Reasoned() {
+		return "", ""
+	}
+	var cell []byte
+	for i := 0; ; i++ {
+		from := len(cell)
+		if i > 0 {
+			cell = append(cell, ';')
+		}
+		longer, there := d.AppendReason(cell, i)
+		if !there {
+			return string(cell[:from]), model.Bundle.ReasonMethod
+		}
+		cell = longer
+	}
 }

@@ -35,7 +35,7 @@ func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMe
 		return nil, err
 	}
 	model, err := scoring.Load(c.Model.Path, scoring.Options{
-		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds, Trust: trust,
+		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds, Trust: trust, Reasons: c.Reasons,
 	})
 	if err != nil {
 		loads.Refused(scoring.Reason(err))
@@ -51,7 +51,7 @@ func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMe
 	}
 	log.Info("model verified", "model", b.Name, "version", b.Version, "sha256", b.SHA256[:12],
 		"features", len(model.Program.Columns), "golden_rows", b.GoldenRows, "bit_equal", b.GoldenBitEqual,
-		"max_difference", b.GoldenMaxDiff, "signed_by", b.SignedBy, "took", time.Since(began).Round(time.Millisecond).String())
+		"max_difference", b.GoldenMaxDiff, "signed_by", b.SignedBy, "reasons", b.ReasonMethod, "took", time.Since(began).Round(time.Millisecond).String())
 	return model, nil
 }
 

@@ -46,6 +46,7 @@ type inspection struct {
 	Output        string                     `json:"output"`
 	Classes       []string                   `json:"classes"`
 	PositiveClass string                     `json:"positive_class"`
+	Reasons       reasonFacts                `json:"reasons"`
 	Features      []featureFacts             `json:"features"`
 	Thresholds    scoring.Thresholds         `json:"thresholds"`
 	Metadata      map[string]json.RawMessage `json:"metadata"` // what has no place above
@@ -99,6 +100,19 @@ type signatureFacts struct {
 	Comment string `json:"trusted_comment"`
 }
 
+// reasonFacts tell how the model gives reasons, or why it gives none.
+type reasonFacts struct {
+	Method string `json:"method"`
+	None   string `json:"why_none,omitempty"`
+}
+
+func (r reasonFacts) String() string {
+	if r.None != "" {
+		return r.Method + ": " + r.None
+	}
+	return r.Method
+}
+
 // obstacleFacts are one thing that keeps the model from being loaded: an estimator by class, attribute and value, or a
 // field of the bundle.
 type obstacleFacts struct {
@@ -119,7 +133,7 @@ func inspectionOf(in *scoring.Inspection) *inspection {
 		Loads: len(in.Obstacles) == 0, Name: in.Bundle.Name, Version: in.Bundle.Version,
 		File:        fileFacts{Name: in.File, Format: in.Format, Compression: in.Header.Compression, Bytes: in.Size},
 		ScikitLearn: nonNil(in.Versions), NumPy: in.Header.NumPy, Output: in.Output, Thresholds: in.Bundle.Thresholds,
-		PositiveClass: in.Label(in.Positive), Unknown: nonNil(in.Unknown), Warnings: nonNil(in.Bundle.Warnings),
+		PositiveClass: in.Label(in.Positive), Reasons: reasonFacts{in.ReasonMethod, in.ReasonsNone}, Unknown: nonNil(in.Unknown), Warnings: nonNil(in.Bundle.Warnings),
 		Metadata: make(map[string]json.RawMessage),
 		// Lists that hold nothing are [] in JSON, and never null.
 		Estimators: []estimatorFacts{}, Classes: []string{}, Features: []featureFacts{},
@@ -224,6 +238,7 @@ func (in *inspection) printModel(t table) {
 	line("output", in.Output)
 	line("classes", strings.Join(in.Classes, ", "))
 	line("positive class", in.PositiveClass)
+	line("reasons", in.Reasons.String())
 	line("thresholds", fmt.Sprint(in.Thresholds))
 	for _, h := range in.Hashes {
 		switch {

@@ -28,6 +28,7 @@ type verification struct {
 	Features int          `json:"features"`
 	Output   string       `json:"output,omitempty"`
 	Golden   *goldenTally `json:"golden,omitempty"` // absent: the model has no golden rows
+	Reasons  *reasonFacts `json:"reasons,omitempty"`
 	Seconds  float64      `json:"load_seconds"`
 	Warnings []string     `json:"warnings"`
 }
@@ -48,6 +49,7 @@ type goldenTally struct {
 	BitExactShare  float64  `json:"bit_exact_share"`
 	Predicted      int      `json:"predicted"` // rows with a stated prediction; the gate lets none differ
 	PredictedAgree int      `json:"predicted_agree"`
+	ReasonsGap     float64  `json:"reasons_gap"` // the largest |bias + Σ contributions - additive output|
 	AUC            *float64 `json:"auc"`
 }
 
@@ -92,11 +94,13 @@ func (v *verification) describe(model *scoring.Scorer) {
 	v.Name, v.Version, v.SHA256, v.SignedBy = b.Name, b.Version, b.SHA256, b.SignedBy
 	v.Features, v.Output = len(model.Program.Columns), model.Program.Output
 	v.Warnings = append(v.Warnings, b.Warnings...)
+	v.Reasons = &reasonFacts{b.ReasonMethod, b.ReasonsNone}
 	if b.GoldenRows > 0 {
 		v.Golden = &goldenTally{
 			Rows: b.GoldenRows, MaxDifference: b.GoldenMaxDiff, Tolerance: b.GoldenTolerance,
 			BitExact: b.GoldenBitEqual, BitExactShare: float64(b.GoldenBitEqual) / float64(b.GoldenRows),
 			Predicted: b.GoldenPredicted, PredictedAgree: b.GoldenPredicted, AUC: b.GoldenAUC,
+			ReasonsGap: b.ReasonsGap,
 		}
 	}
 }
@@ -125,6 +129,10 @@ func (v *verification) print(w io.Writer) error {
 		if g.AUC != nil {
 			t.row("AUC on golden rows", fmt.Sprintf("%.6f", *g.AUC))
 		}
+	}
+	t.row("reasons", v.Reasons)
+	if v.Golden != nil && v.Reasons.None == "" {
+		t.row("reasons add up to", fmt.Sprintf("the output within %.3g", v.Golden.ReasonsGap))
 	}
 	t.row("loaded in", fmt.Sprintf("%.1f ms", 1000*v.Seconds))
 	for _, warning := range v.Warnings {

@@ -11,6 +11,7 @@ import (
 
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/consumer"
+	"fraudstream/scoring"
 )
 
 // runCommand is the service. A flag that is given wins over the configuration file.
@@ -27,6 +28,8 @@ type runCommand struct {
 	Start      string   `help:"Where a group without offsets begins: earliest, latest or an RFC 3339 time." default:"earliest"`
 	Listen     string   `help:"Address of /predict, /metrics, /healthz, /readyz and /drift; empty for none." default:"127.0.0.1:8080"`
 	ExitAtEnd  bool     `help:"Stop at the end offsets seen at the start."`
+
+	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 
 	// For shows and tests, which cannot wait: drift intervals of so many events instead of 10 s.
 	DriftTickEvents int `hidden:""`
@@ -127,6 +130,9 @@ func (r *runCommand) config() (Config, error) {
 		if o.flag != "" {
 			*o.key = o.flag
 		}
+	}
+	if r.Reasons != nil {
+		c.Reasons = *r.Reasons
 	}
 	if c.Model.Path == "" {
 		return c, errors.New("no model: give --model PATH or model.path in the configuration file")

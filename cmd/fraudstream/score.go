@@ -24,6 +24,8 @@ type scoreCommand struct {
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
 	Out      string   `help:"File to write; - is standard output." default:"-" placeholder:"FILE"`
 	Format   string   `help:"Format of both files: ndjson or csv. Default: by the extension of each, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
+
+	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
 
 // rowsPerBatch is how many rows pass the corridor at a time.
@@ -42,6 +44,9 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Reasons != nil {
+		config.Reasons = *c.Reasons
+	}
 	inFormat, outFormat := c.formats()
 	if inFormat == "csv" {
 		config.Event.Mapping = flatten(config.Event.Mapping)
@@ -52,6 +57,7 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	}
 	model, err := scoring.Load(config.Model.Path, scoring.Options{
 		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds, Trust: trust,
+		Reasons: config.Reasons,
 	})
 	if err != nil {
 		return refusal(config, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/scoring"
 )
 
 // serveCommand is the HTTP door alone. Its traffic is live traffic, so it has a monitor of its own.
@@ -16,6 +17,8 @@ type serveCommand struct {
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	Listen   string   `help:"Address to listen on." default:"127.0.0.1:8080"`
 	NoDrift  bool     `help:"Do not compare the traffic with the training baseline."`
+
+	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
 
 // Run serves until a signal.
@@ -23,6 +26,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	config, err := modelConfig(c.Config, c.Model)
 	if err != nil {
 		return &exitError{exitConfig, err}
+	}
+	if c.Reasons != nil {
+		config.Reasons = *c.Reasons
 	}
 	log := newLogger(s.err)
 	registry := web.NewRegistry()

@@ -3,6 +3,7 @@ package sklearn
 import (
 	"cmp"
 
+	"fraudstream/scoring/forest"
 	"fraudstream/scoring/program"
 )
 
@@ -80,4 +81,14 @@ func (s *affine) additive(b *program.Builder) additive {
 		sum := program.Sum{In: s.in, Weights: s.coef[k*n : (k+1)*n], Intercept: s.intercept[k], Absent: program.Missing}
 		return b.ExplainLinear(s.out[k], sum)
 	}}
+}
+
+// explanation tells what moved output k of a histogram boosting. The answer to a question about a category is a step of
+// the feature that was asked.
+func (s *histStep) explanation(b *program.Builder, splits []categorySplit, k int) *program.Explanation {
+	a := forest.Account{Method: program.PathLogOdds, Output: s.out[k], In: s.in, Start: s.start[k], Divisor: 1}
+	for i := range splits {
+		a.Extra = append(a.Extra, splits[i].feature)
+	}
+	return s.forest.Explain(k).Explanation(b, a, func(row, x []float64) { s.put(x, 1, row) })
 }

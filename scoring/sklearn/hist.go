@@ -46,7 +46,7 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 	s := newHistStep(c.b, h, in, start)
 	c.b.Add(name, s)
 	model.decision = s.out
-	model.additive = additive{out: s.out, explain: func(k int) *program.Explanation { return s.explain(c.b, k) }}
+	model.additive = additive{out: s.out, explain: func(k int) *program.Explanation { return s.explanation(c.b, h.splits, k) }}
 	c.boostedLink(name, &model, a.version() >= parseVersion("1.4"))
 	return model
 }

@@ -53,6 +53,13 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "bad_json", "the body could not be read to its end")
 		return
 	}
+	reasons := s.options.Scorer.Reasons()
+	if word := r.URL.Query().Get("reasons"); word != "" {
+		if err := reasons.UnmarshalText([]byte(word)); err != nil {
+			refuseField(w, "wrong_type", "reasons", "the query parameter is flagged, all or none")
+			return
+		}
+	}
 	events, single, err := split(body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "bad_json", "the body is neither a JSON object nor an array of objects")
@@ -61,6 +68,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 
 	worker := <-s.workers
 	defer func() { s.workers <- worker }()
+	worker.batch.Reasons = reasons
 	worker.score(s.options.Scorer, id, events)
 	status := http.StatusOK
 	if single && worker.batch.Results[0].Outcome == scoring.Refused {
@@ -186,6 +194,12 @@ func appendError(dst []byte, code, field, message string) []byte {
 		panic(err) // three strings always marshal
 	}
 	return append(dst, text...)
+}
+
+// refuseField refuses a request for one of its parameters.
+func refuseField(w http.ResponseWriter, code, field, message string) {
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(append(appendError(nil, code, field, message), '\n')) // a client that has gone needs no answer
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {

@@ -74,6 +74,36 @@ func TestPredictOne(t *testing.T) {
 	}
 }
 
+// A request may ask for the reasons of every decision, or for none; the next one is answered as before.
+func TestPredictReasons(t *testing.T) {
+	door := newDoor(t, nil)
+	const fraud, usual = `{"income": 40000, "debt": 30000}`, `{"income": 20000, "debt": 1000}`
+	for _, c := range []struct {
+		query, event, first string
+		told                bool
+	}{
+		{"", fraud, "debt", true},
+		{"", usual, "", false},
+		{"?reasons=all", usual, "income", true},
+		{"?reasons=none", fraud, "", false},
+		{"?reasons=flagged", usual, "", false},
+		{"", fraud, "debt", true},
+	} {
+		var p struct {
+			Reasons []struct{ Feature string }
+			Method  string `json:"reason_method"`
+		}
+		ask(t, door, "POST", "/predict"+c.query, c.event, &p)
+		if (p.Method == "linear") != c.told || c.told && p.Reasons[0].Feature != c.first {
+			t.Errorf("%s %s: %+v", c.query, c.event, p)
+		}
+	}
+	var p prediction
+	if r := ask(t, door, "POST", "/predict?reasons=some", fraud, &p); r.StatusCode != 400 || p.Error.Field != "reasons" {
+		t.Errorf("some: status %d, %+v", r.StatusCode, p)
+	}
+}
+
 func TestPredictRefuses(t *testing.T) {
 	door := newDoor(t, nil)
 	for _, c := range []struct {

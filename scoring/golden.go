@@ -221,7 +221,7 @@ func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 	diff := math.Abs(got - want)
 	if !(diff <= room) {
 		return 0, refuse(goldenMismatch, fmt.Sprintf("golden.json: score[%d]", n), "the model gives %v, scikit-learn gave %v; "+
-			"they differ by %.3g, more than %.3g", got, want, diff, room)
+			"they differ by %.3g, more than %.3g%s", got, want, diff, room, c.singleAdvice())
 	}
 	c.gap = max(c.gap, c.scorer.gap(frame, 0))
 	c.given = append(c.given, got)
@@ -230,6 +230,18 @@ func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 		c.bitEqual++
 	}
 	return r.Decision.Class, nil
+}
+
+// singleAdvice names a likely cause of a difference. Of a frame whose columns are all float32 most of scikit-learn's
+// estimators compute in float32, where this program computes in float64; trees round their input in both.
+func (c *goldenCheck) singleAdvice() string {
+	for i := range c.scorer.schema.features {
+		if c.scorer.schema.features[i].single {
+			return `; there are float32 columns, on which scikit-learn computes with 7 digits: fit on X.astype("float64"), ` +
+				"or state a tolerance of 1e-6 in golden.tolerance"
+		}
+	}
+	return ""
 }
 
 // checkPrediction compares the predicted class with what scikit-learn's predict said.

@@ -184,3 +184,26 @@ func TestFlatGoldenEventsUnderAMapping(t *testing.T) {
 		t.Errorf("a wrong rule under a mapping: %v", err)
 	}
 }
+
+// TestSinglePrecisionIsNamed: where scores miss by what float32 costs, the message says that it may be that.
+func TestSinglePrecisionIsNamed(t *testing.T) {
+	shifted := withGolden(t, func(g golden) {
+		score, _ := g["score"].([]any)[0].(json.Number).Float64()
+		g["score"].([]any)[0] = score + 1e-7
+	})
+	path := filepath.Join(shifted, "metadata.json")
+	for _, dtype := range []string{"float64", "float32"} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = []byte(strings.Replace(string(data), `"dtype": "float64"`, `"dtype": "`+dtype+`"`, 1))
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Load(shifted, Options{})
+		if Reason(err) != goldenMismatch || strings.Contains(err.Error(), "astype") != (dtype == "float32") {
+			t.Errorf("%s columns: %v", dtype, err)
+		}
+	}
+}

@@ -66,19 +66,19 @@ func (c *classifier) classify(x float64) place {
 
 // cuts returns, ascending and each once, the last keys of the segments in which classify is constant.
 func (c *classifier) cuts() []uint64 {
-	negative, positive := key(math.Inf(-1)), key(math.Inf(1))
-	all := []uint64{before(negative), negative, before(positive), positive}
+	negative, positive := math.Inf(-1), math.Inf(1)
+	all := []uint64{cutBelow(negative), cut(negative), cutBelow(positive), cut(positive)}
 	for _, e := range c.Edges {
-		all = append(all, key(e))
+		all = append(all, cut(e))
 	}
 	if c.HasRange && !math.IsNaN(c.Min) {
-		all = append(all, before(key(c.Min)))
+		all = append(all, cutBelow(c.Min))
 	}
 	if c.HasRange && !math.IsNaN(c.Max) {
-		all = append(all, key(c.Max))
+		all = append(all, cut(c.Max))
 	}
 	for x := range c.listed {
-		all = append(all, before(key(x)), key(x))
+		all = append(all, cutBelow(x), cut(x))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

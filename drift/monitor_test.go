@@ -396,7 +396,7 @@ func TestContradictionsAreNamed(t *testing.T) {
 	}
 }
 
-// thirty is a baseline of 30 features, 24 numeric with 20 bins and 6 of 40 categories, and rows that fit it.
+// thirty is a baseline of 30 features, 24 numeric with 24 bins and 6 of 40 categories, and rows that fit it.
 func thirty(t testing.TB) (*Monitor, [][]float64) {
 	t.Helper()
 	var features []Feature
@@ -410,10 +410,10 @@ func thirty(t testing.TB) (*Monitor, [][]float64) {
 			}
 			f.Counts = slices.Repeat([]int64{100}, 40)
 		} else {
-			for e := range 19 {
-				f.Edges = append(f.Edges, -2.5+float64(e)*0.27)
+			for e := range 23 {
+				f.Edges = append(f.Edges, -2.5+float64(e)*0.22)
 			}
-			f.Counts = slices.Repeat([]int64{100}, 20)
+			f.Counts = slices.Repeat([]int64{100}, 24)
 		}
 		features = append(features, f)
 	}
@@ -442,11 +442,19 @@ func thirty(t testing.TB) (*Monitor, [][]float64) {
 func TestObserveDoesNotAllocate(t *testing.T) {
 	m, rows := thirty(t)
 	s := m.Shard("")
-	if n := testing.AllocsPerRun(100, func() {
-		s.Observe(rows[0], 0.5, 0)
-		s.Flush()
-	}); n != 0 {
-		t.Errorf("%v allocations per event", n)
+	for what, observe := range map[string]func(){
+		"an event": func() { s.Observe(rows[0], 0.5, noon) },
+		"a refused event": func() {
+			s.ObserveRefused(rows[0], "missing_field", 3, noon)
+			s.ObserveRefused(rows[0], "unknown_category", 4, noon)
+		},
+		"a batch":       func() { s.Flush() },
+		"an open tick":  func() { s.CloseTick(time.UnixMilli(noon)) },
+		"repeated rows": func() { s.Observe(rows[1], 0.5, noon); s.FlushRepeated() },
+	} {
+		if n := testing.AllocsPerRun(1000, observe); n != 0 {
+			t.Errorf("%v allocations for %s", n, what)
+		}
 	}
 }
 
@@ -455,11 +463,43 @@ func BenchmarkObserve(b *testing.B) {
 	s := m.Shard("")
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		s.Observe(rows[i&1023], 0.5, 0)
+		s.Observe(rows[i&1023], 0.5, noon)
 		if i&255 == 255 {
 			s.Flush()
 		}
 	}
+}
+
+// BenchmarkCloseTick runs the 61 detectors of 30 features and a score, all of which have something to bet on.
+func BenchmarkCloseTick(b *testing.B) {
+	m, rows := thirty(b)
+	m.tickEvents = len(rows)
+	s := m.Shard("")
+	for b.Loop() {
+		b.StopTimer()
+		for _, x := range rows {
+			s.Observe(x, 0.5, noon)
+		}
+		s.Flush()
+		b.StartTimer()
+		if _, closed := s.CloseTick(time.UnixMilli(noon)); !closed {
+			b.Fatal("the tick stayed open")
+		}
+	}
+}
+
+// BenchmarkSnapshot is what a partition of 30 features writes at every tick.
+func BenchmarkSnapshot(b *testing.B) {
+	m, rows := thirty(b)
+	s := m.Shard("")
+	for i := range 3000 {
+		s.Observe(rows[i&1023], 0.5, noon)
+	}
+	size := 0
+	for b.Loop() {
+		size = len(s.Snapshot(1))
+	}
+	b.ReportMetric(float64(size), "bytes")
 }
 
 func BenchmarkReport(b *testing.B) {

@@ -10,7 +10,7 @@
 //
 // A node is 12 bytes in the float32 lane: threshold, feature, left child; the right child stands behind the left
 // one, so the way down is left + (x > threshold), which compiles to no branch. A leaf is a node that always leads
-// to itself, so all trees of a group can be walked for the same number of levels without asking whether they have
+// to itself, so all walks of a group take the same number of steps without asking whether they have
 // arrived.
 //
 // # Missing values without a branch
@@ -26,8 +26,10 @@
 //
 // # Why several walks at once
 //
-// One step down waits for one load; the processor can have many under way. A single row is walked through four
-// trees at a time, a batch tree by tree with four rows at a time, which also keeps the tree in the cache.
+// One step down waits for two loads, one after the other; the processor can have many steps under way. A single row
+// is walked through four trees at a time. A batch goes tree by tree, and all its rows go down a level before any goes
+// down the next: no step waits for another, and the tree is in the cache for all rows but the first. There the values
+// of one feature are neighbours, since all rows begin with the same question.
 //
 // # What moved a row
 //

@@ -92,7 +92,11 @@ func kernelsEqualPlainWalk[T Lane](t *rapid.T) {
 	f := New[T](shape)
 	trees := make([]Tree, rapid.IntRange(1, 11).Draw(t, "trees"))
 	for k := range trees {
-		trees[k] = grow(r, shape, rapid.IntRange(0, 7).Draw(t, "depth"), 0.7)
+		if rapid.Bool().Draw(t, "ragged") {
+			trees[k] = grow(r, shape, 16, 0.5) // a few of them with one long way
+		} else {
+			trees[k] = grow(r, shape, rapid.IntRange(0, 7).Draw(t, "depth"), 0.7)
+		}
 		if boosted {
 			trees[k].Output = k % outputs
 		}

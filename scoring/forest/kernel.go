@@ -1,45 +1,77 @@
 package forest
 
-// lanes is how many walks are under way at once.
+// lanes is how many walks of a single row are under way at once.
 const lanes = 4
+
+// most is how many rows Rows takes without allocating.
+const most = 256
 
 // Rows adds what every tree gives for each of the rows to sums, tree after tree. x is laid out by Put; sums holds
 // one value per output of the first row, then those of the second, and so on.
 func (f *Forest[T]) Rows(x []T, rows int, sums []float64) {
-	stride, outputs := f.Stride(), f.shape.Outputs
-	whole := rows &^ (lanes - 1)
-	for k := range f.trees {
-		if whole == 0 {
-			break
-		}
-		t := &f.trees[k]
-		f.fetch(t, whole)
-		switch f.shape.Width {
-		case 1:
-			f.rows1(t, x[:whole*stride], sums[:whole*outputs])
-		case 2:
-			f.rows2(t, x[:whole*stride], sums[:whole*outputs])
-		default:
-			f.rowsN(t, x[:whole*stride], sums[:whole*outputs])
-		}
+	if rows == 1 {
+		f.row(x[:f.Stride()], sums[:f.shape.Outputs])
+		return
 	}
-	for r := whole; r < rows; r++ {
-		f.row(x[r*stride:(r+1)*stride], sums[r*outputs:(r+1)*outputs])
+	var room [most]uint32
+	at := room[:]
+	if rows > most {
+		at = make([]uint32, rows)
+	}
+	at, x, sums = at[:rows], x[:rows*f.Stride()], sums[:rows*f.shape.Outputs]
+	for k := range f.trees {
+		t := &f.trees[k]
+		f.fetch(t, rows)
+		f.descend(t, x, at)
+		f.gather(t, at, sums)
 	}
 }
 
-// rows1 takes rows, four at a time, down a tree that adds one value to one output. It and rows2 are rowsN for the
-// widths that matter: a call per row to add the values would cost as much as two levels of the tree.
-func (f *Forest[T]) rows1(t *tree, x []T, sums []float64) {
-	group, outputs, values, nodes, single := lanes*f.Stride(), f.shape.Outputs, f.values, f.nodes, f.shape.Single
-	for to := int(t.output); len(x) >= group; x = x[group:] {
-		i0, i1, i2, i3 := walkRows(nodes, x[:group], t.root, int(t.depth))
-		s := sums[to : to+3*outputs+1]
-		s[0] = plus(s[0], values[i0], single)
-		s[outputs] = plus(s[outputs], values[i1], single)
-		s[2*outputs] = plus(s[2*outputs], values[i2], single)
-		s[3*outputs] = plus(s[3*outputs], values[i3], single)
-		to += lanes * outputs
+// descend takes all rows down one tree, level by level: at[r] becomes the leaf of row r. No step of a row waits for
+// one of another, so that as many are under way as the processor can hold.
+func (f *Forest[T]) descend(t *tree, x []T, at []uint32) {
+	root := &f.nodes[t.root]
+	rows := uint(len(at))
+	first := x[uint(root.feature)*rows:][:rows]
+	for r := range at {
+		at[r] = root.left + above(first[r], root.threshold)
+	}
+	nodes := f.nodes
+	for level := t.depth; level > 1; level-- {
+		for r, i := range at {
+			n := &nodes[i]
+			at[r] = n.left + above(x[uint(n.feature)*rows+uint(r)], n.threshold)
+		}
+	}
+}
+
+// gather adds the values of the leaves.
+func (f *Forest[T]) gather(t *tree, at []uint32, sums []float64) {
+	values := f.values
+	switch w := f.shape.Width; {
+	case w == 1 && f.shape.Outputs == 1 && !f.shape.Single:
+		sums = sums[:len(at)]
+		for r, i := range at {
+			sums[r] += values[i]
+		}
+	case w == 1:
+		to := int(t.output)
+		for _, i := range at {
+			sums[to] = plus(sums[to], values[i], f.shape.Single)
+			to += f.shape.Outputs
+		}
+	case w == 2:
+		for _, i := range at {
+			v, s := (*[2]float64)(values[2*i:]), (*[2]float64)(sums)
+			s[0] += v[0]
+			s[1] += v[1]
+			sums = sums[2:]
+		}
+	default:
+		for _, i := range at {
+			f.add(sums, i)
+			sums = sums[w:]
+		}
 	}
 }
 
@@ -50,37 +82,6 @@ func plus(sum, v float64, single bool) float64 {
 		sum = float64(float32(sum))
 	}
 	return sum
-}
-
-// rows2 takes rows down a tree that adds to two outputs, the shares of two classes.
-func (f *Forest[T]) rows2(t *tree, x []T, sums []float64) {
-	group, values, nodes := lanes*f.Stride(), f.values, f.nodes
-	for ; len(x) >= group; x, sums = x[group:], sums[2*lanes:] {
-		i0, i1, i2, i3 := walkRows(nodes, x[:group], t.root, int(t.depth))
-		v0, v1 := (*[2]float64)(values[2*i0:]), (*[2]float64)(values[2*i1:])
-		v2, v3 := (*[2]float64)(values[2*i2:]), (*[2]float64)(values[2*i3:])
-		s := (*[2 * lanes]float64)(sums)
-		s[0] += v0[0]
-		s[1] += v0[1]
-		s[2] += v1[0]
-		s[3] += v1[1]
-		s[4] += v2[0]
-		s[5] += v2[1]
-		s[6] += v3[0]
-		s[7] += v3[1]
-	}
-}
-
-// rowsN takes rows down a tree that adds a value to every output.
-func (f *Forest[T]) rowsN(t *tree, x []T, sums []float64) {
-	group, outputs := lanes*f.Stride(), f.shape.Outputs
-	for ; len(x) >= group; x, sums = x[group:], sums[lanes*outputs:] {
-		i0, i1, i2, i3 := walkRows(f.nodes, x[:group], t.root, int(t.depth))
-		f.add(sums, i0)
-		f.add(sums[outputs:], i1)
-		f.add(sums[2*outputs:], i2)
-		f.add(sums[3*outputs:], i3)
-	}
 }
 
 // row is Rows for a single row.
@@ -154,21 +155,6 @@ func walkTrees[T Lane](nodes []node[T], x []T, i0, i1, i2, i3 uint32, depth int)
 		i1 = n1.left + above(x[n1.feature], n1.threshold)
 		i2 = n2.left + above(x[n2.feature], n2.threshold)
 		i3 = n3.left + above(x[n3.feature], n3.threshold)
-	}
-	return i0, i1, i2, i3
-}
-
-// walkRows takes four rows, whose values alternate in x, down one tree.
-//
-//go:noinline
-func walkRows[T Lane](nodes []node[T], x []T, root uint32, depth int) (_, _, _, _ uint32) {
-	i0, i1, i2, i3 := root, root, root, root
-	for ; depth > 0; depth-- {
-		n0, n1, n2, n3 := &nodes[i0], &nodes[i1], &nodes[i2], &nodes[i3]
-		i0 = n0.left + above(x[lanes*n0.feature], n0.threshold)
-		i1 = n1.left + above(x[lanes*n1.feature+1], n1.threshold)
-		i2 = n2.left + above(x[lanes*n2.feature+2], n2.threshold)
-		i3 = n3.left + above(x[lanes*n3.feature+3], n3.threshold)
 	}
 	return i0, i1, i2, i3
 }

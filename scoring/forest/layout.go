@@ -8,14 +8,8 @@ func (f *Forest[T]) Stride() int {
 	return max(1, f.shape.Features)
 }
 
-// Slot tells where row i of rows lies in x: value j is at first + j*step. Rows come in groups of four whose values
-// alternate, so that four walks find theirs behind one pointer; what is left over lies row by row.
-func (f *Forest[T]) Slot(i, rows int) (first, step int) {
-	if group := i &^ (lanes - 1); group+lanes <= rows {
-		return group*f.Stride() + i - group, lanes
-	}
-	return i * f.Stride(), 1
-}
+// Slot tells where row i of rows lies in x: value j is at first + j*step. The values of one feature are neighbours.
+func (f *Forest[T]) Slot(i, rows int) (first, step int) { return i, rows }
 
 // Put writes value j of a row whose slot is x[first:], with step. NaN is for forests that take it; an infinite
 // value becomes the largest finite one, since the infinities stand for NaN.

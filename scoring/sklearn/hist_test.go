@@ -2,6 +2,7 @@ package sklearn
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -44,6 +45,42 @@ func TestCategorySplit(t *testing.T) {
 	for _, unknown := range []float64{math.NaN(), 9, -3} {
 		if right.right(unknown) != 1 {
 			t.Errorf("%v must go where a missing value goes", unknown)
+		}
+	}
+}
+
+// TestCategoryTable holds the answers worked out beforehand against the questions, many of them and of two features.
+func TestCategoryTable(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, wraps := range []bool{false, true} {
+		splits := make([]categorySplit, 150)
+		for i := range splits {
+			s := &splits[i]
+			s.feature, s.missingLeft, s.wraps = i%2, r.IntN(2) == 0, wraps
+			for k := range s.left {
+				s.left[k], s.known[k] = r.Uint64(), r.Uint64()
+			}
+		}
+		const step = 3
+		x := make([]float64, len(splits)*step)
+		for c := -300; c < 600; c++ {
+			v := float64(c) + r.Float64()
+			switch c {
+			case -300:
+				v = math.NaN()
+			case -299:
+				v = math.Inf(1)
+			case -298:
+				v = math.Inf(-1)
+			}
+			for _, table := range tabulate(splits) {
+				table.put(x, step, v)
+			}
+			for k := range splits {
+				if want := splits[k].right(v); x[k*step] != want {
+					t.Fatalf("split %d of %v: %v, want %v", k, v, x[k*step], want)
+				}
+			}
 		}
 	}
 }

@@ -49,11 +49,68 @@ func category(v float64) uint8 {
 	return uint8(int32(v))
 }
 
+// A categoryTable answers all questions about the category of one feature at once: a row of bits for each category,
+// and at the end one for what is none.
+type categoryTable struct {
+	feature int
+	wraps   bool
+	splits  []int32 // the questions, as indices of the splits of the model
+	words   int     // of a row
+	rows    []uint64
+}
+
+// tabulate asks every question about every category beforehand. A model has few features with categories, but may
+// have hundreds of questions, each of which would otherwise be asked of every row.
+func tabulate(splits []categorySplit) []categoryTable {
+	var tables []categoryTable
+	place := make(map[int]int)
+	for k := range splits {
+		s := &splits[k]
+		at, met := place[s.feature]
+		if !met {
+			at = len(tables)
+			place[s.feature] = at
+			tables = append(tables, categoryTable{feature: s.feature, wraps: s.wraps})
+		}
+		tables[at].splits = append(tables[at].splits, int32(k))
+	}
+	for i := range tables {
+		t := &tables[i]
+		t.words = (len(t.splits) + 63) / 64
+		t.rows = make([]uint64, (none+1)*t.words)
+		for c := range none + 1 {
+			v := float64(c)
+			if c == none {
+				v = math.NaN()
+			}
+			for k, split := range t.splits {
+				t.rows[c*t.words+k/64] |= uint64(splits[split].right(v)) << (k % 64)
+			}
+		}
+	}
+	return tables
+}
+
+// none is the row of a categoryTable for what is no category.
+const none = 256
+
+// put writes the answers of a row into x, the one to question k at k*step.
+func (t *categoryTable) put(x []float64, step int, v float64) {
+	c := none
+	if v == v && (v >= 0 || t.wraps) {
+		c = int(category(v))
+	}
+	row := t.rows[c*t.words:][:t.words]
+	for k, split := range t.splits {
+		x[int(split)*step] = float64(row[uint(k)/64] >> (uint(k) % 64) & 1)
+	}
+}
+
 // histStep runs a histogram boosting over a frame: rows stay float64, NaN and infinities are taken. It is the
 // counterpart of [forest.Step], which casts to float32.
 type histStep struct {
 	forest  *forest.Forest[float64]
-	splits  []categorySplit
+	tables  []categoryTable
 	in, out matrix
 	start   []float64
 	block   int
@@ -62,7 +119,7 @@ type histStep struct {
 // newHistStep asks for the scratch that a block of rows needs: their values, then their sums.
 func newHistStep(b *program.Builder, h *histogram, in matrix, start []float64) *histStep {
 	b.Compute(in)
-	s := &histStep{forest: h.forest, splits: h.splits, in: in, out: b.Block(len(start)), start: start}
+	s := &histStep{forest: h.forest, tables: tabulate(h.splits), in: in, out: b.Block(len(start)), start: start}
 	s.block = h.forest.Block()
 	b.Lane64(s.block * (h.forest.Stride() + len(start)))
 	return s
@@ -94,17 +151,9 @@ func (s *histStep) put(x []float64, step int, row []float64) {
 	for j, r := range s.in {
 		s.forest.Put(x, step, j, row[r])
 	}
-	for j := range s.splits {
-		q := &s.splits[j]
-		s.forest.Put(x, step, len(s.in)+j, q.right(row[s.in[q.feature]]))
+	for j := range s.tables {
+		t := &s.tables[j]
+		// No node asks for a missing answer, so that the second copy of the row needs none.
+		t.put(x[len(s.in)*step:], step, row[s.in[t.feature]])
 	}
-}
-
-// explain tells what moved output k. The answer to a question about a category is a step of the feature that was asked.
-func (s *histStep) explain(b *program.Builder, k int) *program.Explanation {
-	a := forest.Account{Method: program.PathLogOdds, Output: s.out[k], In: s.in, Start: s.start[k], Divisor: 1}
-	for i := range s.splits {
-		a.Extra = append(a.Extra, s.splits[i].feature)
-	}
-	return s.forest.Explain(k).Explanation(b, a, func(row, x []float64) { s.put(x, 1, row) })
 }

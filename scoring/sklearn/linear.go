@@ -17,7 +17,7 @@ func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifie
 	if rows == 2 {
 		rows = 1
 	}
-	s := &affine{in: in, coef: a.matrix("coef_", rows, len(in)), intercept: a.intercept(rows)}
+	s := &affine{in: in, from: program.SpanOf(in), coef: a.matrix("coef_", rows, len(in)), intercept: a.intercept(rows)}
 	overRest := a.oneVersusRest(len(model.classes))
 	if a.err != nil {
 		return
@@ -102,6 +102,7 @@ func (a *attributes) classes() []program.Constant {
 // affine computes out_k = Σ x_j·coef_kj + intercept_k.
 type affine struct {
 	in, out         matrix
+	from            program.Span
 	coef, intercept []float64 // coef in row order, one row per output
 }
 
@@ -112,6 +113,10 @@ func (s *affine) Run(f *program.Frame) {
 		row := f.Registers(i)
 		for k, r := range s.out {
 			w := s.coef[k*n : (k+1)*n]
+			if s.from.Side {
+				row[r] = dot4(s.from.Of(row), w) + s.intercept[k]
+				continue
+			}
 			var s0, s1, s2, s3 float64
 			j := 0
 			for ; j+4 <= n; j += 4 {
@@ -126,4 +131,19 @@ func (s *affine) Run(f *program.Frame) {
 			row[r] = (s0 + s1) + (s2 + s3) + s.intercept[k]
 		}
 	}
+}
+
+// dot4 is dot with four sums, added up in the order of affine.Run.
+func dot4(x, w []float64) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(x) >= 4 && len(w) >= 4; x, w = x[4:], w[4:] {
+		s0 += float64(x[0] * w[0])
+		s1 += float64(x[1] * w[1])
+		s2 += float64(x[2] * w[2])
+		s3 += float64(x[3] * w[3])
+	}
+	for j, v := range x {
+		s0 += float64(v * w[j])
+	}
+	return (s0 + s1) + (s2 + s3)
 }

@@ -21,7 +21,7 @@ func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
 	if rows == 2 {
 		rows = 1
 	}
-	s := &affine{in: in, coef: a.coefficients(rows, len(in)), intercept: a.intercept(rows)}
+	s := &affine{in: in, from: program.SpanOf(in), coef: a.coefficients(rows, len(in)), intercept: a.intercept(rows)}
 	if a.err != nil {
 		return
 	}

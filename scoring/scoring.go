@@ -10,7 +10,7 @@
 //	2  a record: key, value, headers as views   consumer/recordbatch
 //	3  x []float64, in training order           Schema.read, over one strict scan of the value
 //	4  a score                                  program.Program.Run, once for a batch
-//	5  a Decision                               Thresholds.Decide
+//	5  a Decision                               Thresholds.Decide, its reasons
 //	6  a look aside                             drift, once for a batch
 //	7  JSON in the outgoing batch               Decision.AppendJSON
 //	8  published, then the offset is committed  consumer
@@ -57,6 +57,25 @@
 // A field of another type than the pipeline was trained on, a string where the path expects an object, text that does
 // not convert: each refuses the event and names the feature. The rest of x is read all the same, NaN where missing and
 // +Inf where unreadable, because the monitor must see what callers began to send.
+//
+// # Reasons
+//
+// A decision to review or to block says which features moved the score most towards fraud: up to three, the largest
+// first, with the codes and texts of the metadata. What a contribution is depends on the model, and reason_method names it:
+//
+//	linear            weight·(value - mean over training), of a linear model: log-odds or decision value
+//	path_log_odds     steps on the way through boosted trees: log-odds
+//	path_probability  steps on the way through averaged trees: probability
+//	none              the model is no sum over its features; there are no reasons
+//
+// With the bias, all contributions (those that are not shown too) add up to the model's additive output before any
+// calibrator; program.Explanation tells how. The mean is that of the baseline (of a category: its share), else the mean
+// that a StandardScaler has subtracted; where neither is known the model gives no reasons. Encoded columns count for the
+// feature that they were made of. For several classes, it is the margin of the positive one that is told about; where
+// folds are calibrated each for itself, the mean over the folds.
+//
+// Contributions are turned towards fraud, so that a reason is always above zero. Nothing is worked out for an approved
+// event unless somebody asks, see [Reasons]: reasons cost as much as a prediction once more.
 //
 // # Why it does not allocate
 //

@@ -48,7 +48,7 @@ func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
-	s.filled, s.out = filled, c.b.Block(len(filled))
+	s.filled, s.out = filled, c.computed(filled) // a value that others filled in still is one of its own column
 	// max_iter=0 leaves the initial guess, and a sequence that is never gone through.
 	if rounds, ok := integer(a.optional("n_iter_")); !ok || rounds != 0 {
 		a.rounds(s)

@@ -24,9 +24,7 @@ var pageText string
 type page struct {
 	*findings
 	Input  string // base name of the file
-	Period string
-	Count  string // of the events
-	Ticks  string
+	Extent string
 	Hash   string // of the model, shortened
 	Cards  []card
 	Alarms []pageAlarm
@@ -80,8 +78,8 @@ func (f *findings) writePage(path string) error {
 
 func (f *findings) page() *page {
 	p := &page{
-		findings: f, Input: filepath.Base(f.input), Period: strings.TrimPrefix(f.period(), ", "), Count: count(f.Events), Ticks: count(f.ticks),
-		Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
+		findings: f, Input: filepath.Base(f.input), Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
+		Extent: f.extent(),
 	}
 	if f.input == "-" {
 		p.Input = "standard input"

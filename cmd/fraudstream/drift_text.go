@@ -105,7 +105,7 @@ func compareBool(a, b bool) int {
 func (f *findings) print(w io.Writer) error {
 	t := newTable(w)
 	t.row("model", f.Model.Name+" "+f.Model.Version)
-	t.row("events", fmt.Sprintf("%s in %s intervals%s", count(f.Events), count(f.ticks), f.period()))
+	t.row("read", f.extent())
 	t.row("alarms", f.summary())
 	if f.Guarantee != "" {
 		t.row("guarantee", f.Guarantee)
@@ -127,6 +127,23 @@ func (f *findings) print(w io.Writer) error {
 	return t.flush()
 }
 
+// extent says how much the file held: "60,000 events in 120 intervals, 2026-11-02 08:00:34 to 2026-11-08 20:45:30".
+func (f *findings) extent() string {
+	text := plural(f.Events, "event") + " in " + plural(f.ticks, "interval")
+	if f.timed {
+		text += ", " + clockTime(f.first) + " to " + clockTime(f.last)
+	}
+	return text
+}
+
+// plural counts things: "1 event", "2 events".
+func plural(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}
+
 // summary counts the alarms in words.
 func (f *findings) summary() string {
 	switch n := len(f.episodes); {
@@ -136,19 +153,9 @@ func (f *findings) summary() string {
 		return "none, but no interval was complete either: give more events, or a smaller --tick-events"
 	case n == 0:
 		return "none"
-	case n == 1:
-		return "1 drift"
 	default:
-		return fmt.Sprintf("%d drifts", n)
+		return plural(int64(n), "drift")
 	}
-}
-
-// period tells the first and the last event time.
-func (f *findings) period() string {
-	if !f.timed {
-		return ""
-	}
-	return ", " + clockTime(f.first) + " to " + clockTime(f.last)
 }
 
 func clockTime(millis int64) string {

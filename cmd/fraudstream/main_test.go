@@ -23,7 +23,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("FIXTURES", root+"/../../scoring/testdata/fixtures")
 			env.Setenv("SEED", root+"/../../scoring/testdata/fixtures/seed")
 			env.Setenv("REFUSE", root+"/../../scoring/testdata/refuse")
+			env.Setenv("BUNDLE", root+"/demo/bundle")
 			return err
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"payments": writePayments},
 	})
 }

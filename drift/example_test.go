@@ -96,3 +96,79 @@ func ExampleShard_CloseTick() {
 	// false NaN
 	// true 0.5
 }
+
+// Every third amount is dearer than it was in training: the second such tick alarms. A tick is closed where Observe says
+// that it is full; without TickEvents, CloseTick is called once a second and decides by itself.
+func ExampleShard_Observe() {
+	amount := drift.Feature{Name: "amount", Edges: []float64{10, 1000}, Counts: []int64{700_000, 290_000, 10_000}}
+	monitor, _ := drift.NewMonitor(drift.Options{Features: []drift.Feature{amount}, TickEvents: 500})
+	shard := monitor.Shard("3")
+	for i := range 2000 {
+		x := []float64{5, 5, 5, 5, 5, 5, 5, 50, 50, 50}[i%10]
+		if i >= 1000 && i%3 == 0 {
+			x = 5000
+		}
+		if !shard.Observe([]float64{x}, math.NaN(), 0) {
+			continue
+		}
+		tick, _ := shard.CloseTick(time.Unix(0, 0))
+		for _, a := range tick.Alarms {
+			fmt.Printf("tick %d, %s: %s\n", a.Tick, a.Severity(), a.Describe())
+		}
+		for _, e := range tick.Episodes {
+			fmt.Println("episode", e.State)
+		}
+	}
+	fmt.Println(monitor.Guarantee())
+	// Output:
+	// tick 4, warning: amount over 1,000: 1 % → 33 %; amount up to 10: 70 % → 47 %; amount over 10 to 1,000: 29 % → 20 %
+	// episode open
+	// while less than epsilon of the traffic changes cell, all 2 detectors together give a false alarm at most every 8760 h on average (3,153,600 ticks)
+}
+
+// Another process goes on where this one was.
+func ExampleShard_Restore() {
+	options := drift.Options{
+		Features: []drift.Feature{{Name: "hour", Edges: []float64{11}, Counts: []int64{500, 500}}}, TickEvents: 100,
+	}
+	one, _ := drift.NewMonitor(options)
+	shard := one.Shard("0")
+	for range 130 {
+		if shard.Observe([]float64{20}, math.NaN(), 0) {
+			shard.CloseTick(time.Unix(0, 0))
+		}
+	}
+	snapshot := shard.Snapshot(130) // one tick, and 30 events of the next
+
+	other, _ := drift.NewMonitor(options)
+	shard = other.Shard("0")
+	next, err := shard.Restore(snapshot)
+	fmt.Println("go on at offset", next, err)
+	full := false
+	for offset := next; !full; offset++ {
+		if full = shard.Observe([]float64{20}, math.NaN(), 0); full {
+			tick, _ := shard.CloseTick(time.Unix(0, 0))
+			fmt.Printf("tick %d closed after offset %d\n", tick.Number, offset)
+		}
+	}
+	// Output:
+	// go on at offset 130 <nil>
+	// tick 2 closed after offset 199
+}
+
+// A refused event has no score, and the field at fault stands in one quality cell.
+func ExampleShard_ObserveRefused() {
+	monitor, _ := drift.NewMonitor(drift.Options{Features: []drift.Feature{
+		{Name: "amount", Edges: []float64{10}, Counts: []int64{50, 50}}, {Name: "age", Edges: []float64{40}, Counts: []int64{50, 50}},
+	}})
+	shard := monitor.Shard("")
+	shard.ObserveRefused([]float64{math.NaN(), 33}, "missing_field", 0, 0)
+	shard.ObserveRefused([]float64{12, math.Inf(1)}, "wrong_type", 1, 0)
+	shard.Flush()
+	for _, f := range monitor.Report().Features {
+		fmt.Println(f.Name, "ok, missing, outside, unseen:", f.Quality.Counts, "values:", f.Cells)
+	}
+	// Output:
+	// amount ok, missing, outside, unseen: [1 1 0 0] values: [0 1]
+	// age ok, missing, outside, unseen: [1 0 1 0] values: [1 0]
+}

@@ -52,6 +52,7 @@ type Monitor struct {
 	fingerprint [16]byte // of the baseline
 
 	budget atomic.Pointer[budget]
+	pool   *Monitor // that judges in place of this one; nil: none
 
 	mu         sync.Mutex
 	watches    []*watch

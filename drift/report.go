@@ -114,6 +114,9 @@ func (m *Monitor) Report() *Report {
 	for i, spread := range m.spreads {
 		r.Features[spread.column].StdRatio = m.stdRatio(spread, &r.Features[spread.column], v.total.squares[i])
 	}
+	if m.pool != nil {
+		r.judge(m.pool.Report())
+	}
 	return r
 }
 

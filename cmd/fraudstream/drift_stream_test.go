@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ func watchOf(t testing.TB, model *scoring.Scorer, pool bool, tickEvents int) *dr
 	t.Helper()
 	c := defaultConfig()
 	c.Drift.Pool = pool
-	w, err := newDriftWatch(c, model, tickEvents, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	w, err := newDriftWatch(c, model, tickEvents, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

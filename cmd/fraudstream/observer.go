@@ -40,6 +40,7 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 	if w.monitor, err = newMonitor(model, options, log); err != nil {
 		return nil, err
 	}
+	w.monitor.JudgedBy(w.pooled)
 	if c.Kafka.Alerts == "" {
 		log.Info("kafka.alerts names no topic: drift alarms are logged and shown, and not published")
 	}

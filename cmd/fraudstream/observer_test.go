@@ -156,6 +156,12 @@ func TestPoolCountsEachTickOnce(t *testing.T) {
 	if got := pool.monitor.Report().Events; got != 2000 {
 		t.Errorf("%d events in the pool, want 2000", got)
 	}
+	w := pool.driftWatch
+	report := w.monitor.Report()
+	if amount := report.Features[0]; report.Events != 0 || report.Guarantee != w.pooled.Guarantee() || amount.LogM != w.pooled.Report().Features[0].LogM ||
+		len(report.Partitions) != 1 || report.Partitions[0].Partition != "pool" || len(report.Partitions[0].Evidence) != 25 {
+		t.Errorf("the report does not show the pool: %+v", report.Partitions)
+	}
 	again := watchOf(t, model, true, 100)
 	show("g/0", observe(model, again.partition(0, 2), 0, payments(9, 100, 100)).Ticks[0]) // the partition's state was lost
 	if got := pool.monitor.Report().Events; got != 2100 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ func demoModel(t testing.TB) *scoring.Scorer {
 	t.Helper()
 	c := defaultConfig()
 	c.Model.Path = "demo/bundle"
-	model, err := loadModel(c, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), web.NewModelMetrics(web.NewRegistry()))
+	model, err := loadModel(c, nil, slog.New(slog.DiscardHandler), web.NewModelMetrics(web.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,9 @@ func drawAndCompare(t *testing.T, script string) {
 		}
 	}
 	folder := t.TempDir()
-	out, err := exec.Command(python, script, folder, count, seed).CombinedOutput()
+	drawing := exec.Command(python, script, folder, count, seed)
+	drawing.Env = append(os.Environ(), "OMP_NUM_THREADS=1") // models this small are slower on several threads
+	out, err := drawing.CombinedOutput()
 	if _, lacking, ok := strings.Cut(string(out), "ModuleNotFoundError: "); ok {
 		t.Skipf("skipped: the python in FRAUDSTREAM_PYTHON lacks what .ci/requirements.txt lists: %s", lacking)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"fraudstream/scoring/pickle"
 	"fraudstream/scoring/program"
 )
 
@@ -148,43 +147,6 @@ func TestFaults(t *testing.T) {
 			t.Errorf("row %d: score %v, fault %+v", i, f.Score(i), f.Fault(i))
 		}
 	}
-}
-
-// FuzzCompile changes bytes of sound models: whatever still decodes is compiled or refused, and what compiles runs.
-func FuzzCompile(f *testing.F) {
-	for _, name := range []string{"seed", "container-joblib-none-sk1.9.1", "container-pickle-5-sk0.24.2", "ct-onehot-drop-infrequent-sk1.4.2", "tree-sk1.2.2", "dict-artefact-sk1.4.2"} {
-		files, err := filepath.Glob(filepath.Join("../testdata/fixtures", name, "*.[jp]*"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range files {
-			if filepath.Ext(file) != ".json" {
-				f.Add(readFile(f, file))
-			}
-		}
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := pickle.Decode(data, pickle.Limits{Inflated: 16 << 20})
-		if err != nil {
-			return
-		}
-		p, err := Compile(v, program.Spec{})
-		if err != nil {
-			reasonOf(t, err)
-			return
-		}
-		frame := p.NewFrame(1)
-		for _, x := range []float64{0, -1, 1e30, program.Missing} {
-			frame.Rows = 1
-			for j := range frame.Row(0) {
-				frame.Row(0)[j] = x
-			}
-			p.Run(frame)
-			if c := frame.Predicted(0); frame.Fault(0).Code == 0 && (c < 0 || c >= len(p.Classes)) {
-				t.Fatalf("predicted class %d of %d", c, len(p.Classes))
-			}
-		}
-	})
 }
 
 // BenchmarkRun reports ns per row of whole pipelines, in batches of 32.

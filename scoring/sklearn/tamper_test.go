@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"fraudstream/scoring/pickle"
-	"fraudstream/scoring/program"
 )
 
 // places collects every place of a decoded model whose value can be exchanged, and every array.
@@ -114,7 +113,7 @@ func tamper(t *testing.T, r *rand.Rand, file string, rounds int) (compiled, refu
 				*p.values[r.IntN(len(p.values))] = strange[r.IntN(len(strange))]
 			}
 		}
-		model, err := Compile(v, program.Spec{})
+		model, err := compileWithin(t, v)
 		if err != nil {
 			reasonOf(t, err)
 			refused++

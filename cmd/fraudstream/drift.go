@@ -34,7 +34,8 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	if format == "" {
 		format = fileFormat(c.In)
 	}
-	model, config, err := c.load(format, s.err)
+	unreasoned := scoring.NoReasons // nobody sees the decisions
+	model, config, err := c.load(format, &unreasoned, s.err)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,15 @@ func fileFormat(path string) string {
 	return "ndjson"
 }
 
-// load takes the model through the gate and says on stderr what whoever reads the results should know.
-func (f *rowsFlags) load(format string, stderr io.Writer) (*scoring.Scorer, Config, error) {
+// load takes the model through the gate and says on stderr what whoever reads the results should know. reasons go over
+// those of the configuration where they are given.
+func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writer) (*scoring.Scorer, Config, error) {
 	config, err := modelConfig(f.Config, f.Model)
 	if err != nil {
 		return nil, config, err
+	}
+	if reasons != nil {
+		config.Reasons = *reasons
 	}
 	if format == "csv" {
 		config.Event.Mapping = flatten(config.Event.Mapping)
@@ -41,6 +45,7 @@ func (f *rowsFlags) load(format string, stderr io.Writer) (*scoring.Scorer, Conf
 	}
 	model, err := scoring.Load(config.Model.Path, scoring.Options{
 		Features: f.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds, Trust: trust,
+		Reasons: config.Reasons,
 	})
 	if err != nil {
 		return nil, config, refusal(config, err)

@@ -18,12 +18,9 @@ import (
 
 // scoreCommand is the batch door: rows in, decisions out, in order.
 type scoreCommand struct {
-	Config   string   `help:"Configuration file (YAML); model, event and thresholds are used." type:"path" placeholder:"FILE"`
-	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
-	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
-	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
-	Out      string   `help:"File to write; - is standard output." default:"-" placeholder:"FILE"`
-	Format   string   `help:"Format of both files: ndjson or csv. Default: by the extension of each, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
+	rowsFlags
+	Out    string `help:"File to write; - is standard output." default:"-" placeholder:"FILE"`
+	Format string `help:"Format of both files: ndjson or csv. Default: by the extension of each, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
 
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
@@ -40,53 +37,22 @@ type rowSink func(n int64, r *scoring.Result) error
 
 // Run scores the file; rows that could not be scored make it end with code 3.
 func (c *scoreCommand) Run(ctx context.Context, s streams) error {
-	config, err := modelConfig(c.Config, c.Model)
-	if err != nil {
-		return err
-	}
-	if c.Reasons != nil {
-		config.Reasons = *c.Reasons
-	}
 	inFormat, outFormat := c.formats()
-	if inFormat == "csv" {
-		config.Event.Mapping = flatten(config.Event.Mapping)
-	}
-	trust, err := trustOf(config.Model)
+	model, config, err := c.load(inFormat, c.Reasons, s.err)
 	if err != nil {
 		return err
 	}
-	model, err := scoring.Load(config.Model.Path, scoring.Options{
-		Features: c.Features, Mapping: config.Event.Mapping, Thresholds: config.Thresholds, Trust: trust,
-		Reasons: config.Reasons,
-	})
-	if err != nil {
-		return refusal(config, err)
+	if sameFile(c.In, c.Out) {
+		return &exitError{exitUsage, errors.New("--out is the file that --in reads; give another one")}
 	}
-	if said := overridden(config, model); said != "" {
-		fmt.Fprintln(s.err, said)
-	}
-	for _, warning := range model.Bundle.Warnings {
-		fmt.Fprintln(s.err, "warning:", warning)
-	}
-
-	in, size, err := openInput(ctx, c.In, s.in)
+	in, err := c.open(ctx, inFormat, model, config, s)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if sameFile(c.In, c.Out) {
-		return &exitError{exitUsage, errors.New("--out is the file that --in reads; give another one")}
-	}
 	out, err := openOutput(c.Out, s.out)
 	if err != nil {
 		return err
-	}
-	progress := newProgress(s.err, size)
-	source := ndjsonRows(io.TeeReader(in, progress))
-	if inFormat == "csv" {
-		if source, err = csvRows(io.TeeReader(in, progress), model, config.Event.Mapping); err != nil {
-			return errors.Join(err, out.Close())
-		}
 	}
 	buffered := bufio.NewWriterSize(out, 1<<16)
 	sink := ndjsonSink(buffered)
@@ -94,10 +60,10 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 		sink = csvSink(buffered, model)
 	}
 
-	tally, err := scoreRows(ctx, model, source, sink, progress)
+	tally, err := scoreRows(ctx, model, in.source, sink, in.progress)
 	// What was scored before an error or an interrupt is written out all the same.
 	err = errors.Join(err, buffered.Flush(), out.Close())
-	progress.finish()
+	in.progress.finish()
 	if err != nil {
 		return err
 	}
@@ -113,10 +79,7 @@ func (c *scoreCommand) formats() (in, out string) {
 	if c.Format != "" {
 		return c.Format, c.Format
 	}
-	in = "ndjson"
-	if strings.EqualFold(filepath.Ext(c.In), ".csv") {
-		in = "csv"
-	}
+	in = fileFormat(c.In)
 	switch strings.ToLower(filepath.Ext(c.Out)) {
 	case ".csv":
 		out = "csv"

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // seed gives a fuzz target everything under testdata that is not too long to mutate well.
@@ -28,15 +29,25 @@ func fuzzLimits() Limits {
 	return Limits{File: 1 << 20, Inflated: 8 << 20, Objects: 1 << 16, Memo: 1 << 15, Expanded: 1 << 18}
 }
 
-// FuzzDecode holds the promise of the package over any bytes: a value or a *SyntaxError, no panic, bounded memory, and
-// a value whose every array and scalar can be read through the accessors.
+// FuzzDecode holds the promise of the package over any bytes: a value or a *SyntaxError, no panic, bounded memory and
+// time, and a value whose every array and scalar can be read through the accessors.
 func FuzzDecode(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
+		began := time.Now()
 		root, err := Decode(data, fuzzLimits())
+		took := time.Since(began)
 		runtime.ReadMemStats(&after)
+		for i := 0; i < 2 && took > slowdown*patience; i++ { // others use the machine as well
+			began = time.Now()
+			_, _ = Decode(data, fuzzLimits())
+			took = min(took, time.Since(began))
+		}
+		if took > slowdown*patience {
+			t.Fatalf("%d bytes took %v", len(data), took)
+		}
 		// 64 MiB for the work itself; a compressed file may have asked for a window of 64 MiB on each of two passes.
 		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20+2*maxDictionary {
 			t.Fatalf("%d bytes made it allocate %d MiB", len(data), n>>20)

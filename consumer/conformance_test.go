@@ -28,6 +28,8 @@ func conformance() []promise {
 		{"output too large", outputTooLarge},
 		{"dead letter too large", deadLetterTooLarge},
 		{"output by key where counts differ", outputByKeyWhereCountsDiffer},
+		{"letters in every mode", lettersInEveryMode},
+		{"breaker opens", breakerOpens},
 		{"missing topic", missingTopic},
 		{"topics are created once", topicsAreCreatedOnce},
 		{"diagnosis names what is wrong", diagnosisNamesWhatIsWrong},

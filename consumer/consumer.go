@@ -59,6 +59,13 @@
 // model, which decides nothing and shows the records to its observer as they are. Generations, snapshots and the order of
 // acknowledgement are the same, and so is what its death costs: time.
 //
+// # Why many failures pause the stream
+//
+// One event that cannot be scored is the event's fault. Half of them is the fault of whatever changed, and a topic that
+// has been emptied into the dead letters is a day's work to bring back. So a [Breaker] holds the run of events that
+// would take the failures of the last minute over a share: nothing of it is published or committed until it can be
+// scored, or until somebody accepts it.
+//
 // # Why the end of a generation is drained
 //
 // When the group rebalances, or Run's context is cancelled, the fetchers stop, the runs under way are scored and
@@ -79,6 +86,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
 
+	"fraudstream/consumer/deadletter"
 	"fraudstream/scoring"
 )
 
@@ -103,6 +111,10 @@ type Options struct {
 	Alerts   string
 	State    string // compacted; keyed by group and partition of the input
 	Ticks    string // one partition
+
+	LetterMode deadletter.Mode // how much of an event its dead letter holds
+	LetterKeep []string        // paths that deadletter.Redacted leaves as they are
+	Breaker    Breaker
 
 	SASL sasl.Mechanism                                                       // nil: no authentication
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // with TLS if need be; nil: plain text
@@ -131,6 +143,8 @@ type Consumer struct {
 	client    *kafka.Client
 	timing    timing
 	quiet     quiet
+	breaker   breaker
+	redactor  *deadletter.Redactor
 	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
 	left      map[int32]position // of the generation before, written when it ends
 	joined    atomic.Bool
@@ -148,6 +162,7 @@ type timing struct {
 	request                       time.Duration // deadline of any round trip, beyond what it may wait by itself
 	missing                       time.Duration // that a topic may be unknown at the start, since creation takes time
 	restore                       time.Duration // that a partition may wait for its snapshot
+	breaker                       time.Duration // between two looks whether a held run may pass
 }
 
 // New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead letters:
@@ -173,8 +188,9 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
 		drain: 5 * time.Second, leave: 9 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
-		restore: 5 * time.Second,
+		restore: 5 * time.Second, breaker: 2 * time.Second,
 	}}
+	c.breaker.o, c.redactor = o.Breaker, deadletter.NewRedactor(o.LetterKeep)
 	c.transport = &kafka.Transport{
 		Dial: o.Dial, ClientID: o.ClientID, SASL: o.SASL, DialTimeout: 4 * time.Second,
 		MetadataTTL: time.Second, MetadataTopics: c.topics(),

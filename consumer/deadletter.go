@@ -2,74 +2,66 @@ package consumer
 
 import (
 	"strconv"
-	"strings"
 
+	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
 
-// The headers of a dead letter: Kafka Connect's names, as text, so that the tools that know them work; and two of our
-// own with what is stable across versions.
-const (
-	connectPrefix   = "__connect.errors."
-	headerTopic     = connectPrefix + "topic"
-	headerPartition = connectPrefix + "partition"
-	headerOffset    = connectPrefix + "offset"
-	headerConnector = connectPrefix + "connector.name"
-	headerTask      = connectPrefix + "task.id"
-	headerStage     = connectPrefix + "stage"
-	headerClass     = connectPrefix + "class.name"
-	headerException = connectPrefix + "exception.class.name"
-	headerMessage   = connectPrefix + "exception.message"
-
-	ownPrefix   = "fraudstream.error."
-	headerCode  = ownPrefix + "code"
-	headerField = ownPrefix + "field"
-)
-
-// deadLetter writes the record as it came, key, value and headers, with what was wrong and where it came from. The
-// error text holds no payload. A replayed event that fails again keeps its first origin.
+// deadLetter writes what was wrong with a record and where it came from, and as much of the record as the mode of the
+// dead letters allows. The error text holds no payload. A replayed event that fails again keeps its first origin.
 func (w *writer) deadLetter(run *run, partition int32, r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError, now int64) {
+	key, value := r.Key, r.Value
+	switch w.mode {
+	case deadletter.Redacted:
+		key, value = w.redactor.Key(key), w.redactor.Value(value)
+	case deadletter.Reference:
+		key, value = nil, nil
+	}
 	w.errorHeaders(r, origin, e)
-	w.append(run, w.letters, partition, ofLetters, r, r.Key, r.Value, now)
+	w.append(run, w.letters, partition, ofLetters, r, key, value, now)
 }
 
 func (w *writer) errorHeaders(r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError) {
 	w.keepHeaders(r.Headers)
 	h := &w.headers
-	h.AddText(headerTopic, origin.Topic)
-	h.AddText(headerPartition, strconv.Itoa(int(origin.Partition)))
-	h.AddText(headerOffset, strconv.FormatInt(origin.Offset, 10))
-	h.AddText(headerConnector, w.connector)
-	h.AddText(headerTask, strconv.Itoa(int(origin.Partition)))
-	h.AddText(headerStage, "TRANSFORMATION")
-	h.AddText(headerClass, "fraudstream/scoring.Scorer")
-	h.AddText(headerException, "fraudstream/scoring.EventError")
-	h.AddText(headerMessage, e.Error())
-	h.AddText(headerCode, string(e.Code))
+	h.AddText(deadletter.HeaderTopic, origin.Topic)
+	h.AddText(deadletter.HeaderPartition, strconv.Itoa(int(origin.Partition)))
+	h.AddText(deadletter.HeaderOffset, strconv.FormatInt(origin.Offset, 10))
+	h.AddText(deadletter.HeaderConnector, w.connector)
+	h.AddText(deadletter.HeaderTask, strconv.Itoa(int(origin.Partition)))
+	h.AddText(deadletter.HeaderStage, "TRANSFORMATION")
+	h.AddText(deadletter.HeaderClass, "fraudstream/scoring.Scorer")
+	h.AddText(deadletter.HeaderException, "fraudstream/scoring.EventError")
+	h.AddText(deadletter.HeaderMessage, e.Error())
+	h.AddText(deadletter.HeaderCode, string(e.Code))
 	if e.Field != "" {
-		h.AddText(headerField, e.Field)
+		h.AddText(deadletter.HeaderField, e.Field)
+	}
+	if text := w.mode.HeaderText(); text != "" {
+		h.AddText(deadletter.HeaderValue, text)
 	}
 }
 
-// keepHeaders copies the headers of a record, without those of an earlier failure.
+// keepHeaders copies the headers of a record, without those of an earlier failure. Where the value is not to be seen,
+// neither are headers that hold who knows what: only the trace and the kind of content stay.
 func (w *writer) keepHeaders(from recordbatch.Headers) {
-	failedBefore := false
+	whole := w.mode == deadletter.Raw
 	for key := range from.All() {
-		failedBefore = failedBefore || isErrorHeader(key)
+		whole = whole && !deadletter.IsErrorHeader(key)
 	}
-	if !failedBefore {
+	if whole {
 		w.headers.CopyOf(from)
 		return
 	}
 	w.headers.Count, w.headers.Raw = 0, w.headers.Raw[:0]
 	for key, value := range from.All() {
-		if !isErrorHeader(key) {
+		if !deadletter.IsErrorHeader(key) && (w.mode == deadletter.Raw || harmless(string(key))) {
 			w.headers.Add(string(key), value)
 		}
 	}
 }
 
-func isErrorHeader(key []byte) bool {
-	return strings.HasPrefix(string(key), connectPrefix) || strings.HasPrefix(string(key), ownPrefix)
+func harmless(key string) bool {
+	return key == "traceparent" || key == "tracestate" || key == "content-type"
 }

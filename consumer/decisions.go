@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
@@ -15,6 +16,8 @@ type writer struct {
 	output, letters string // topics
 	codec           recordbatch.Codec
 	connector       string // name of the consumer group, as Kafka Connect names its connector
+	mode            deadletter.Mode
+	redactor        *deadletter.Redactor
 
 	common  recordbatch.Headers    // headers that are the same for every decision of a model
 	verdict [3]recordbatch.Headers // and for each verdict
@@ -77,13 +80,13 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, []byte) 
 		switch string(key) {
 		case "traceparent":
 			trace = value
-		case headerTopic:
+		case deadletter.HeaderTopic:
 			replay.Topic = string(value)
-		case headerPartition:
+		case deadletter.HeaderPartition:
 			if n, err := strconv.ParseInt(string(value), 10, 32); err == nil {
 				replay.Partition = int32(n)
 			}
-		case headerOffset:
+		case deadletter.HeaderOffset:
 			if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
 				replay.Offset = n
 			}

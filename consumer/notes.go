@@ -8,14 +8,17 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// alertType is the CloudEvents type of an alert.
-const alertType = "fraudstream.drift.alert.v1"
+// The CloudEvents types of alerts.
+const (
+	alertType   = "fraudstream.drift.alert.v1"
+	breakerType = "fraudstream.breaker.alert.v1"
+)
 
 // note is one record that the monitor hands over.
 type note struct {
 	topic      string
 	partition  int32
-	id         string // of an alert
+	id, kind   string // of an alert; kind is its CloudEvents type
 	key, value []byte
 }
 
@@ -113,7 +116,7 @@ func (p *partition) collect(n Notes) {
 	if o.Alerts != "" {
 		for _, a := range n.Alerts {
 			key := []byte(a.Key)
-			all = append(all, note{topic: o.Alerts, partition: p.routes.alerts.byKey(key), id: a.ID, key: key, value: a.Value})
+			all = append(all, note{topic: o.Alerts, partition: p.routes.alerts.byKey(key), id: a.ID, kind: alertType, key: key, value: a.Value})
 		}
 	}
 	if o.Ticks != "" {
@@ -138,7 +141,7 @@ func (w *run) note(n note, codec recordbatch.Codec, now int64) {
 	var h recordbatch.Headers
 	if n.id != "" {
 		h.AddText("ce_specversion", "1.0")
-		h.AddText("ce_type", alertType)
+		h.AddText("ce_type", n.kind)
 		h.AddText("ce_source", "/fraudstream/drift")
 		h.AddText("ce_id", n.id)
 		h.AddText("content-type", "application/json")

@@ -28,6 +28,8 @@ type partition struct {
 	state   *state                     // what others see: metrics, health, the committer
 	rewound struct{ from, next int64 } // after errRewound: what was out of range, and where to go on
 
+	accepted int64 // failing events below it are no concern of the breaker
+
 	observer  PartitionObserver // nil: none
 	observed  int64             // events below it have been observed, even if the pipeline starts again
 	published int64             // events below it were published before the partition came here
@@ -128,7 +130,7 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	var corrupt error
 	stages.Go(func() error {
 		var err error
-		corrupt, err = p.loop(failed, fetched, scored, free)
+		corrupt, err = p.loop(failed, fetching, fetched, scored, free)
 		stop()
 		return err
 	})
@@ -150,7 +152,7 @@ func (p *partition) start() int64 {
 
 // loop scores run after run. It owns everything of the partition that is not atomic. It ends early at a corrupt batch,
 // in good order: what came before it is still published.
-func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
+func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
 	defer close(scored)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -161,6 +163,9 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 				return nil, p.handOver(ctx, scored, free)
 			}
 			corrupt = p.score(w)
+			if pass, err := p.admit(fetching, ctx, w, scored); err != nil || !pass {
+				return nil, errors.Join(err, p.handOver(ctx, scored, only(w)))
+			}
 			p.closeTick(w, time.Now())
 			if err := p.handOn(ctx, w, scored); err != nil || corrupt != nil {
 				return corrupt, err
@@ -174,6 +179,13 @@ func (p *partition) loop(ctx context.Context, fetched <-chan *run, scored chan<-
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// only is a channel that holds one free run.
+func only(w *run) <-chan *run {
+	free := make(chan *run, 1)
+	free <- w
+	return free
 }
 
 // handOn gives a scored run to the publisher, and shows that the loop is alive while it waits.

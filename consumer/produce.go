@@ -101,6 +101,7 @@ func (p *partition) findRoutes(ctx context.Context) error {
 	}
 	p.writer.output, p.writer.letters = o.Output, o.DeadLetter
 	p.writer.codec, p.writer.connector = p.c.codec(), p.c.o.Group
+	p.writer.mode, p.writer.redactor = o.LetterMode, p.c.redactor
 	return nil
 }
 
@@ -119,7 +120,9 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 			pr.p.notes.acked.Store(w.notes)
 		}
 		pr.p.c.o.Metrics.count(w)
-		free <- w
+		if !w.aside {
+			free <- w
+		}
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type run struct {
 	model     string   // name@version that scored it
 	features  []string // of that model
 
+	aside bool // made beside the pipeline's runs, and thrown away when it is published
+
 	out   []*outgoing
 	used  int   // of out
 	notes int64 // of the monitor's notes, those below it are acknowledged with this run; 0: it carries none

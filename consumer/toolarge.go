@@ -8,6 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
@@ -46,7 +47,10 @@ func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) er
 		Code: scoring.OutputTooLarge, Message: "the decision is over the size limit of topic " + o.topic,
 	}
 	// A writer of its own: the loop is using the partition's for the next run.
-	letter := writer{letters: pr.p.c.o.DeadLetter, codec: o.batch.Codec, connector: pr.p.c.o.Group}
+	c := pr.p.c
+	letter := writer{
+		letters: c.o.DeadLetter, codec: o.batch.Codec, connector: c.o.Group, mode: c.o.LetterMode, redactor: c.redactor,
+	}
 	scratch := &run{}
 	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
 	w.tally.undecide(o.inputs[0], fault.Code)
@@ -67,7 +71,14 @@ func (pr *producer) publishStub(ctx context.Context, w *run, o *outgoing, batch 
 	pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
 		slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]))
 	stub := &outgoing{topic: o.topic, partition: o.partition, cargo: ofLetters, inputs: o.inputs}
-	stub.batch.Append(r.Timestamp, r.Key, nil, r.Headers)
+	var headers recordbatch.Headers
+	for key, value := range r.Headers.All() {
+		if string(key) != deadletter.HeaderValue {
+			headers.Add(string(key), value)
+		}
+	}
+	headers.AddText(deadletter.HeaderValue, deadletter.Reference.HeaderText())
+	stub.batch.Append(r.Timestamp, r.Key, nil, headers)
 	return pr.publish(ctx, w, stub)
 }
 

@@ -23,6 +23,7 @@ type Config struct {
 	Thresholds *scoring.Thresholds `yaml:"thresholds"`
 	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
+	DLQ        DLQConfig           `yaml:"dlq"`
 	Delivery   string              `yaml:"delivery"`
 }
 
@@ -56,12 +57,6 @@ type EventConfig struct {
 	scoring.Mapping `yaml:",inline"`
 }
 
-// later are keys of the configuration contract that this version has no code for. They are refused by name rather
-// than read and ignored.
-var later = map[string]string{
-	"dlq": "dead-letter modes",
-}
-
 // defaultConfig is what holds where neither file nor flags say otherwise.
 func defaultConfig() Config {
 	return Config{
@@ -70,6 +65,7 @@ func defaultConfig() Config {
 			Input: "transactions", Output: "decisions", DeadLetter: "transactions.dlq",
 		},
 		Event:    EventConfig{Format: "json"},
+		DLQ:      defaultDLQ(),
 		Delivery: "at-least-once",
 	}
 }
@@ -111,9 +107,6 @@ func explain(err error) string {
 		return " " + plain(err)
 	}
 	key, line := unknown.Token.Value, unknown.Token.Position.Line
-	if what, ok := later[key]; ok {
-		return fmt.Sprintf("%d: %s: this version has no %s yet; remove the key", line, key, what)
-	}
 	if near := nearest(key, keysOf(reflect.TypeFor[Config]())); near != "" {
 		return fmt.Sprintf("%d: unknown key %q; did you mean %q?", line, key, near)
 	}
@@ -133,6 +126,9 @@ func (c *Config) validate() error {
 	}
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
+	}
+	if err := c.DLQ.validate(); err != nil {
+		return err
 	}
 	return c.Drift.validate()
 }

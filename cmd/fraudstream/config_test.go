@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fraudstream/consumer/deadletter"
 )
 
 func writeConfig(t *testing.T, text string) string {
@@ -132,5 +134,27 @@ func TestRunRefusesTopicsThatCannotBe(t *testing.T) {
 	}
 	if _, err := (&runCommand{Model: "x"}).config(); err != nil {
 		t.Errorf("the defaults: %v", err)
+	}
+}
+
+func TestDeadLetterConfig(t *testing.T) {
+	c, err := loadConfig(writeConfig(t, "dlq: {mode: redacted, keep: [id, card.country], breaker: {share: 0.2, events: 10}}\n"))
+	if err != nil || c.DLQ.Mode != deadletter.Redacted || c.kept()[1] != "card.country" || c.DLQ.Breaker.Share != 0.2 || c.DLQ.Breaker.Events != 10 {
+		t.Errorf("read %+v, %v", c.DLQ, err)
+	}
+	if c, err = loadConfig(writeConfig(t, "event: {id: {path: de.37}}\n")); err != nil || c.kept()[0] != "de.37" || c.DLQ.Breaker.Share != 0.5 {
+		t.Errorf("defaults %+v, %v, %v", c.DLQ, c.kept(), err)
+	}
+	for text, want := range map[string]string{
+		"dlq: {mode: none}":                          "raw, redacted or reference",
+		"dlq: {keep: [a]}":                           "only with dlq.mode redacted",
+		"dlq: {breaker: {share: 0}}":                 "1 switches the breaker off",
+		"dlq: {breaker: {share: 1.5}}":               "1 switches the breaker off",
+		"dlq: {breaker: {share: 0.5, events: 0}}":    "at least 1",
+		"dlq: {breaker: {shares: 0.5, events: 100}}": `did you mean "share"?`,
+	} {
+		if _, err := loadConfig(writeConfig(t, text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

@@ -69,6 +69,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Log: log, Metrics: consumer.NewMetrics(registry),
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}
+	config.letters(&options)
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door := web.New(web.Options{
 		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log,

@@ -85,6 +85,7 @@ func (c *clusterFlags) open(s streams) (*consumer.Consumer, error) {
 	}
 	return consumer.New(consumer.Options{
 		Brokers: k.Brokers, Group: k.Group, Input: k.Input, Output: k.Output, DeadLetter: k.DeadLetter,
+		Alerts: k.Alerts, State: k.DriftState, Ticks: k.DriftTicks,
 		Dial: dial, SASL: login, Log: log,
 	}, nil), nil
 }

@@ -2,6 +2,10 @@
 
 # Pinned here and nowhere else; `go run` builds it once and keeps the executable in Go's build cache.
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+BENCH = .
+COUNT = 6
 
 .PHONY: build test format format-check lint check newest bench release
 
@@ -29,8 +33,12 @@ check:
 newest:
 	FRAUDSTREAM_PYTHON=$$(.ci/python newest) go test ./scoring -run '^TestFresh$$' -count=1 -v
 
+# Speed on one core, per row, event and so on, beside the plain loops: each benchmark COUNT times, summed up by
+# benchstat. The figures stay in bin/bench.txt, to be compared with those of another commit. Wants a quiet machine.
 bench:
-	go test -run '^$$' -bench . -benchmem ./...
+	@mkdir -p bin
+	go test -run '^$$' -bench '$(BENCH)' -benchtime 0.5s -count $(COUNT) -cpu 1 -timeout 1h ./... >bin/bench.txt
+	$(BENCHSTAT) bin/bench.txt
 
 # A static executable that is the same, byte for byte, from the same source and Go.
 release:

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"fraudstream/scoring/program"
 )
 
 // refusals are the damaged copies of one sound bundle: what each is refused for, and which field the error names.
@@ -205,8 +203,15 @@ func sharedFixtures(t *testing.T) string {
 
 // index is what the tests read of index.json.
 type index struct {
-	Fixtures []struct{ Folder, Format, Expect string }
-	Refuse   []struct{ Path, Expect, Reason string }
+	Fixtures []struct {
+		Folder, Family, Format, Expect string
+		Tolerance                      float64
+		Rows                           int
+		Environment                    struct {
+			Version string `json:"scikit_learn"`
+		}
+	}
+	Refuse []struct{ Path, Expect, Reason string }
 }
 
 func readIndex(t *testing.T, path string) index {
@@ -219,34 +224,6 @@ func readIndex(t *testing.T, path string) index {
 		t.Fatal(err)
 	}
 	return list
-}
-
-// Every pickle that scikit-learn and its friends have made either loads, with its golden scores, or is refused by
-// the name of what is not supported; never is there another score.
-func TestAllFixturesLoadOrAreRefusedByName(t *testing.T) {
-	path := sharedFixtures(t)
-	loaded, refused := 0, map[string]int{}
-	for _, f := range readIndex(t, path).Fixtures {
-		_, err := Load(filepath.Join(path, f.Folder), Options{})
-		var unsupported *program.UnsupportedError
-		switch {
-		case err == nil:
-			loaded++
-		case f.Format != "joblib" && f.Format != "pickle":
-			if Reason(err) != unsupportedFormat && !(f.Expect == "either" && errors.As(err, &unsupported)) {
-				t.Errorf("%s: %v", f.Folder, err)
-			}
-			refused[Reason(err)]++
-		case errors.As(err, &unsupported) && unsupported.Class != "":
-			refused[unsupported.Class]++
-		default:
-			t.Errorf("%s: %v", f.Folder, err)
-		}
-	}
-	t.Logf("%d loaded; refused: %v", loaded, refused)
-	if loaded < 100 {
-		t.Errorf("%d loaded", loaded)
-	}
 }
 
 // Every hostile, damaged or unsupported pickle or booster is answered as the index says, by the path a user

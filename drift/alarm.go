@@ -49,11 +49,14 @@ func (a *Alarm) Severity() string {
 	return "warning"
 }
 
-// Describe says in one line what moved: "amount over 1,000: 0.4 % → 3.1 %; amount up to 5: 20 % → 18 %".
+// Describe says in one line what moved: "amount over 1,000: 0.4 % → 3.1 %; amount up to 5: 20 % → 18 %". Of quality it
+// leaves out the cell ok, which has only lost what the others have gained.
 func (a *Alarm) Describe() string {
-	texts := make([]string, len(a.Moved))
-	for i, c := range a.Moved {
-		texts[i] = c.Text
+	texts := make([]string, 0, len(a.Moved))
+	for _, c := range a.Moved {
+		if a.Kind != kindQuality || c.Name != ok.String() || len(a.Moved) == 1 {
+			texts = append(texts, c.Text)
+		}
 	}
 	return strings.Join(texts, "; ")
 }

@@ -13,6 +13,9 @@ const (
 	input      = "transactions"
 	output     = "decisions"
 	deadLetter = "transactions.dlq"
+	alerts     = "fraudstream.alerts"
+	driftState = "fraudstream.drift-state"
+	driftTicks = "fraudstream.drift-ticks"
 	group      = "fraudstream-demo"
 	partitions = 4
 )
@@ -35,9 +38,22 @@ func startBroker() (*kfake.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	for topic, kept := range map[string]int{input: 8 << 20, output: 4 << 20, deadLetter: 4 << 20} {
-		limits := map[string]string{"retention.bytes": strconv.Itoa(kept), "segment.bytes": strconv.Itoa(kept / 4)}
-		if err := cluster.CreateTopic(topic, partitions, limits); err != nil {
+	kept := func(bytes int) map[string]string {
+		return map[string]string{"retention.bytes": strconv.Itoa(bytes), "segment.bytes": strconv.Itoa(bytes / 4)}
+	}
+	for _, topic := range []struct {
+		name       string
+		partitions int32
+		settings   map[string]string
+	}{
+		{input, partitions, kept(8 << 20)},
+		{output, partitions, kept(4 << 20)},
+		{deadLetter, partitions, kept(4 << 20)},
+		{alerts, 1, kept(4 << 20)},
+		{driftTicks, 1, kept(4 << 20)},
+		{driftState, partitions, map[string]string{"cleanup.policy": "compact", "segment.bytes": "1048576"}},
+	} {
+		if err := cluster.CreateTopic(topic.name, topic.partitions, topic.settings); err != nil {
 			cluster.Close()
 			return nil, err
 		}

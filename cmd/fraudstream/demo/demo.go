@@ -9,7 +9,7 @@
 //
 // # How the events flow
 //
-//	generator ── transactions ──▶ worker 1, worker 2 ──▶ decisions, transactions.dlq ──▶ reader
+//	generator ── transactions ──▶ worker 1, worker 2 ──▶ decisions, transactions.dlq, alerts ──▶ reader
 //	     └────────── offsets, as acknowledged ──────────▶ ledger ◀────── origins ──────────┘
 //
 // # Why the summary can be believed

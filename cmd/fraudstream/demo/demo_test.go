@@ -73,6 +73,9 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s is not shown with its code and offset", p.fault)
 		}
 	}
+	if strings.Count(out, "> drift alarm: amount over 96: 10 % → 32 %") != 1 {
+		t.Error("the drift alarm is not shown once, though both workers tell of it")
+	}
 	for i, line := range lines {
 		if n := len([]rune(line)); n > 100 {
 			t.Errorf("line %d is %d columns wide: %s", i, n, line)

@@ -51,6 +51,8 @@ type reader struct {
 	verdicts  map[string]int64   // decisions, repeated ones as well
 	letters   map[string]letter  // the latest of each code
 	codes     map[string]int64   // events in the dead-letter topic, each counted once
+	episodes  map[string]bool    // of drift, that have been shown
+	alarms    map[string]int     // episodes that have begun, by feature
 	latencies []time.Duration    // of the first events, until EndSample
 	sampled   bool               // EndSample was called
 	first     time.Duration      // from the beginning of the show to the first decision; 0: none yet
@@ -64,7 +66,7 @@ const latencySample = 20_000
 func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
-		kgo.ConsumeTopics(output, deadLetter),
+		kgo.ConsumeTopics(output, deadLetter, alerts),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(250*time.Millisecond),
 	)
@@ -73,8 +75,11 @@ func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader
 	}
 	return &reader{
 		client: client, ledger: l, screen: s, began: began, done: make(chan struct{}),
-		next:     map[string][]int64{output: make([]int64, partitions), deadLetter: make([]int64, partitions)},
+		next: map[string][]int64{
+			output: make([]int64, partitions), deadLetter: make([]int64, partitions), alerts: make([]int64, 1),
+		},
 		verdicts: map[string]int64{}, letters: map[string]letter{}, codes: map[string]int64{},
+		episodes: map[string]bool{}, alarms: map[string]int{},
 	}, nil
 }
 
@@ -83,10 +88,13 @@ func (r *reader) Run(ctx context.Context) {
 	defer close(r.done)
 	for ctx.Err() == nil {
 		r.client.PollFetches(ctx).EachRecord(func(record *kgo.Record) {
-			if record.Topic == output {
+			switch record.Topic {
+			case output:
 				r.readDecision(record)
-			} else {
+			case deadLetter:
 				r.readLetter(record)
+			case alerts:
+				r.readAlert(record)
 			}
 			r.mu.Lock()
 			r.next[record.Topic][record.Partition] = record.Offset + 1
@@ -151,6 +159,32 @@ func (r *reader) readLetter(record *kgo.Record) {
 	defer r.mu.Unlock()
 	r.letters[l.code] = l
 	r.codes[l.code]++
+}
+
+// readAlert shows an episode of drift when it begins, once.
+func (r *reader) readAlert(record *kgo.Record) {
+	var a alarm
+	if err := json.Unmarshal(record.Value, &a); err != nil || a.Episode == "" || a.Text == "" {
+		r.ledger.Stranger()
+		return
+	}
+	r.mu.Lock()
+	shown := r.episodes[a.Episode] || a.State != "open"
+	if !shown {
+		r.episodes[a.Episode] = true
+		r.alarms[a.Feature]++
+	}
+	r.mu.Unlock()
+	if !shown {
+		r.screen.Alarm(&a)
+	}
+}
+
+// Alarms is the number of episodes of drift that have begun, for one feature.
+func (r *reader) Alarms(feature string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.alarms[feature]
 }
 
 // CaughtUp tells whether every record of the output topics has been read. Once no worker runs, that is for good.

@@ -133,6 +133,16 @@ func (s *screen) bar(d *decision) string {
 	return strings.Repeat(s.either("█", "#"), full) + strings.Repeat(s.either("░", "."), 10-full)
 }
 
+// Alarm writes what has drifted, in the monitor's own words.
+func (s *screen) Alarm(a *alarm) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most, _, _ := strings.Cut(a.Text, "; ")
+	s.write(fmt.Sprintf("   %s %s", s.paint(cyan, s.either("▸", ">")), s.paint(red, "drift alarm: "+shortened(most, 80))))
+	s.write("     " + s.paint(dim, fmt.Sprintf("%s; evidence %.1f, threshold %.1f; tick %d of the pool",
+		map[string]string{"page": "pages somebody", "warning": "a ticket"}[a.Severity], a.LogM, a.Threshold, a.Tick)))
+}
+
 func (s *screen) paint(colour, text string) string {
 	if s.plain {
 		return text

@@ -14,6 +14,7 @@ import (
 // A tempo is how long the scenes last and how fast the payments come.
 type tempo struct {
 	calm, drift, poison time.Duration // length of a scene
+	alarm               time.Duration // that the drift goes on beyond its scene, if there is no alarm yet
 	aftermath           time.Duration // between the recovery and the end, at least
 	rate                float64       // payments in a second
 	status              time.Duration // between two status lines
@@ -26,13 +27,14 @@ type tempo struct {
 func (s *show) tempo() tempo {
 	if s.options.Fast {
 		return tempo{
-			calm: 800 * time.Millisecond, drift: 800 * time.Millisecond,
+			calm: 800 * time.Millisecond, drift: 800 * time.Millisecond, alarm: 8 * time.Second,
 			aftermath: 300 * time.Millisecond, rate: 2000, status: time.Second, recovery: time.Minute, quiet: 6 * time.Second,
 		}
 	}
 	part := func(share float64) time.Duration { return time.Duration(share * float64(s.options.For)) }
 	t := tempo{
-		calm: part(.3), drift: part(.3), poison: max(part(.1), 3*time.Second), aftermath: 2 * time.Second,
+		calm: part(.3), drift: part(.3), alarm: 20 * time.Second,
+		poison: max(part(.1), 3*time.Second), aftermath: 2 * time.Second,
 		rate: 300, status: 250 * time.Millisecond, recovery: time.Minute, quiet: 12 * time.Second,
 	}
 	if s.options.Plain {
@@ -66,6 +68,7 @@ func (s *show) introduce() error {
 	s.screen.Scene("💳", "fraudstream", "Kafka in this process: "+input+" → "+output+", "+deadLetter)
 	s.screen.Note("model %s", model)
 	s.screen.Note("two workers, one group, %d partitions; payments of seed %d", partitions, s.options.Seed)
+	s.screen.Note("drift is judged every %d payments here, in place of 10 s; no alarm for what follows the clock", tickEvents)
 	return nil
 }
 
@@ -106,12 +109,14 @@ func (s *show) offerCurl(ctx context.Context) error {
 	return nil
 }
 
-// playDrift changes what the payments look like and shows what the workers' monitors make of it. The gauge is theirs,
-// and moves only when one of their ticks ends; the share of blocked payments is the reader's own count.
+// playDrift changes what the payments look like and shows what the workers' monitors make of it. The alarm comes by the
+// alerts topic, and the reader shows it; the gauge is the workers', and moves only when one of their ticks ends; the
+// share of blocked payments is the reader's own count.
 func (s *show) playDrift(ctx context.Context, t tempo) error {
 	s.screen.Scene("⚡", "drift", "A gateway upstream now sends cents for euros: web amounts are a hundred times too high.")
 	before, known := amountPSI(ctx, s.workers)
 	blocked := s.reader.Verdicts()
+	alarms := s.reader.Alarms("amount")
 	s.drifting = true
 	end := time.Now().Add(t.drift)
 	shown := before
@@ -124,6 +129,13 @@ func (s *show) playDrift(ctx context.Context, t tempo) error {
 			s.screen.Note("drift gauge of the amount, PSI: %.3f (before: %s)", now, figure(before, known))
 			shown = now
 		}
+	}
+	alarmed, err := s.send(ctx, t, t.alarm, func() bool { return s.reader.Alarms("amount") > alarms })
+	if err != nil {
+		return err
+	}
+	if !alarmed && ctx.Err() == nil {
+		s.screen.Note("no drift alarm for the amount so far")
 	}
 	s.drifting = false
 	s.screen.Note("blocked %s of the payments meanwhile, %s before", shareSince(blocked, s.reader.Verdicts(), "block"),

@@ -36,9 +36,15 @@ func startWorker(executable, name, dir, listen string, brokers []string, environ
 		return nil, err
 	}
 	defer log.Close() // the child has its own copy
-	w.command = exec.Command(executable, "run",
+	watch, err := writeConfiguration(dir)
+	if err != nil {
+		return nil, err
+	}
+	w.command = exec.Command(executable, append([]string{
+		"run",
 		"--brokers", strings.Join(brokers, ","), "--input", input, "--output", output, "--dead-letter", deadLetter,
-		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen)
+		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen,
+	}, watch...)...)
 	w.command.Stdout, w.command.Stderr = log, log
 	w.command.Env = append(withoutOwnVariables(os.Environ()), environment...)
 	w.command.SysProcAttr = childAttributes()

@@ -52,7 +52,7 @@ const fault = "STAND_IN_FAULT"
 func standIn(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	value := map[string]*string{}
-	for _, name := range []string{"brokers", "input", "output", "dead-letter", "group", "model", "listen"} {
+	for _, name := range []string{"brokers", "input", "output", "dead-letter", "group", "model", "listen", "config", "drift-tick-events"} {
 		value[name] = flags.String(name, "", "")
 	}
 	if err := flags.Parse(args); err != nil {
@@ -73,10 +73,15 @@ func standIn(args []string) error {
 		return err
 	}
 	defer client.Close()
-	last := time.Now()
+	last, alarmed := time.Now(), false
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 500)
 		var out []*kgo.Record
+		if !alarmed && cents(fetches.Records()) {
+			alarmed = true
+			out = append(out, &kgo.Record{Topic: alerts, Value: []byte(
+				`{"episode":"e1","state":"open","feature":"amount","severity":"warning","text":"amount over 96: 10 % → 32 %; amount up to 7: 10 % → 4 %"}`)})
+		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if answer := answer(r, *value["output"], *value["dead-letter"]); answer != nil {
 				out = append(out, answer)
@@ -119,6 +124,18 @@ func answer(r *kgo.Record, output, deadLetter string) *kgo.Record {
 		`{"decision_id":"%s/%d/%d","transaction_id":%q,"score":0.01,"decision":"approve",`+
 			`"thresholds":{"review":0.05,"block":0.4},"source":{"topic":%q,"partition":%d,"offset":%d}}`,
 		r.Topic, r.Partition, r.Offset, event.TransactionID, r.Topic, r.Partition, r.Offset)}
+}
+
+// cents tells whether most amounts are far too high.
+func cents(records []*kgo.Record) bool {
+	high := 0
+	for _, r := range records {
+		var event struct{ Amount float64 }
+		if json.Unmarshal(r.Value, &event) == nil && event.Amount > 500 {
+			high++
+		}
+	}
+	return high > 5 && high*10 > len(records)
 }
 
 // codeOf tells the five poisons apart, and nothing else.

@@ -57,13 +57,13 @@ func parseText(class, all string) (*text, error) {
 	return doc, nil
 }
 
-// wanted are the keys that prediction and its reasons need.
+// wanted are the keys that prediction, its reasons and importances need.
 var wanted = map[string]bool{
 	"version": true, "num_tree_per_iteration": true, "max_feature_idx": true, "objective": true,
 	"feature_names": true, "feature_infos": true, "tree_sizes": true,
 	"num_leaves": true, "num_cat": true, "split_feature": true, "threshold": true, "decision_type": true, "left_child": true,
 	"right_child": true, "leaf_value": true, "cat_boundaries": true, "cat_threshold": true, "is_linear": true,
-	"leaf_weight": true, "leaf_count": true,
+	"leaf_weight": true, "leaf_count": true, "split_gain": true,
 }
 
 // count returns a whole number; zero where it is absent.

@@ -16,22 +16,34 @@ const xgboostClass = "xgboost.core.Booster"
 // where the settings of the library stand beside it.
 func XGBoost(data []byte) (*Model, error) {
 	r := &reader{class: xgboostClass}
+	learner := xgboostLearner(r, data)
+	if r.err != nil {
+		return nil, r.err
+	}
+	m := &Model{class: xgboostClass, single: true, less: true}
+	m.learner(r, learner)
+	return m, r.err
+}
+
+// xgboostLearner finds the learner in a file.
+func xgboostLearner(r *reader, data []byte) object {
 	parse := parseJSON
 	switch {
 	case bytes.HasPrefix(data, []byte("CONFIG-offset:")), bytes.HasPrefix(data, []byte("binf")):
 		r.refuse("unsupported-format", "handle", "the binary format of old", "load it with XGBoost 1.6 or later and save it again")
-		return nil, r.err
+		return nil
 	case Format(data) == "xgboost-ubj":
 		parse = parseUBJSON
 	}
 	v, err := parse(xgboostClass, data)
 	if err != nil {
-		return nil, err
+		r.err = err
+		return nil
 	}
 	root, ok := v.(object)
 	if !ok {
 		r.refuse("corrupt", "document", describe(v), adviceCorrupt)
-		return nil, r.err
+		return nil
 	}
 	if model, ok := root["Model"].(object); ok {
 		if config, _ := root["Config"].(object); config["learner"] == nil {
@@ -39,9 +51,7 @@ func XGBoost(data []byte) (*Model, error) {
 		}
 		root = model
 	}
-	m := &Model{class: xgboostClass, single: true, less: true}
-	m.learner(r, r.object(root, "learner"))
-	return m, r.err
+	return r.object(root, "learner")
 }
 
 // learner reads what is around the trees: the number of features and classes, the objective, the names of the

@@ -1,12 +1,14 @@
 package sklearn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"fraudstream/scoring/booster"
 	"fraudstream/scoring/pickle"
 )
 
@@ -251,10 +253,14 @@ func (a *attributes) impurityShares(n int) []float64 {
 	case "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor":
 		out, _ := a.impurityOf(n)
 		return shares(out)
+	case "XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor", "LGBMClassifier", "LGBMRegressor":
+		return a.boosterImportances(n)
+	case "AdaBoostClassifier":
+		return a.weightedShares(n)
 	case "RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
 		"GradientBoostingClassifier", "GradientBoostingRegressor":
 	default:
-		a.refuse("unsupported-estimator", "feature_importances_", "", "importances are known of linear models, trees, forests and gradient boosting of scikit-learn; put the selected columns into a ColumnTransformer instead")
+		a.refuse("unsupported-estimator", "feature_importances_", "", "importances are known of linear models, trees, forests, AdaBoost and gradient boosting, of XGBoost and LightGBM; put the selected columns into a ColumnTransformer instead")
 		return nil
 	}
 	// The mean of shares and the share of means differ: every tree of a forest counts the same, while a tree of boosting
@@ -291,6 +297,76 @@ func (a *attributes) impurityShares(n int) []float64 {
 		}
 	}
 	return shares(out)
+}
+
+// weightedShares is the mean of the importances of AdaBoost's members by their weights. Members without a weight were
+// planned and never fitted.
+func (a *attributes) weightedShares(n int) []float64 {
+	members := a.list("estimators_")
+	array := a.array("estimator_weights_")
+	if a.err != nil {
+		return nil
+	}
+	weights := a.vector("estimator_weights_", array.Len())
+	if a.err == nil && len(weights) < len(members) {
+		a.mismatch("estimator_weights_", describe(array), fmt.Sprintf("there are %d estimators", len(members)))
+	}
+	out := make([]float64, n)
+	for i, v := range members {
+		o, ok := v.(*pickle.Object)
+		if !ok || a.err != nil {
+			a.mismatch("estimators_", show(v), "a list of estimators is expected")
+			return nil
+		}
+		inner := attributesOf(o)
+		if inner.object.Class.Name == "AdaBoostClassifier" { // a hostile file could nest them without end
+			a.unknown("estimators_", v)
+			return nil
+		}
+		for j, share := range inner.impurityShares(n) {
+			out[j] += float64(weights[i] * share)
+		}
+		if a.err = inner.err; a.err != nil {
+			return nil
+		}
+	}
+	norm := sumOf(weights)
+	for j := range out {
+		out[j] /= norm
+	}
+	return out
+}
+
+// boosterImportances are those of XGBoost, by default the mean gain of a column's splits, and of LightGBM, by default
+// their number.
+func (a *attributes) boosterImportances(n int) (out []float64) {
+	inner, err := a.boosterObject()
+	if err != nil {
+		return nil
+	}
+	kind, _ := a.optional("importance_type").(string)
+	if strings.HasPrefix(a.object.Class.Name, "XGB") {
+		data, _ := inner.optional("handle").(pickle.Bytes)
+		out, a.err = booster.XGBoostImportances(data, cmp.Or(kind, "gain"), n)
+		return out
+	}
+	text, ok := inner.optional("_handle").(string)
+	if !ok {
+		text, _ = inner.optional("handle").(string)
+	}
+	best, _ := integer(inner.optional("best_iteration"))
+	out, a.err = booster.LightGBMImportances([]byte(text), cmp.Or(kind, "split"), n, int(min(max(best, 0), math.MaxInt32)))
+	return out
+}
+
+// boosterObject is the library's own object in its wrapper.
+func (a *attributes) boosterObject() (*attributes, error) {
+	class := "xgboost.core.Booster"
+	if strings.HasPrefix(a.object.Class.Name, "LGBM") {
+		class = "lightgbm.basic.Booster"
+	}
+	inner := a.embedded("_Booster", class)
+	return inner, a.err
 }
 
 // members are the estimators of an ensemble: a list, or boosting's array of a row per iteration and a column per class.

@@ -7,7 +7,7 @@ import numpy as np
 from differential import VERSION, main, numeric
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, TruncatedSVD
-from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import AdaBoostClassifier, ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
 from sklearn.feature_selection import (
     RFE, RFECV, GenericUnivariateSelect, SelectFdr, SelectFpr, SelectFromModel, SelectFwe, SelectKBest, SelectPercentile,
@@ -22,6 +22,12 @@ from sklearn.preprocessing import (
     PowerTransformer, QuantileTransformer, RobustScaler, SplineTransformer, StandardScaler,
 )
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+
+try:
+    from lightgbm import LGBMClassifier
+    from xgboost import XGBClassifier, XGBRFClassifier
+except ImportError:
+    LGBMClassifier = XGBClassifier = XGBRFClassifier = None
 
 
 def scaling(rng, steps=True):
@@ -57,8 +63,16 @@ def scorer(rng, classes):
     """A model whose weights choose columns."""
     seed = rng.randrange(1000)
     linear = {"solver": "liblinear", "penalty": rng.choice(["l1", "l2"])} if classes == 2 and VERSION < (1, 8) else {"max_iter": 50}
+    if XGBClassifier and rng.random() < 0.25:
+        gains = rng.choice([None, "gain", "cover", "weight", "total_gain", "total_cover"])
+        return rng.choice([
+            lambda: XGBClassifier(n_estimators=4, max_depth=3, importance_type=gains, booster=rng.choice(["gbtree", "dart"])),
+            lambda: XGBRFClassifier(n_estimators=4, max_depth=3),
+            lambda: LGBMClassifier(n_estimators=4, min_child_samples=4, verbose=-1, importance_type=rng.choice(["split", "gain"])),
+        ])()
     return rng.choice([
         lambda: LogisticRegression(**linear), lambda: DecisionTreeClassifier(max_depth=4, random_state=seed),
+        lambda: AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=5, random_state=seed),
         lambda: ExtraTreeClassifier(max_depth=4, random_state=seed),
         lambda: RandomForestClassifier(n_estimators=7, max_depth=3, random_state=seed),
         lambda: ExtraTreesClassifier(n_estimators=7, max_depth=3, random_state=seed),

@@ -62,6 +62,9 @@ func (c *counts) check(at, kind string, rows *int64) error {
 		return err
 	}
 	if !c.counted() {
+		if c.Seasonal != nil {
+			return refuse(baselineMismatch, at+".seasonal", "there are no counts that the hours of the week could share out")
+		}
 		return nil
 	}
 	if kind == "categorical" {

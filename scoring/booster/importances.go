@@ -104,6 +104,7 @@ func LightGBMImportances(text []byte, kind string, features, iterations int) ([]
 	}
 	if kind != "split" && kind != "gain" {
 		r.refuse("unsupported-value", "importance_type", fmt.Sprintf("%q", kind), "split and gain are known")
+		return nil, r.err
 	}
 	out := make([]float64, features)
 	trees := doc.trees

@@ -82,6 +82,10 @@ type detector struct {
 	tolerance float64
 	laws      laws // meaningless without bets
 	bets      bool // there is a law, and alarms are wanted
+
+	override *Override // of the configuration; nil: none
+	muted    bool      // by it: no alarm until it lapses
+	after    laws      // that hold then
 }
 
 // state is what a detector has seen of one partition.

@@ -125,17 +125,21 @@ func (m *Monitor) add(f Feature) error {
 	column := column{Feature: f, first: m.tallies, places: places, stranger: c.stranger(), quality: -1}
 	m.tallies += len(places)
 
-	quiet := f.Off || m.resampled || m.pooled
+	then := f.afterwards()
+	quiet := f.Off && then.Off || m.resampled || m.pooled
 	l, given := f.valueLaws()
+	after, _ := then.valueLaws()
 	column.values = len(m.detectors)
 	m.detectors = append(m.detectors, detector{
 		column: index, kind: kindValues, cells: f.cells(), sums: !f.Categorical, tolerance: f.Tolerance,
-		laws: l, bets: given && !quiet,
+		laws: l, bets: given && !quiet, override: f.Override, muted: f.Off, after: after,
 	})
 	if l, given = f.qualityLaws(); index < m.inputs && given && !quiet {
+		after, _ = then.qualityLaws()
 		column.quality = len(m.detectors)
 		m.detectors = append(m.detectors, detector{
 			column: index, kind: kindQuality, cells: int(qualities), tolerance: f.QualityTolerance, laws: l, bets: true,
+			override: f.Override, muted: f.Off, after: after,
 		})
 	}
 	m.columns = append(m.columns, column)

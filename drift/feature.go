@@ -50,12 +50,6 @@ type Seasonal struct {
 	Quality [][]int64 // 168 rows of ok, missing, outside, unseen
 }
 
-// Override is what a configuration says of a feature over its bundle; the report shows it.
-type Override struct {
-	Note        string `json:"note,omitempty"`
-	AcceptUntil string `json:"accept_until,omitempty"` // a date; the caller passes an override only while it holds
-}
-
 // cells is the number of value cells.
 func (f *Feature) cells() int {
 	if f.Categorical {

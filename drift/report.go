@@ -151,11 +151,12 @@ func (m *Monitor) view() *view {
 
 // verdict is that of a detector that has seen nothing.
 func (m *Monitor) verdict(d *detector) Verdict {
-	none := Figure(math.NaN())
+	none, now := Figure(math.NaN()), time.Now()
+	tolerance := m.columns[d.column].now(now).toleranceOf(d.kind)
 	if !d.bets {
-		return Verdict{Tolerance: Figure(d.tolerance), Epsilon: none, LogM: none, Threshold: none}
+		return Verdict{Tolerance: Figure(tolerance), Epsilon: none, LogM: none, Threshold: none}
 	}
-	return Verdict{Tolerance: Figure(d.tolerance), Epsilon: Figure(d.laws.whole.epsilon), Threshold: Figure(m.threshold())}
+	return Verdict{Tolerance: Figure(tolerance), Epsilon: Figure(d.lawsAt(now).whole.epsilon), Threshold: Figure(m.threshold())}
 }
 
 func (v *view) add(w *watch) {
@@ -168,7 +169,7 @@ func (v *view) add(w *watch) {
 			continue
 		}
 		to := &v.verdicts[i]
-		logM, epsilon := Figure(s.evidence), Figure(d.laws.at(w.lastTime).epsilon)
+		logM, epsilon := Figure(s.evidence), Figure(d.lawsAt(w.closed).at(w.lastTime).epsilon)
 		if len(v.partitions) == 0 {
 			to.LogM, to.Epsilon = logM, epsilon
 		}
@@ -189,8 +190,9 @@ func (m *Monitor) stdRatio(of spread, f *FeatureReport, squares float64) Figure 
 func (c *column) report(total *totals, lately Histogram) FeatureReport {
 	live, quality := c.fold(total, kindValues), c.fold(total, kindQuality)
 	base, none := c.histogram(), Figure(math.NaN())
+	judged := c.now(time.Now())
 	r := FeatureReport{
-		Name: c.Name, Off: c.Off, Override: c.Override,
+		Name: c.Name, Off: judged.Off, Override: judged.Override,
 		Distances: c.compare(base, live),
 		Recent:    Recent{Figure(lately.total()), c.compare(base, lately)},
 		PSICut:    none, StdRatio: none,

@@ -99,9 +99,9 @@ func (w *watch) detect(t *Tick, replay bool) {
 			s.experts[0].learn(tick)
 			continue
 		}
-		l := d.laws.at(w.lastTime)
+		l := d.lawsAt(w.closed).at(w.lastTime)
 		best := s.step(l, tick, &w.scratch)
-		if best.logM >= limit {
+		if best.logM >= limit && !d.silent(w.closed) {
 			alarm := w.alarm(d, l, best, t, replay)
 			t.Alarms = append(t.Alarms, alarm)
 			if s.episode.extend(&alarm) {

@@ -87,6 +87,10 @@ func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say 
 		return errors.New("enabled: the bundle has no baseline to compare with")
 	}
 	say(o.describe(f, model))
+	f.Override = &drift.Override{
+		Note: o.Note, AcceptUntil: o.AcceptUntil,
+		Lapses: end, Off: f.Off, Tolerance: f.Tolerance, QualityTolerance: f.QualityTolerance,
+	}
 	if o.Tolerance != nil {
 		f.Tolerance = *o.Tolerance
 	}
@@ -96,7 +100,6 @@ func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say 
 	if o.Enabled != nil {
 		f.Off = !*o.Enabled
 	}
-	f.Override = &drift.Override{Note: o.Note, AcceptUntil: o.AcceptUntil}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -149,8 +150,10 @@ func (in *Inspection) model(s *source, m *metadata) []byte {
 	in.Size = int64(len(data))
 	if data != nil {
 		in.Bundle.SHA256 = hashOf(data)
-		// The content decides, whatever the metadata declare: this is to show what lies there.
+		// The content decides, whatever the metadata declare: this is to show what lies there. Their word is all that
+		// there is where the content is of no kind that is read.
 		in.Format, _ = formatOf(data, in.File, "")
+		in.Format = cmp.Or(in.Format, m.Model.Format)
 	}
 	if m.Golden != nil {
 		in.hash(s, m.Golden.File, m.Golden.SHA256, maxGolden)

@@ -62,3 +62,19 @@ func TestInspectionOfWhatIsNoModel(t *testing.T) {
 		t.Errorf("%+v", in.Obstacles)
 	}
 }
+
+// A format that is not read yet is shown as the metadata name it.
+func TestInspectionOfAFormatThatIsNotRead(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"model.onnx": "\x08\x08", "metadata.json": `{"schema":1,"model":{"file":"model.onnx","format":"onnx"},"features":[{"name":"a"}]}`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := Inspect(folder, Options{})
+	if in.Format != "onnx" || len(in.Obstacles) != 1 || in.Obstacles[0].Reason != unsupportedFormat || len(in.Features) != 1 {
+		t.Errorf("format %q, %d features, %+v", in.Format, len(in.Features), in.Obstacles)
+	}
+}

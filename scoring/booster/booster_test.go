@@ -358,8 +358,11 @@ func TestDamagedFrameCategories(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][2]string{
-		{`"offsets":[0,2,4,6]`, `"offsets":[0,2,4,7]`}, {`"offsets":[0,2,4,6]`, `"offsets":[0,4,2,6]`},
-		{`"offsets":[0,2,4,6]`, `"offsets":[1,2,4,6]`}, {`"enc":[`, `"enc":[{"offsets":[],"values":[]},`}, {`"enc":[`, `"enc":[7,`},
+		{`"offsets":[0,2,4,6]`, `"offsets":[0,2,4,7]`},
+		{`"offsets":[0,2,4,6]`, `"offsets":[0,4,2,6]`},
+		{`"offsets":[0,2,4,6]`, `"offsets":[1,2,4,6]`},
+		{`"enc":[`, `"enc":[{"offsets":[],"values":[]},`},
+		{`"enc":[`, `"enc":[7,`},
 		{`"values":[70,`, `"values":[-61,`},
 	} {
 		damaged := strings.Replace(string(data), c[0], c[1], 1)

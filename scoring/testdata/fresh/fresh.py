@@ -29,6 +29,8 @@ import numpy as np
 import pandas as pd
 import sklearn
 import xgboost
+from imblearn.pipeline import Pipeline as ImbalancedPipeline
+from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -42,7 +44,7 @@ from sklearn.experimental import enable_halving_search_cv, enable_iterative_impu
 from sklearn.feature_selection import (
     RFE, SelectFromModel, SelectKBest, SelectPercentile, VarianceThreshold)
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import (
     FixedThresholdClassifier, GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV)
@@ -166,6 +168,7 @@ def transformers(r):
         yield "imputer-" + strategy, numbers(SimpleImputer(strategy=strategy, add_indicator=r.random() < 0.5), StandardScaler())
     flags = [("fill", SimpleImputer()), ("flags", MissingIndicator(features="all"))]
     yield "missing-indicator", numbers(FeatureUnion(flags), StandardScaler())
+    yield "knn-imputer", numbers(KNNImputer(n_neighbors=r.choice([3, 8])), StandardScaler())
     yield "iterative", numbers(IterativeImputer(max_iter=3, random_state=0), StandardScaler())
     rare = r.choice([{"min_frequency": 0.1}, {"max_categories": 3}])
     yield "onehot-infrequent", encoded(OneHotEncoder(handle_unknown="infrequent_if_exist", **rare), TEXTS + CODES)
@@ -195,6 +198,7 @@ def classifiers(r):
     yield "nu-svc", model(NuSVC(nu=0.2, random_state=seed))
     yield "gaussian-nb", model(GaussianNB())
     yield "bernoulli-nb", model(BernoulliNB(binarize=0.5))
+    yield "sampler", ImbalancedPipeline([*model(None).steps[:1], ("sampler", RandomUnderSampler(random_state=seed)), ("clf", logistic)])
     yield "neighbors", model(KNeighborsClassifier(r.choice([5, 15]), algorithm="brute"))
     yield "neighbors-distance", model(KNeighborsClassifier(7, weights="distance", algorithm="ball_tree"))
     yield "mlp", model(MLPClassifier((6, 4), activation=r.choice(["relu", "tanh", "logistic"]), max_iter=20, random_state=seed))

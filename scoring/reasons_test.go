@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -388,4 +389,53 @@ func TestReasonsDoNotDependOnTheBatch(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Of equal contributions the feature that comes first in training order comes first; what no number holds is cut to the
+// largest one, since JSON has no infinity.
+func TestOrderOfReasons(t *testing.T) {
+	p := sumProgram(t, 6)
+	features := make([]Feature, 6)
+	for i := range features {
+		features[i].Name = string(rune('a' + i))
+	}
+	s := newScorer(p, &Schema{}, Bundle{Features: features}, Thresholds{}, "bundle", false)
+	inf := math.Inf(1)
+	for want, x := range map[string][]float64{
+		"d 3 a 2 b 2":                       {2, 2, 1, 3, 2, -9},
+		"f 5 c 4 e 3":                       {1, 2, 4, -1, 3, 5},
+		"b 1":                               {0, 1, -1, math.NaN(), -inf, 0},
+		"c 1.7976931348623157e+308 a 1 d 1": {1, 0, inf, 1, 1, 1},
+	} {
+		f := p.NewFrame(1)
+		f.Rows = 1
+		copy(f.Row(0), x)
+		d := &Decision{scorer: s, Verdict: Block}
+		s.explain(d, f, 0, FlaggedReasons)
+		var got []string
+		for _, r := range d.reasons[:d.reasonCount] {
+			got = append(got, features[r.feature].Name, fmt.Sprint(r.contribution))
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%v: %s, want %s", x, text, want)
+		}
+		if text := append(d.appendReasons([]byte(`{"a":0`)), '}'); !json.Valid(text) {
+			t.Errorf("no JSON: %s", text)
+		}
+	}
+}
+
+// sumProgram is a program whose columns contribute themselves.
+func sumProgram(t *testing.T, columns int) *program.Program {
+	t.Helper()
+	b, err := program.NewBuilder(make([]string, columns), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := b.Explain(program.Linear, 0, 0, b.Columns(), func(_ *program.Frame, row, to []float64) { copy(to, row) })
+	p, err := b.Finish(program.Outputs{Explanation: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -43,6 +43,58 @@ func TestReasonsOfRealModels(t *testing.T) {
 	compareReasons(t, folder)
 }
 
+// TestDirections settles for every output which sum is explained, and whether the score falls where it rises.
+func TestDirections(t *testing.T) {
+	numbers := func(labels ...float64) (classes []program.Constant) {
+		for _, v := range labels {
+			classes = append(classes, program.NumberConstant(v))
+		}
+		return classes
+	}
+	for _, c := range []struct {
+		output   string
+		classes  []program.Constant
+		sums     int // one for two classes, or one for each
+		positive int
+		fallen   bool // a calibrator falls
+		k        int
+		falls    bool
+	}{
+		{"predict_proba", numbers(0, 1), 1, 1, false, 0, false},
+		{"predict_proba", numbers(0, 1), 1, 0, false, 0, true},
+		{"predict_proba", numbers(0, 1), 1, 0, true, 0, false},
+		{"predict_proba", numbers(0, 1), 2, 0, false, 0, false},
+		{"predict_proba", numbers(0, 1, 2), 3, 1, false, 1, false},
+		{"decision_function", numbers(0, 1), 1, 0, false, 0, false},
+		{"decision_function", numbers(0, 1, 2), 3, 0, false, 0, false},
+		{"predict", numbers(0, 1), 1, 0, false, 0, false},
+		{"predict", numbers(1, -1), 1, 0, false, 0, true},
+		{"predict", numbers(0, 1), 2, 0, false, 1, false},
+		{"predict", numbers(0, 1, 2), 3, 0, false, -1, false},
+		{"score_samples", numbers(-1, 1), 1, 0, false, -1, false},
+	} {
+		explained := -1
+		model := classifier{classes: c.classes, additive: additive{out: make(matrix, c.sums), falls: c.fallen, explain: func(k int) *program.Explanation {
+			explained = k
+			return &program.Explanation{}
+		}}}
+		e := model.explanation(c.output, c.positive)
+		if explained != c.k || e.Falls != c.falls || (c.k < 0) != (e.Why() != "") {
+			t.Errorf("%+v: sum %d, falls %v, why not %q", c, explained, e.Falls, e.Why())
+		}
+	}
+	for name, falls := range map[string]bool{"0.5": true, "-0.5": false} {
+		s := calibration{}
+		s.slope, _ = strconv.ParseFloat(name, 64)
+		if s.falls() != falls {
+			t.Errorf("Platt's sigmoid of slope %s falls: %v", name, s.falls())
+		}
+	}
+	if rising := (&calibration{line: &polyline{x: []float64{0, 1}, y: []float64{0.1, 0.9}}}); rising.falls() {
+		t.Error("a rising line falls")
+	}
+}
+
 func compareReasons(t *testing.T, folder string) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.joblib"))
 	if err != nil || len(files) < 10 {

@@ -33,7 +33,7 @@ def frame(rng, rows):
     x = pd.DataFrame({
         "amount": rng.lognormal(3, 1, rows), "hour": rng.integers(0, 24, rows).astype(float),
         "distance": np.where(rng.random(rows) < 0.1, np.nan, rng.exponential(50, rows)),
-        "country": rng.choice(["GB", "US", "NG"], rows, p=[0.6, 0.3, 0.1]).astype(object),
+        "country": rng.choice(["GB", "FR", "US", "NG"], rows, p=[0.4, 0.2, 0.3, 0.1]).astype(object),
         "channel": rng.choice(["pos", "web"], rows).astype(object),
     })
     odds = 0.02 * x.amount + 0.01 * x.distance.fillna(0) + 2 * (x.country == "NG") + (x.channel == "web") - 4
@@ -121,9 +121,12 @@ def boosted(model, rows):
 
 
 def histogram(model, rows):
-    """The nodes of a histogram boosting; the columns of the model are those of the frame, categories by their code."""
+    """The nodes of a histogram boosting, whose native categories stand in front of its numbers."""
     pre, clf = model[:-1], model[-1]
-    x = np.asarray(pre.transform(rows), dtype=float)
+    x, source = np.asarray(pre.transform(rows), dtype=float), sources(pre[-1])
+    if clf.is_categorical_ is not None:
+        front = np.argsort(~clf.is_categorical_, kind="stable")
+        x, source = clf._preprocessor.transform(x), [source[i] for i in front]
     parts = np.zeros(x.shape)
     for predictors in clf._predictors:
         n = predictors[0].nodes
@@ -136,10 +139,13 @@ def histogram(model, rows):
                 f = n[i]["feature_idx"]
                 v = x[r, f]
                 goes_left = n[i]["missing_go_to_left"] if np.isnan(v) else v <= n[i]["num_threshold"]
+                if n[i]["is_categorical"] and not np.isnan(v):
+                    words = predictors[0].raw_left_cat_bitsets[n[i]["bitset_idx"]]
+                    goes_left = words[int(v) // 32] >> np.uint32(int(v) % 32) & 1
                 to = n[i]["left"] if goes_left else n[i]["right"]
                 parts[r, f] += value[to] - value[i]
                 i = to
-    return fold(parts, sources(pre[-1])), model.decision_function(rows)
+    return fold(parts, source), model.decision_function(rows)
 
 
 def xgb(model, rows):
@@ -184,6 +190,7 @@ def main():
         ("boosting", onehot, GradientBoostingClassifier(n_estimators=15, subsample=0.7), boosted),
         ("exponential", ordinal, GradientBoostingClassifier(loss="exponential", n_estimators=10), boosted),
         ("histogram", ordinal, HistGradientBoostingClassifier(max_iter=12), histogram),
+        ("native", ordinal, HistGradientBoostingClassifier(max_iter=12, categorical_features=[3, 4]), histogram),
     ]:
         model = Pipeline([("pre", pre()), ("clf", clf)]).fit(train, y)
         contributions, output = explain(model, train, rows) if explain is linear else explain(model, rows)

@@ -24,6 +24,6 @@
 // that follow the clock is switched off, because any hour's traffic differs from the week's. Where it is given the
 // times of the training rows, every other baseline is split by the hour of the week.
 //
-// The tests are in package scoring, which loads what the script writes: from files that it wrote once, and from a
-// fresh run where FRAUDSTREAM_PYTHON names a Python with scikit-learn.
+// The tests are in package scoring, which loads what the script writes: from files that it wrote once, and from fresh
+// runs where FRAUDSTREAM_PYTHON names a Python with scikit-learn and FRAUDSTREAM_PYTHON_OLD Pythons with older ones.
 package export

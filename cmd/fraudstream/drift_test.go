@@ -10,12 +10,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"pgregory.net/rapid"
 
 	"fraudstream/cmd/fraudstream/demo/cards"
+	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/drift"
+	"fraudstream/scoring"
 )
 
 // writePayments is a command of the scripts: payments FILE N [FROM] writes N payments of the demo as JSON lines, of which
@@ -262,5 +265,54 @@ func TestFiguresForPeople(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
 		}
+	}
+}
+
+// TestInputsMayBeCalledScore would lose all metrics if two features had one name.
+func TestInputsMayBeCalledScore(t *testing.T) {
+	baseline := scoring.Baseline{Edges: []float64{1}, Counts: []int64{500, 500}, Rows: 1000}
+	model := &scoring.Scorer{Bundle: scoring.Bundle{
+		Features: []scoring.Feature{{Name: "score", Baseline: &baseline}}, Score: &baseline, GoldenTolerance: 1e-3,
+	}}
+	options, err := driftOptions(model, DriftConfig{}, time.Now(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitor, err := drift.NewMonitor(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := web.NewRegistry()
+	registry.MustRegister(web.NewDriftCollector(monitor, "0a0b0c0d"))
+	if _, err := registry.Gather(); err != nil {
+		t.Error(err)
+	}
+	if report := monitor.Report(); report.Features[0].Name != "score (input)" || report.Score.Name != "score" {
+		t.Errorf("the feature is %s, the score %s", report.Features[0].Name, report.Score.Name)
+	}
+}
+
+// TestALastDigitMovesNoScoreToTheNextBin has an edge that is a score, and gives that score a digit more.
+func TestALastDigitMovesNoScoreToTheNextBin(t *testing.T) {
+	baseline := scoring.Baseline{Edges: []float64{0.25, 0.5}, Counts: []int64{500, 400, 100}, Rows: 1000}
+	model := &scoring.Scorer{Bundle: scoring.Bundle{Score: &baseline, GoldenTolerance: 1e-12}}
+	options, err := driftOptions(model, DriftConfig{}, time.Now(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitor, err := drift.NewMonitor(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shard := monitor.Shard("")
+	for _, score := range []float64{0.25, math.Nextafter(0.25, 1), 0.25 + 9e-13, 0.25 + 2e-12, math.Nextafter(0.5, 1)} {
+		shard.Observe(nil, score, 0)
+	}
+	shard.Flush()
+	if cells := monitor.Report().Score.Cells; !slices.Equal(cells, []int64{3, 2, 0}) {
+		t.Errorf("cells %v", cells)
+	}
+	if baseline.Edges[0] != 0.25 {
+		t.Error("the bundle's own edges have moved")
 	}
 }

@@ -34,7 +34,11 @@ func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(
 	b := &model.Bundle
 	options := drift.Options{Resampled: b.Resampled, FalseAlarmEvery: c.FalseAlarmEvery}
 	for i := range b.Features {
-		options.Features = append(options.Features, driftFeature(&b.Features[i], b.Features[i].Baseline))
+		f := driftFeature(&b.Features[i], b.Features[i].Baseline)
+		if f.Name == "score" { // the name of the model's own score, in alarms and in metrics
+			f.Name = "score (input)"
+		}
+		options.Features = append(options.Features, f)
 	}
 	if b.Score != nil {
 		score := driftFeature(&scoring.Feature{Name: "score"}, b.Score)

@@ -22,6 +22,13 @@
 // and parts that do not belong together (shapes, indices, numbers that are not finite). The error names class,
 // attribute and value. Estimators within estimators are opened to a depth of 64, and never while they are open.
 //
+// # Reasons
+//
+// A classifier that is a sum leaves word of it beside its outputs (additive): linear models, trees and forests, boosted
+// trees, and what wraps a single one of them. From that the program gets its program.Explanation, once the output and the
+// positive class are known. Scalers tell which columns they have centred; whatever computes one column from one other
+// keeps its origin, so that contributions find their way back to the feature of the event.
+//
 // # Parity
 //
 // Every operation is done in the order in which scikit-learn does it, in float64, with products rounded before

@@ -65,10 +65,14 @@ func TestAnEpisodeOpensLatchesAndCloses(t *testing.T) {
 	if alarms < 4 {
 		t.Errorf("%d alarms in five drifted ticks: one restarts the evidence and keeps the memory", alarms)
 	}
-	// The memory at half-life 64 must come back inside the ball before thirty ticks are counted.
-	inside, closed := 0, Tick{}
+	// The memory at half-life 64 must come back inside the ball before thirty ticks are counted, and stay there.
+	inside, closed, relapsed := 0, Tick{}, false
 	for len(closed.Episodes) == 0 {
-		closed = tick(50)
+		above := 50
+		if inside == 20 && !relapsed {
+			above, relapsed = 100, true
+		}
+		closed = tick(above)
 		alarms += int64(len(closed.Alarms))
 		if closed.Evidence[0].TV < 0.02 {
 			inside++
@@ -80,7 +84,7 @@ func TestAnEpisodeOpensLatchesAndCloses(t *testing.T) {
 		}
 	}
 	end := closed.Episodes[0]
-	if inside != 30 || end.State != EpisodeClosed || end.ID != opened.Episodes[0].ID || end.Alarms != alarms {
+	if inside != 30 || !relapsed || end.State != EpisodeClosed || end.ID != opened.Episodes[0].ID || end.Alarms != alarms {
 		t.Errorf("closed after %d ticks inside: %+v, opened as %+v, %d alarms", inside, end, opened.Episodes[0], alarms)
 	}
 	if end.Tick != opened.Number || end.Event != opened.Events {
@@ -104,6 +108,15 @@ func TestReplaysSayThatTheyAreAndSetNoGauge(t *testing.T) {
 		if !m.Report().Features[0].Alarmed {
 			t.Error("the report shows an episode of replayed events as well")
 		}
+	}
+}
+
+func TestATickIsNoReplayBecauseTheLastOnesWere(t *testing.T) {
+	s := mustMonitor(t, plain()).Shard("")
+	feed(t, s, 90, time.Hour)
+	feed(t, s, 90, time.Hour)
+	if tick := feed(t, s, 90, 0); len(tick.Alarms) != 1 || tick.Alarms[0].Replay {
+		t.Errorf("%+v", tick.Alarms)
 	}
 }
 

@@ -3,6 +3,7 @@ package drift
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -32,6 +33,11 @@ func lived(t interface{ Fatal(...any) }) (*Monitor, *Shard) {
 
 func TestASnapshotIsTheSameAfterItsRestore(t *testing.T) {
 	_, s := lived(t)
+	e := &s.watch.states[0].episode
+	if !e.open() {
+		t.Fatal("no episode is open")
+	}
+	e.calm, e.live = 17, false
 	snapshot := s.Snapshot(1550)
 	other := mustMonitor(t, streamOptions(100)).Shard("4")
 	next, err := other.Restore(snapshot)
@@ -41,12 +47,47 @@ func TestASnapshotIsTheSameAfterItsRestore(t *testing.T) {
 	if again := other.Snapshot(1550); !slices.Equal(again, snapshot) {
 		t.Error("the snapshot of a restored shard has other bytes")
 	}
+	if known(other) != known(s) {
+		t.Errorf("restored\n%s\nwas\n%s", known(other), known(s))
+	}
 	if n := len(snapshot); n > 4000 {
 		t.Errorf("%d bytes for 8 cells", n)
 	}
 	if limit := other.monitor.wireLimit(); limit < len(snapshot) || limit > 100_000 {
 		t.Errorf("the limit for %d bytes is %d", len(snapshot), limit)
 	}
+}
+
+// known is everything that a watch knows and a snapshot must hold.
+func known(s *Shard) string {
+	w := s.watch
+	return fmt.Sprintf("%d %d %d %d %d %+v %+v %+v", w.number, w.events, w.first, w.lastTime, w.opened.UnixMilli(), w.times, w.tick, w.states)
+}
+
+// TestNothingIsLeftOutOfASnapshot takes one anywhere in drawn streams, whose ticks are long enough to thin their times.
+func TestNothingIsLeftOutOfASnapshot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.SampledFrom([]int{20, 40, 700}).Draw(t, "tick")
+		events := drawStream(t, 2000+rapid.IntRange(0, 4000).Draw(t, "events"))
+		s := mustMonitor(t, streamOptions(size)).Shard("4")
+		play(s, events)
+		other := mustMonitor(t, streamOptions(size)).Shard("4")
+		if _, err := other.Restore(s.Snapshot(0)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := known(other), known(s); got != want {
+			t.Fatalf("restored\n%s\nwas\n%s", got, want)
+		}
+		if s.left != other.left {
+			t.Fatalf("%d events left of the tick, were %d", other.left, s.left)
+		}
+		got, want := other.monitor.Report(), s.monitor.Report()
+		for i := range want.Features {
+			if g, w := fmt.Sprint(got.Features[i].Verdict, got.Features[i].Recent), fmt.Sprint(want.Features[i].Verdict, want.Features[i].Recent); g != w {
+				t.Fatalf("report of feature %d: %s, was %s", i, g, w)
+			}
+		}
+	})
 }
 
 func TestRestoreRefusesWhatIsNotItsOwn(t *testing.T) {

@@ -267,7 +267,7 @@ func TestPartitionsHaveTheirOwnEvidence(t *testing.T) {
 	o := streamOptions(200)
 	o.Partitions = 2
 	m := mustMonitor(t, o)
-	calm, drifting := m.Shard("0"), m.Shard("1")
+	drifting, calm := m.Shard("1"), m.Shard("0")
 	r := newRandom()
 	for i := range 4000 {
 		for _, s := range []*Shard{calm, drifting} {
@@ -286,11 +286,11 @@ func TestPartitionsHaveTheirOwnEvidence(t *testing.T) {
 	}
 	for i, p := range report.Partitions {
 		amount := p.Evidence[0]
-		if p.Ticks != 20 || amount.Feature != "amount" || amount.Kind != "values" || amount.Alarmed != (i == 1) {
+		if p.Ticks != 20 || amount.Feature != "amount" || amount.Kind != "values" || amount.Alarmed != (i == 0) {
 			t.Errorf("partition %s: %d ticks, %+v", p.Partition, p.Ticks, amount)
 		}
 	}
-	if f := report.Features[0]; !f.Alarmed || float64(f.LogM) != report.Partitions[1].Evidence[0].LogM {
+	if f := report.Features[0]; !f.Alarmed || float64(f.LogM) != report.Partitions[0].Evidence[0].LogM {
 		t.Errorf("amount: %+v", f.Verdict)
 	}
 	if want := math.Log(3_153_600 * 5 * 2 * 3); math.Abs(float64(report.Features[0].Threshold)-want) > 1e-12 {

@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from fraudstream_bundle import save_bundle  # noqa: E402
+from fraudstream_bundle import _tolerance, save_bundle  # noqa: E402
 
 NUMBERS = ["amount", "distance"]
 TEXTS = ["country", "merchant"]
@@ -174,7 +174,21 @@ def outliers(folder):
                 thresholds={"review": 0.0, "block": -0.05}, y_holdout=np.where(y[2000:] == 1, -1, 1))
 
 
+def tolerances():
+    """What is computed in float32 cannot be held to float64."""
+    kinds = {LogisticRegression: 1e-12}
+    try:
+        from xgboost import XGBClassifier
+        kinds[XGBClassifier] = 1e-6
+    except ImportError:
+        print("no XGBoost")
+    for kind, want in kinds.items():
+        if _tolerance(make_pipeline(StandardScaler(), kind())) != want:
+            raise AssertionError(f"the golden scores of {kind} should be held to {want}")
+
+
 def main(folder):
+    tolerances()
     derived(Path(folder))
     words(Path(folder))
     outliers(Path(folder))

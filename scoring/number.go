@@ -64,7 +64,6 @@ func readNumber(data []byte, p int) (d decimal, end int, ok bool) {
 	if data[p] == '-' {
 		sign = 1
 	}
-	d.negative = sign != 0
 	p += sign
 	first := p
 	var w uint64
@@ -72,64 +71,70 @@ func readNumber(data []byte, p int) (d decimal, end int, ok bool) {
 		w = w*10 + uint64(c)
 		p++
 	}
-	digits := p - first
+	digits, exponent, truncated := p-first, 0, false
 	if digits == 0 {
-		return d, p, false
+		return decimal{}, p, false
 	}
 	if digits > 1 && data[first] == '0' {
-		return d, first + 1, false
+		return decimal{}, first + 1, false
 	}
 	if data[p] == '.' {
 		p++
 		point := p
-		for n := 8; n == 8; p += n {
-			var eight uint64
-			eight, n = leadingDigits(binary.LittleEndian.Uint64(data[p:]))
-			w = w*tenToThe[n&15] + eight
+		for {
+			eight := binary.LittleEndian.Uint64(data[p:]) ^ zeros
+			others := notDigits(eight)
+			if others != 0 {
+				n := bits.TrailingZeros64(others) >> 3
+				w = w*tenToThe[n&15] + digitsOf(eight<<(64-8*n))
+				p += n
+				break
+			}
+			// A step of a known length: the next bytes are read before these have been counted.
+			w = w*1e8 + digitsOf(eight)
+			p += 8
 		}
 		if p == point {
-			return d, p, false
+			return decimal{}, p, false
 		}
-		d.exponent = point - p
+		exponent = point - p
 		digits += p - point
 	}
-	d.mantissa = w
 	if digits > 19 {
-		d.keepNineteen(data[first:p])
+		w, exponent, truncated = firstNineteen(data[first:p])
 	}
 	if data[p]|0x20 == 'e' {
 		var power int
 		if power, p, ok = readExponent(data, p+1); !ok {
-			return d, p, false
+			return decimal{}, p, false
 		}
-		d.exponent += power
+		exponent += power
 	}
-	return d, p, true
+	return decimal{w, exponent, sign != 0, truncated}, p, true
 }
 
-// keepNineteen reads digits (with or without a point) again, when they are too many for 64 bits.
-func (d *decimal) keepNineteen(text []byte) {
-	var w uint64
-	kept, dropped, fraction, point := 0, 0, 0, false
+// firstNineteen reads digits (with or without a point) again, when they are too many for 64 bits.
+func firstNineteen(text []byte) (mantissa uint64, exponent int, truncated bool) {
+	kept, fraction, point := 0, 0, false
 	for _, c := range text {
 		switch {
 		case c == '.':
 			point = true
 			continue
 		case kept < 19:
-			w = w*10 + uint64(c-'0')
-			if w > 0 {
+			mantissa = mantissa*10 + uint64(c-'0')
+			if mantissa > 0 {
 				kept++
 			}
 		default:
-			dropped++
-			d.truncated = d.truncated || c != '0'
+			exponent++
+			truncated = truncated || c != '0'
 		}
 		if point {
 			fraction++
 		}
 	}
-	d.mantissa, d.exponent = w, dropped-fraction
+	return mantissa, exponent - fraction, truncated
 }
 
 // readExponent reads what follows the e of a number. Its value is bounded, so that it cannot overflow.
@@ -152,21 +157,20 @@ func readExponent(data []byte, p int) (power, end int, ok bool) {
 // tenToThe are the factors for 0 to 8 more digits; its size spares the check of the index.
 var tenToThe = [16]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
-// leadingDigits counts the digits at the beginning of eight bytes in little-endian order and returns the number that
-// they spell. The digits are moved to the end, as if zeros stood before them, and joined in pairs, fours and eights:
-// no loop, so no branch on their number.
-func leadingDigits(eight uint64) (value uint64, n int) {
-	const (
-		zeros = 0x3030303030303030
-		highs = 0x8080808080808080
-		pairs = 0x000000ff000000ff
-	)
-	eight ^= zeros
-	others := (eight | (eight + 0x7676767676767676)) & highs // of the first byte over 9; later ones may be wrong
-	n = bits.TrailingZeros64(others) >> 3
-	eight <<= 64 - 8*n // nothing is left where n is 0
+// zeros turns eight digits into their values.
+const zeros = 0x3030303030303030
+
+// notDigits has the highest bit set of the first byte over 9, if there is one; of later bytes it says nothing.
+func notDigits(eight uint64) uint64 {
+	return (eight | (eight + 0x7676767676767676)) & 0x8080808080808080
+}
+
+// digitsOf is the number that eight digits spell, given as their values in little-endian order: joined in pairs, fours
+// and eights. Fewer digits have zeros before them.
+func digitsOf(eight uint64) uint64 {
+	const pairs = 0x000000ff000000ff
 	eight = eight*10 + eight>>8
-	return ((eight&pairs)*(1000000<<32+100) + (eight>>16&pairs)*(10000<<32+1)) >> 32, n
+	return ((eight&pairs)*(1000000<<32+100) + (eight>>16&pairs)*(10000<<32+1)) >> 32
 }
 
 // parseFloat returns the float64 nearest to the number that d was read from; text is that number as JSON writes it.

@@ -163,6 +163,7 @@ type timing struct {
 	missing                       time.Duration // that a topic may be unknown at the start, since creation takes time
 	restore                       time.Duration // that a partition may wait for its snapshot
 	breaker                       time.Duration // between two looks whether a held run may pass
+	abort                         time.Duration // that a command tries to end a transaction that has failed
 }
 
 // New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead letters:
@@ -188,7 +189,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
 		drain: 5 * time.Second, leave: 9 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
-		restore: 5 * time.Second, breaker: 2 * time.Second,
+		restore: 5 * time.Second, breaker: 2 * time.Second, abort: 2 * time.Second,
 	}}
 	c.breaker.o, c.redactor = o.Breaker, deadletter.NewRedactor(o.LetterKeep)
 	c.transport = &kafka.Transport{

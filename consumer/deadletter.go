@@ -38,6 +38,9 @@ func (w *writer) errorHeaders(r *recordbatch.Record, origin scoring.Origin, e *s
 	if e.Field != "" {
 		h.AddText(deadletter.HeaderField, e.Field)
 	}
+	if r.Timestamp > 0 {
+		h.AddText(deadletter.HeaderTimestamp, strconv.FormatInt(r.Timestamp, 10))
+	}
 	if text := w.mode.HeaderText(); text != "" {
 		h.AddText(deadletter.HeaderValue, text)
 	}

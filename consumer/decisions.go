@@ -68,14 +68,15 @@ func (w *writer) append(run *run, topic string, partition int32, c cargo, r *rec
 }
 
 // readHeaders finds in a record's headers what travels on: the trace, and the origin of a replayed dead letter, whose
-// decision keeps the id that it would have had.
+// decision keeps the id that it would have had. Such an event also keeps the timestamp of its first record, which may
+// be its time.
 func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, []byte) {
 	origin := scoring.Origin{Topic: p.c.o.Input, Partition: p.id, Offset: r.Offset}
 	if r.Headers.Count == 0 {
 		return origin, nil
 	}
 	var trace []byte
-	replay := scoring.Origin{Partition: -1, Offset: -1}
+	replay, stamp := scoring.Origin{Partition: -1, Offset: -1}, int64(0)
 	for key, value := range r.Headers.All() {
 		switch string(key) {
 		case "traceparent":
@@ -90,10 +91,17 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, []byte) 
 			if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
 				replay.Offset = n
 			}
+		case deadletter.HeaderTimestamp:
+			if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+				stamp = n
+			}
 		}
 	}
 	if replay.Topic != "" && replay.Partition >= 0 && replay.Offset >= 0 {
 		origin = replay
+		if stamp > 0 {
+			r.Timestamp = stamp
+		}
 	}
 	return origin, trace
 }

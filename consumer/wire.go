@@ -132,11 +132,12 @@ func parseFetch(buf []byte) (*fetchResponse, error) {
 
 // produceRequest sends one encoded batch to the leader of one partition (Produce, version 8, acks=all).
 type produceRequest struct {
-	client    string
-	topic     string
-	partition int32
-	wait      time.Duration
-	batch     []byte // empty asks for nothing but whether writing is allowed
+	client      string
+	transaction string // transactional id; empty: none
+	topic       string
+	partition   int32
+	wait        time.Duration
+	batch       []byte // empty asks for nothing but whether writing is allowed
 }
 
 // produceResponse is the leader's answer for the batch.
@@ -159,7 +160,11 @@ func (r *produceRequest) Required(map[protocol.ApiKey]int16) bool { return true 
 // RawExchange writes header and batch, then reads the response.
 func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	b := requestHeader(protocol.Produce, produceVersion, r.client)
-	b = binary.BigEndian.AppendUint16(b, ^uint16(0)) // no transactional id
+	if r.transaction == "" {
+		b = binary.BigEndian.AppendUint16(b, ^uint16(0))
+	} else {
+		b = appendString(b, r.transaction)
+	}
 	b = binary.BigEndian.AppendUint16(b, ^uint16(0)) // acks: all
 	b = binary.BigEndian.AppendUint32(b, uint32(r.wait.Milliseconds()))
 	b = binary.BigEndian.AppendUint32(b, 1)

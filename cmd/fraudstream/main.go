@@ -6,6 +6,7 @@
 //	fraudstream score    the same model over a file
 //	fraudstream drift    what the drift monitor would have said of a file
 //	fraudstream model    what a model holds, whether it would load, who vouches for it
+//	fraudstream dlq      what could not be scored: a list, a replay, and the word that a paused stream waits for
 //	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
 //	fraudstream version  what this binary is
 //
@@ -47,6 +48,7 @@ type cli struct {
 	Score   scoreCommand   `cmd:"" help:"Score a file."`
 	Drift   driftCommand   `cmd:"" help:"Compare a file with the training data: distances and alarms, for a backtest."`
 	Model   modelCommand   `cmd:"" help:"Look at a model, check it, sign it, compare it with another."`
+	Dlq     dlqCommand     `cmd:"" help:"List and replay dead letters; end a pause of the breaker."`
 	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }

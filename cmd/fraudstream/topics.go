@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"fraudstream/consumer"
@@ -23,7 +24,11 @@ type topicsCheckCommand struct {
 
 // Run prints a line for each finding. It ends with 78 where only a change helps, with 1 where a broker is away.
 func (c *topicsCheckCommand) Run(ctx context.Context, s streams) error {
-	stream, err := c.open(s)
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -45,7 +50,11 @@ func (c *topicsCreateCommand) Run(ctx context.Context, s streams) error {
 	if c.Partitions < 1 || c.Replication < 0 || c.Replication > 1<<15-1 || c.Retention < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--partitions must be at least 1, --replication and --retention not negative")}
 	}
-	stream, err := c.open(s)
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -64,21 +73,23 @@ type clusterFlags struct {
 	Group      string   `help:"Consumer group." placeholder:"NAME"`
 }
 
-// open gives a consumer that scores nothing: it knows the cluster and its topics.
-func (c *clusterFlags) open(s streams) (*consumer.Consumer, error) {
+// load is the configuration with the flags over it.
+func (c *clusterFlags) load() (Config, error) {
 	config, err := loadConfig(c.Config)
 	if err != nil {
-		return nil, err
+		return config, err
 	}
 	k := &config.Kafka
 	if len(c.Brokers) > 0 {
 		k.Brokers = c.Brokers
 	}
 	override(map[*string]string{&k.Input: c.Input, &k.Output: c.Output, &k.DeadLetter: c.DeadLetter, &k.Group: c.Group})
-	if err := k.validate(); err != nil {
-		return nil, err
-	}
-	log := newLogger(s.err)
+	return config, k.validate()
+}
+
+// open gives a consumer that scores nothing: it knows the cluster and its topics.
+func open(config *Config, log *slog.Logger) (*consumer.Consumer, error) {
+	k := &config.Kafka
 	dial, login, err := k.access(log)
 	if err != nil {
 		return nil, err

@@ -56,6 +56,10 @@ const (
 	HeaderCode  = ownPrefix + "code"
 	HeaderField = ownPrefix + "field"
 	HeaderValue = ownPrefix + "value"
+
+	// HeaderTimestamp is the record timestamp of the event, Unix milliseconds: where an event has no time of its own,
+	// it is its time, and a replay must not change it.
+	HeaderTimestamp = ownPrefix + "timestamp"
 )
 
 // IsErrorHeader tells whether a header belongs to the letter and not to the event.
@@ -105,6 +109,7 @@ type Letter struct {
 	Message   string    `json:"message"`
 	Source    Source    `json:"source"`
 	Mode      Mode      `json:"mode"`
+	Stamp     int64     `json:"-"` // the event's record timestamp, Unix milliseconds; 0: not told
 
 	Key     []byte              `json:"-"`
 	Value   []byte              `json:"-"`
@@ -154,6 +159,10 @@ func Parse(partition int32, r *recordbatch.Record) Letter {
 			l.Code = text
 		case HeaderField:
 			l.Field = text
+		case HeaderTimestamp:
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				l.Stamp = n
+			}
 		case HeaderValue:
 			l.Mode = Reference
 			if text == Redacted.HeaderText() {

@@ -68,6 +68,15 @@ func (p Progress) String() string {
 	return strings.Join(parts, ";")
 }
 
+// Clone is a copy that shares nothing.
+func (p Progress) Clone() Progress {
+	c := Progress{done: map[string][]span{}}
+	for code, spans := range p.done {
+		c.done[code] = slices.Clone(spans)
+	}
+	return c
+}
+
 // Has tells whether a letter with the code has been replayed.
 func (p Progress) Has(code string, offset int64) bool {
 	return covers(p.done[everyCode], offset) || code != everyCode && covers(p.done[code], offset)

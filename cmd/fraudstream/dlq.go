@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/schollz/progressbar/v3"
+
+	"fraudstream/consumer"
+	"fraudstream/consumer/deadletter"
+)
+
+// dlqCommand looks at the dead letters, sends them back, and ends a pause of the breaker.
+type dlqCommand struct {
+	List   dlqListCommand   `cmd:"" help:"List dead letters, without what is in them."`
+	Replay dlqReplayCommand `cmd:"" help:"Send dead letters back to the input topic, each once, however often this is run or killed."`
+	Resume dlqResumeCommand `cmd:"" help:"Let a stream that the breaker has paused go on: failing events that are there now become dead letters."`
+}
+
+// letterFilter are the flags by which letters are picked.
+type letterFilter struct {
+	Code      []string `help:"Only these error codes." placeholder:"CODE,…"`
+	Partition []int32  `help:"Only these partitions of the dead-letter topic." placeholder:"N,…"`
+	Since     string   `help:"Written since then: a time such as 2026-11-01T00:00:00Z, or a duration such as 2h." placeholder:"TIME"`
+	Until     string   `help:"Written before then." placeholder:"TIME"`
+	Limit     int      `help:"At most so many; 0 is all." placeholder:"N"`
+}
+
+func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
+	since, err := parseMoment("--since", f.Since, now)
+	if err != nil {
+		return deadletter.Filter{}, err
+	}
+	until, err := parseMoment("--until", f.Until, now)
+	if err != nil {
+		return deadletter.Filter{}, err
+	}
+	if f.Limit < 0 {
+		return deadletter.Filter{}, errors.New("--limit must not be negative")
+	}
+	return deadletter.Filter{Codes: f.Code, Partitions: f.Partition, Since: since, Until: until, Limit: f.Limit}, nil
+}
+
+// parseMoment reads a time, or how long ago it was.
+func parseMoment(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("%s %q is neither a time such as 2026-11-01T00:00:00Z nor a duration such as 2h", flag, text)
+	}
+	return t, nil
+}
+
+// dlqListCommand prints letters.
+type dlqListCommand struct {
+	clusterFlags
+	letterFilter
+	JSON   bool `help:"Print a JSON object per letter." name:"json"`
+	Values bool `help:"Also print the values, masked but for the fields in dlq.keep."`
+}
+
+// shownLetter is a letter as it is printed.
+type shownLetter struct {
+	*deadletter.Letter
+	Value string `json:"value,omitempty"` // masked
+}
+
+// Run prints a table, or JSON lines.
+func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
+	filter, err := c.filter(time.Now())
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	redactor := deadletter.NewRedactor(config.kept())
+	show, finish := letterTable(s.out, c.Values)
+	if c.JSON {
+		show, finish = letterLines(s.out)
+	}
+	var failed error
+	err = stream.Letters(ctx, filter, func(l *deadletter.Letter) bool {
+		shown := shownLetter{Letter: l}
+		if c.Values {
+			shown.Value = string(redactor.Value(l.Value))
+		}
+		failed = show(shown)
+		return failed == nil
+	})
+	return setupFailure(errors.Join(err, failed, finish()))
+}
+
+func letterLines(out io.Writer) (show func(shownLetter) error, finish func() error) {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return func(l shownLetter) error { return e.Encode(l) }, func() error { return nil }
+}
+
+func letterTable(out io.Writer, values bool) (show func(shownLetter) error, finish func() error) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	head := "WRITTEN\tCODE\tFIELD\tEVENT\tLETTER\tMESSAGE"
+	if values {
+		head += "\tVALUE"
+	}
+	fmt.Fprintln(table, head)
+	return func(l shownLetter) error {
+		columns := []string{
+			l.Time.Format(time.RFC3339), l.Code, l.Field, l.Source.String(), fmt.Sprintf("%d/%d", l.Partition, l.Offset), l.Message,
+		}
+		if values {
+			columns = append(columns, l.Value)
+		}
+		for i := range columns {
+			columns[i] = printable(columns[i])
+		}
+		_, err := fmt.Fprintln(table, strings.Join(columns, "\t"))
+		return err
+	}, table.Flush
+}
+
+// printable takes out what would move the cursor, since anybody may write to the topic.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, text)
+}
+
+// dlqReplayCommand sends letters back.
+type dlqReplayCommand struct {
+	clusterFlags
+	letterFilter
+	Rate   float64 `help:"Letters per second; 0 is as fast as possible." default:"1000" placeholder:"N"`
+	DryRun bool    `help:"Only count."`
+	JSON   bool    `help:"Print JSON." name:"json"`
+}
+
+// Run replays, with a bar where somebody looks. Letters whose event is gone make it end with code 3.
+func (c *dlqReplayCommand) Run(ctx context.Context, s streams) error {
+	filter, err := c.filter(time.Now())
+	if err == nil && !(c.Rate >= 0 && c.Rate <= 1e9) {
+		err = errors.New("--rate must be between 0 and a billion")
+	}
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	show, finish := replayBar(s.err)
+	done, err := stream.Replay(ctx, consumer.Replay{Filter: filter, Rate: c.Rate, DryRun: c.DryRun, Progress: show})
+	finish()
+	if printed := c.print(s.out, done); err == nil {
+		err = printed
+	}
+	if err != nil {
+		return setupFailure(err)
+	}
+	if done.Gone > 0 {
+		return &exitError{exitFindings, fmt.Errorf("%d events are gone from the input topic and cannot be replayed", done.Gone)}
+	}
+	return nil
+}
+
+// print says what has become of the letters, also of those before an error.
+func (c *dlqReplayCommand) print(out io.Writer, done consumer.Replayed) error {
+	if c.JSON {
+		return printJSON(out, done)
+	}
+	verb := "replayed"
+	if c.DryRun {
+		verb = "would_be_replayed"
+	}
+	_, err := fmt.Fprintf(out, "%s=%d replayed_before=%d gone=%d foreign=%d\n", verb, done.Replayed, done.Before, done.Gone, done.Foreign)
+	return err
+}
+
+// replayBar is a bar over the letters looked at; silent where nobody looks.
+func replayBar(w io.Writer) (show func(consumer.Replayed), finish func()) {
+	if !isTerminal(w) {
+		return nil, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	return func(r consumer.Replayed) {
+			if bar == nil {
+				bar = progressbar.NewOptions64(max(r.Total, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
+					progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+			}
+			bar.Describe(fmt.Sprintf("%d replayed", r.Replayed))
+			_ = bar.Set64(r.Looked) // the bar is for the eye alone
+		}, func() {
+			if bar != nil {
+				_ = bar.Finish()
+			}
+		}
+}
+
+// dlqResumeCommand is what whoever is on call says after looking.
+type dlqResumeCommand struct {
+	clusterFlags
+	JSON bool `help:"Print JSON." name:"json"`
+}
+
+// Run prints up to where failing events are accepted.
+func (c *dlqResumeCommand) Run(ctx context.Context, s streams) error {
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	accepted, err := stream.Accept(ctx)
+	if err != nil {
+		return setupFailure(err)
+	}
+	if c.JSON {
+		return printJSON(s.out, accepted)
+	}
+	partitions := make([]int32, 0, len(accepted))
+	for p := range accepted {
+		partitions = append(partitions, p)
+	}
+	slices.Sort(partitions)
+	for _, p := range partitions {
+		fmt.Fprintf(s.out, "%s/%d: failing events before offset %d become dead letters\n", config.Kafka.Input, p, accepted[p])
+	}
+	return nil
+}
+
+// setupFailure gives what a restart cannot mend its exit code.
+func setupFailure(err error) error {
+	if _, ok := errors.AsType[*consumer.SetupError](err); ok {
+		return &exitError{exitConfig, err}
+	}
+	return err
+}

@@ -108,7 +108,7 @@ func TestNeighborsCompete(t *testing.T) {
 		s := &neighborhood{rows: c.rows, labels: c.labels, k: c.k, metric: "euclidean"}
 		nearest, label := make([]float64, c.k), make([]float64, c.k)
 		rest := s.search([]float64{0}, nearest, label)
-		if got := rest.competes(nearest, label); got != c.want {
+		if got := rest.competes(nearest, label, s.reach([]float64{0}, nearest[c.k-1])); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -11,8 +11,12 @@ import (
 const maxNeighborhood = 1 << 22
 
 // nearestNeighbors compiles KNeighborsClassifier: every training row is compared, whatever index it was fitted with,
-// and the shares of the classes among the nearest are the probabilities. Where rows of different classes compete for
-// the last place at the same distance, scikit-learn's answer hangs on how its index was built: such a row cannot be
+// and the shares of the classes among the nearest are the probabilities.
+//
+// Where rows of different classes compete for the last place at the same distance, scikit-learn's answer hangs on how
+// its index was built. Without an index it hangs on the number of processors and on the rows that are scored together:
+// the training rows are dealt out to threads in chunks, each with a heap that keeps whom it met first, and distances
+// are found from squares that nearly cancel, so that rounding can part equals or swap neighbours. Such a row cannot be
 // scored here.
 //
 // Weights by distance are taken from the trees and from metrics other than the Euclidean. Without a tree scikit-learn
@@ -71,7 +75,10 @@ func (a *attributes) neighborhood(columns, classes int) *neighborhood {
 		}
 	}
 	switch s.metric {
-	case "euclidean", "manhattan", "chebyshev":
+	case "euclidean":
+		method := a.text("_fit_method", "")
+		s.cancels = method != "kd_tree" && method != "ball_tree"
+	case "manhattan", "chebyshev":
 	default:
 		a.unknown("effective_metric_", s.metric)
 	}
@@ -85,7 +92,7 @@ func (a *attributes) neighborWeights(s *neighborhood) {
 	case nil, "uniform":
 	case "distance":
 		s.inverse = true
-		if method := a.text("_fit_method", ""); s.metric == "euclidean" && method != "kd_tree" && method != "ball_tree" {
+		if s.cancels {
 			a.refuse("unsupported-value", "weights", `"distance"`, "with algorithm='brute' and the Euclidean metric scikit-learn's distances are inexact; fit with algorithm='ball_tree'")
 		}
 	default:
@@ -100,7 +107,8 @@ type neighborhood struct {
 	labels  []int
 	k       int
 	metric  string
-	inverse bool
+	inverse bool // neighbours count by 1/d
+	cancels bool // scikit-learn finds d² as x·x - 2x·y + y·y
 }
 
 // Run keeps the nearest rows in order of distance; a training row enters where it is nearer than the last of them.
@@ -114,7 +122,7 @@ func (s *neighborhood) Run(f *program.Frame) {
 			x[j] = row[r]
 		}
 		rest := s.search(x, nearest, label)
-		if rest.competes(nearest, label) {
+		if rest.competes(nearest, label, s.reach(x, nearest[s.k-1])) {
 			f.Fail(i, program.Unscorable, -1)
 		}
 		s.share(row, nearest, label)
@@ -159,11 +167,24 @@ func (o *outside) add(distance, label float64) {
 	}
 }
 
+// reach is by how much rounding may change the distance d of the last neighbour. A difference of squares is as exact as
+// the squares: |y|² is at most 2|x|² + 2d², and the error a few units in the last place of their sum. Whole numbers
+// are not told apart here; what ties with them ties exactly and is within reach anyway.
+func (s *neighborhood) reach(x []float64, d float64) float64 {
+	if !s.cancels {
+		return d * 1e-12
+	}
+	squares := 0.0
+	for _, v := range x {
+		squares += float64(v * v)
+	}
+	return max(d*1e-12, (4+math.Sqrt(float64(len(x))))*0x1p-52*(3*squares+2*d))
+}
+
 // competes tells whether a row that was left out is as near as the last neighbour, but for rounding, and of another
 // class than a neighbour at that distance.
-func (o *outside) competes(nearest, label []float64) bool {
+func (o *outside) competes(nearest, label []float64, reach float64) bool {
 	last := len(nearest) - 1
-	reach := nearest[last] * 1e-12
 	if o.distance-nearest[last] > reach {
 		return false
 	}

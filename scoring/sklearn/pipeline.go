@@ -83,5 +83,5 @@ func isSampler(v pickle.Value) bool {
 	o, ok := v.(*pickle.Object)
 	return ok && (strings.HasPrefix(o.Class.Module, "imblearn.over_sampling.") ||
 		strings.HasPrefix(o.Class.Module, "imblearn.under_sampling.") ||
-		strings.HasPrefix(o.Class.Module, "imblearn.combine."))
+		strings.HasPrefix(o.Class.Module, "imblearn.combine.") || o.Class.String() == "imblearn.base.FunctionSampler")
 }

@@ -18,6 +18,10 @@ const maxSupport = 1 << 22
 // above zero for the first class of the pair. The class that wins most pairs is predicted; two classes have one value,
 // which scikit-learn turns round so that it grows towards the second class.
 //
+// The sum goes over the vectors in the order of libsvm. Within a kernel libsvm leaves the order of a scalar product to
+// BLAS, which goes by the processor; a machine whose large coefficients nearly cancel (NuSVC with a small nu) can
+// multiply those last digits to 1e-11, by which scikit-learn then differs from itself as well.
+//
 // Probabilities come from a calibration of their own (probability=True) and need not agree with the prediction. Models
 // fitted on sparse matrices and kernels that are functions or precomputed are refused. A row costs the number of
 // support vectors times that of columns, which is bounded.

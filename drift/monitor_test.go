@@ -232,6 +232,19 @@ func closes(s *Shard, now time.Time) bool {
 	return closed
 }
 
+func TestAClockThatIsSetBackHoldsNoTickOpen(t *testing.T) {
+	m, _ := NewMonitor(Options{Features: []Feature{amount()}})
+	s, start := m.Shard(""), time.Unix(1_700_000_000, 0)
+	closes(s, start)
+	for range 200 {
+		s.Observe([]float64{3}, math.NaN(), 0)
+	}
+	back := start.Add(-time.Hour)
+	if closes(s, back) || !closes(s, back.Add(10*time.Second)) {
+		t.Error("a tick lasts ten seconds of the clock as it is now")
+	}
+}
+
 func TestTicks(t *testing.T) {
 	m, _ := NewMonitor(Options{Features: []Feature{amount()}})
 	s, start := m.Shard(""), time.Unix(1_700_000_000, 0)
@@ -355,7 +368,8 @@ func TestReportJSON(t *testing.T) {
 	}
 	for _, part := range []string{
 		`"events":2`, `"name":"amount"`, `"n":2`, `"psi_unsmoothed":null`, `"mean":3`, `"missing":0`,
-		`"quality":{"counts":[2,0,0,0]`, `"recent":{"n":0,"psi":null`, `"moved":[{"cell":"(1, 5]"`, `"score":{"name":"score"`,
+		`"tolerance":0.02,"epsilon":0.2235740`, `,"log_m":0,"threshold":`, `"alarmed":false,"quality":{"counts":[2,0,0,0],"baseline":[99,1,1,0]`,
+		`"tolerance":0.002,"epsilon":0.0766752`, `"score":{`, `"alarms":[],"alarm_count":0`, `"recent":{"n":0,"psi":null`, `"moved":[{"cell":"(1, 5]"`, `"score":{"name":"score"`,
 	} {
 		if !strings.Contains(string(data), part) {
 			t.Errorf("no %s in %s", part, data)

@@ -10,6 +10,7 @@ import (
 )
 
 // identify hashes everything that gives counts and evidence their meaning: the cells, the baseline and the tolerances.
+// Names for people and the promise are left out: with another threshold, evidence is still evidence.
 func (m *Monitor) identify() (id [16]byte) {
 	hash := sha256.New()
 	for i := range m.columns {
@@ -58,6 +59,8 @@ func (w *watch) encodeTick() []byte {
 	return out.seal()
 }
 
+// writeTick writes the open tick: the time of its first event, the sample of all times and the tallies. Tallies are
+// fewer than cells times qualities, and most are zero, one byte.
 func (w *watch) writeTick(out *writer) {
 	out.int(w.first)
 	out.int(int64(w.times.step))
@@ -74,6 +77,8 @@ func (w *watch) writeTick(out *writer) {
 	out.floats(w.tick.squares)
 }
 
+// write is the evidence and the memory of every expert. Their number and sizes follow from the baseline, which the
+// fingerprint stands for, so that nothing in the bytes says how much to read.
 func (s *state) write(out *writer) {
 	for i := range s.experts {
 		e := &s.experts[i]
@@ -86,6 +91,7 @@ func (s *state) write(out *writer) {
 	s.episode.write(out)
 }
 
+// write leaves out what the detector's own description says: names of the feature, the kind and the cells.
 func (e *episode) write(out *writer) {
 	out.int(e.alarms)
 	if !e.open() {
@@ -113,7 +119,8 @@ func (e *episode) write(out *writer) {
 	}
 }
 
-// restore replaces what the watch knows by a snapshot, or changes nothing. It also tells the rows of the open tick.
+// restore replaces what the watch knows by a snapshot, or changes nothing: it reads into a new watch and takes over its
+// parts only when the last byte has been found right. It also tells the rows of the open tick.
 func (w *watch) restore(data []byte) (next int64, rows int, err error) {
 	in, err := w.monitor.newReader(w.monitor.snapshotKind(), data)
 	if err != nil {
@@ -141,7 +148,8 @@ func (w *watch) restore(data []byte) (next int64, rows int, err error) {
 	return next, int(w.tick.rows), nil
 }
 
-// merge adds the counts of a closed tick to the open one.
+// merge adds the counts of a closed tick to the open one, and to the totals: whoever runs a pool has counted none of
+// these rows itself.
 func (w *watch) merge(data []byte) error {
 	in, err := w.monitor.newReader(countsKind, data)
 	if err != nil {
@@ -156,6 +164,7 @@ func (w *watch) merge(data []byte) error {
 	return nil
 }
 
+// readTick is the inverse of writeTick. What cannot have been counted, half a row or less than none, is a fault.
 func (w *watch) readTick(in *reader) {
 	w.first = in.int()
 	w.times.step = int(in.count(math.MaxInt32))
@@ -171,6 +180,7 @@ func (w *watch) readTick(in *reader) {
 	in.floats(w.tick.squares)
 }
 
+// readState is the inverse of state.write for detector i.
 func (w *watch) readState(in *reader, i int) {
 	s := &w.states[i]
 	for j := range s.experts {

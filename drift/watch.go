@@ -54,7 +54,8 @@ func (w *watch) add(rows *totals, sample *times, first int64, repeated bool) {
 	w.times.merge(sample)
 }
 
-// full tells whether the open tick may close.
+// full tells whether the open tick may close: a tick of fixed size when it holds that many events, any other when it is
+// old enough and holds enough to bet on.
 func (w *watch) full(now time.Time) bool {
 	if n := w.monitor.tickEvents; n > 0 {
 		return w.tick.rows >= float64(n)
@@ -62,12 +63,13 @@ func (w *watch) full(now time.Time) bool {
 	return now.Sub(w.opened) >= tickTime && w.tick.rows >= tickEvents
 }
 
-// close ends the open tick if it may close.
+// close ends the open tick if it may close: counts it, lets the detectors look at it and begins the next one. All of it
+// happens under the lock, so that a report shows the tick whole or not at all.
 func (w *watch) close(now time.Time) (Tick, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.opened.IsZero() {
-		w.opened = now
+	if w.opened.IsZero() || now.Before(w.opened) {
+		w.opened = now // a clock that was set back must not hold a tick open until it has caught up
 	}
 	if !w.full(now) {
 		return Tick{}, false
@@ -86,7 +88,9 @@ func (w *watch) close(now time.Time) (Tick, bool) {
 	return t, true
 }
 
-// detect shows the tick to every detector.
+// detect shows the tick to every detector, in the order of columns, values before quality. The alarm comes first and the
+// restart after it: what is told is the evidence that was enough. An episode may close at any tick, that of a further
+// alarm included: the rule asks the slow memory alone.
 func (w *watch) detect(t *Tick, replay bool) {
 	m := w.monitor
 	limit := m.threshold()
@@ -118,7 +122,8 @@ func (w *watch) detect(t *Tick, replay bool) {
 	}
 }
 
-// evidence is what there is against the law of detector i.
+// evidence is what there was against the law of detector i when the last tick closed. Replayed events raise it like all
+// others and leave Alarmed, of which a gauge is made, alone.
 func (w *watch) evidence(i int) Evidence {
 	d, s := &w.monitor.detectors[i], &w.states[i]
 	return Evidence{
@@ -127,7 +132,7 @@ func (w *watch) evidence(i int) Evidence {
 	}
 }
 
-// alarm describes what the expert remembers, this tick included.
+// alarm describes what the expert remembers, this tick included, beside the baseline of the hour.
 func (w *watch) alarm(d *detector, l *law, e *expert, t *Tick, replay bool) Alarm {
 	c := &w.monitor.columns[d.column]
 	var distances Distances

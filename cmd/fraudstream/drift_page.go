@@ -28,7 +28,11 @@ type page struct {
 	Hash   string // of the model, shortened
 	Cards  []card
 	Alarms []pageAlarm
+	More   string // alarms that are not listed, in words
 }
+
+// maxAlarms is how many alarms are listed; every card shows those of its feature all the same.
+const maxAlarms = 50
 
 // pageAlarm is a line of the list of alarms.
 type pageAlarm struct {
@@ -91,7 +95,11 @@ func (f *findings) page() *page {
 		anchors[all[i].Name] = anchor
 		p.Cards = append(p.Cards, f.card(&all[i], anchor))
 	}
-	for i := range f.episodes {
+	listed := min(len(f.episodes), maxAlarms)
+	if more := len(f.episodes) - listed; more > 0 {
+		p.More = plural(int64(more), "later alarm")
+	}
+	for i := range f.episodes[:listed] {
 		e := &f.episodes[i]
 		a := pageAlarm{
 			Episode: e.Episode, Until: until(e), Card: anchors[e.Feature], Page: e.Severity() == "page",
@@ -100,7 +108,7 @@ func (f *findings) page() *page {
 		if f.timed && e.when != 0 {
 			a.When += ", " + clockTime(e.when)
 		}
-		for _, c := range e.Episode.Moved {
+		for _, c := range e.moved() {
 			a.Moved = append(a.Moved, unbroken(c.Text))
 		}
 		p.Alarms = append(p.Alarms, a)
@@ -186,9 +194,9 @@ func (f *findings) feature(w *watched) *drift.Feature {
 func (w *watched) figures() []labelled {
 	all := []labelled{
 		{"changed cell", percent(float64(w.TV)), "tolerated " + percent(float64(w.Epsilon))},
-		{"PSI", figureText(float64(w.PSI)), "by chance ≤ " + figureText(float64(w.PSICut))},
+		{"PSI", figureText(float64(w.PSI)), "chance ≤ " + figureText(float64(w.PSICut))},
 		{"Jensen–Shannon", figureText(float64(w.JS)), ""},
-		{"Kolmogorov–Smirnov", figureText(float64(w.KS)), ""},
+		{"KS", figureText(float64(w.KS)), ""},
 		{"Wasserstein", figureText(float64(w.W1OverStd)), "deviations"},
 		{"mean", figureText(float64(w.Mean)), "× " + figureText(float64(w.MeanRatio)) + " of training"},
 		{"deviation", "× " + figureText(float64(w.StdRatio)), "of training"},
@@ -207,7 +215,7 @@ func (w *watched) figures() []labelled {
 // qualityLine is one quality cell.
 type qualityLine struct {
 	Name, Training, Live string
-	More                 bool // more than in training, by as much as would be noticed
+	More                 bool // more than in training, where there was an alarm
 }
 
 func (w *watched) qualityLines() []qualityLine {
@@ -217,9 +225,10 @@ func (w *watched) qualityLines() []qualityLine {
 	for i := range base {
 		m, n = m+float64(base[i]), n+float64(live[i])
 	}
+	alarmed := slices.ContainsFunc(w.episodes, func(e episode) bool { return e.Kind == kindQuality })
 	for i, name := range []string{"in order", "missing", "out of range", "never seen"} {
 		p, q := float64(base[i])/m, float64(live[i])/n // NaN where there are none
-		lines = append(lines, qualityLine{name, percent(p), percent(q), i > 0 && q-p > float64(w.FeatureReport.Quality.Epsilon)})
+		lines = append(lines, qualityLine{name, percent(p), percent(q), alarmed && i > 0 && q > p})
 	}
 	return lines
 }

@@ -208,6 +208,28 @@ func TestPageLooksAsItDid(t *testing.T) {
 	}
 }
 
+// TestPageOfManyAlarms has more drifts than fit a list.
+func TestPageOfManyAlarms(t *testing.T) {
+	b := newTestBacktest(t, 2)
+	for i := range 60 {
+		b.episodes = append(b.episodes, episode{closedTick: int64(i + 2), Episode: drift.Episode{
+			State: drift.EpisodeClosed, Alarm: drift.Alarm{Feature: "number_01", Kind: kindValues, Tick: int64(i + 1), Event: int64(20 * (i + 1))},
+		}})
+	}
+	for range 100 {
+		b.feed(t, 0)
+	}
+	page := pageOf(t, b)
+	for _, want := range []string{"60 drift alarms, 0 still open at the end", "… and 10 later alarms", "event 1,000"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if strings.Contains(page, "event 1,020") || strings.Count(page, `<rect class="open"`) != 60 {
+		t.Error("the list is not cut, or the chart is")
+	}
+}
+
 // TestPageOfNothing has no complete interval and no figure.
 func TestPageOfNothing(t *testing.T) {
 	b := newTestBacktest(t, 2)

@@ -115,7 +115,7 @@ func (f *findings) print(w io.Writer) error {
 		t.row("ALARM", "SEVERITY", "AT EVENT", "INTERVAL", "EVIDENCE", "ALARMS", "STATE", "WHAT MOVED MOST")
 		for i := range f.episodes {
 			e := &f.episodes[i]
-			t.row(e.Feature+" "+e.Kind, e.Severity(), e.Event, e.Tick, evidenceOf(float64(e.LogM), float64(e.Threshold)), e.Alarms, e.until(), mostMoved(e.Episode.Moved))
+			t.row(e.Feature+" "+e.Kind, e.Severity(), e.Event, e.Tick, evidenceOf(float64(e.LogM), float64(e.Threshold)), e.Alarms, e.until(), mostMoved(e.moved()))
 		}
 	}
 	t.row("")
@@ -168,6 +168,16 @@ func (e *episode) until() string {
 		return "open"
 	}
 	return fmt.Sprintf("over at %d", e.closedTick)
+}
+
+// moved are the cells of the first alarm, the most telling first: what went wrong with the quality of a feature, and
+// then that it is in order less often.
+func (e *episode) moved() []drift.Cell {
+	cells := slices.Clone(e.Episode.Moved)
+	if e.Kind == kindQuality {
+		slices.SortStableFunc(cells, func(a, b drift.Cell) int { return compareBool(a.Name == "ok", b.Name == "ok") })
+	}
+	return cells
 }
 
 // evidenceText is the larger of the two detectors' evidence, of its threshold.

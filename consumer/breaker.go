@@ -230,7 +230,7 @@ func (c *Consumer) Accept(ctx context.Context) (map[int32]int64, error) {
 	defer c.transport.CloseIdleConnections()
 	count, err := c.partitions(ctx, c.o.Input)
 	if err != nil {
-		return nil, c.explained(err)
+		return nil, c.explainedTopic(c.o.Input, err)
 	}
 	all := make([]int32, count)
 	for i := range all {
@@ -238,11 +238,11 @@ func (c *Consumer) Accept(ctx context.Context) (map[int32]int64, error) {
 	}
 	ends, err := c.listOffsets(ctx, c.o.Input, kafka.LastOffset, all...)
 	if err != nil {
-		return nil, c.explained(err)
+		return nil, c.explainedTopic(c.o.Input, err)
 	}
 	marks := map[int32]mark{}
 	for p, end := range ends {
 		marks[p] = mark{offset: end}
 	}
-	return ends, c.explained(c.commitMarks(ctx, c.breakerGroup(), c.o.Input, marks))
+	return ends, c.explainedGroup(c.breakerGroup(), c.commitMarks(ctx, c.breakerGroup(), c.o.Input, marks))
 }

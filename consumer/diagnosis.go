@@ -25,6 +25,7 @@ func (c *Consumer) Diagnose(ctx context.Context) []Finding {
 	var f findings
 	if cluster := c.diagnoseCluster(ctx, &f); cluster != nil {
 		c.diagnoseAccess(ctx, &f)
+		c.diagnoseBreaker(ctx, &f)
 		c.diagnoseGroup(ctx, &f)
 	}
 	return f
@@ -142,6 +143,23 @@ func (c *Consumer) diagnoseAccess(ctx context.Context, f *findings) {
 	}
 }
 
+// diagnoseBreaker tries what ends a pause of the breaker. The stream runs without it, so it is no failure.
+func (c *Consumer) diagnoseBreaker(ctx context.Context, f *findings) {
+	if c.o.Breaker.Share <= 0 || c.o.Breaker.Share >= 1 {
+		return
+	}
+	subject := "group " + c.breakerGroup()
+	_, err := c.acceptedUpTo(ctx, 0)
+	switch {
+	case err == nil:
+		f.ok(subject, "reading offsets is allowed")
+	case isDenied(err):
+		f.warn(subject, "reading offsets is denied: fraudstream dlq resume could not end a pause of the breaker", "grant Read on it")
+	default:
+		f.failed(c, subject, "reading offsets could not be tried", err)
+	}
+}
+
 // diagnoseGroup looks for members that are none of ours. Two programs under one name share its partitions, so each
 // misses what the other is given.
 func (c *Consumer) diagnoseGroup(ctx context.Context, f *findings) {
@@ -212,6 +230,7 @@ func (c *Consumer) reportCluster(ctx context.Context) error {
 	defer cancel()
 	var f findings
 	if c.diagnoseCluster(ctx, &f) != nil {
+		c.diagnoseBreaker(ctx, &f)
 		c.diagnoseGroup(ctx, &f)
 	}
 	return c.say(ctx, f)

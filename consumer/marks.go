@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/segmentio/kafka-go"
@@ -53,6 +54,14 @@ func (c *Consumer) commitMarks(ctx context.Context, group, topic string, marks m
 		}
 	}
 	return nil
+}
+
+// explainedGroup names the group that is meant, which is not the one that the stream joins.
+func (c *Consumer) explainedGroup(group string, err error) error {
+	if errors.Is(err, kafka.GroupAuthorizationFailed) {
+		return denied("group "+group, "reading")
+	}
+	return c.explained(err)
 }
 
 // explained makes a *SetupError of an error that no retry mends, for commands that do one thing and end.

@@ -101,7 +101,7 @@ func (r *replay) full() bool {
 func (r *replay) partition(ctx context.Context, part reach) error {
 	marks, err := r.c.committedBy(ctx, r.group, r.c.o.DeadLetter, int(part.partition))
 	if err != nil {
-		return r.c.explained(err)
+		return r.c.explainedGroup(r.group, err)
 	}
 	progress, err := deadletter.ParseProgress(marks[part.partition].text)
 	if err != nil {

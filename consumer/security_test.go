@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/kafkatest"
 	"fraudstream/consumer/security"
 )
@@ -117,6 +119,7 @@ func TestSecureApacheKafka(t *testing.T) {
 			}
 		}
 	})
+	t.Run("replay and resume denied", func(t *testing.T) { replayDenied(t, b, cluster, plainTLS, password("SCRAM-SHA-512")) })
 	t.Run("withdrawn and given back", func(t *testing.T) {
 		s := newStage(t, b, 2, 2)
 		all := grants(s)
@@ -144,6 +147,42 @@ func TestSecureApacheKafka(t *testing.T) {
 		stop()
 		s.assertOnce(sent, s.decisionIDs())
 	})
+}
+
+// replayDenied takes away what a replay needs, one by one, and then what ends a pause of the breaker.
+func replayDenied(t *testing.T, b *broker, cluster *kafkatest.Secure, tls security.TLS, login security.SASL) {
+	for i, want := range []string{"topic %s.dlq: ", "topic %s.in: writing is denied", "group %s.dlq-replay: ", "transactional id %s.dlq-replay: writing is denied", ""} {
+		s := newStage(t, b, 1, 1)
+		s.spoil(10, 1, deadletter.Raw)
+		all := []kafkatest.Grant{
+			{Type: kafka.ResourceTypeTopic, Name: s.letters(), Operation: kafka.ACLOperationTypeRead},
+			{Type: kafka.ResourceTypeTopic, Name: s.input(), Operation: kafka.ACLOperationTypeWrite},
+			{Type: kafka.ResourceTypeGroup, Name: s.name + ".dlq-replay", Operation: kafka.ACLOperationTypeRead},
+			{Type: kafka.ResourceTypeTransactionalID, Name: s.name + ".dlq-replay", Operation: kafka.ACLOperationTypeWrite},
+			{Type: kafka.ResourceTypeTopic, Name: s.input(), Operation: kafka.ACLOperationTypeRead},
+		}
+		if want != "" {
+			all = append(all[:i], all[i+1:]...)
+		}
+		cluster.Allow(t, kafkatest.User, all...)
+		c := s.consumer(secured(t, s.options(), cluster.SASL, tls, login))
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+		done, err := c.Replay(ctx, Replay{})
+		cancel()
+		t.Logf("%+v, %v", done, err)
+		if want == "" {
+			if err != nil || done.Replayed != 10 {
+				t.Errorf("with everything granted: %+v, %v", done, err)
+			}
+			if _, err = c.Accept(t.Context()); err == nil || !strings.Contains(err.Error(), "group "+s.name+".breaker") {
+				t.Errorf("resume: %v", err)
+			}
+			continue
+		}
+		if want = fmt.Sprintf(want, s.name); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
 }
 
 // assertSaid demands that a consumer that cannot connect says why within 5 s (of which a loaded machine gets five times

@@ -94,11 +94,13 @@ func open(config *Config, log *slog.Logger) (*consumer.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return consumer.New(consumer.Options{
+	options := consumer.Options{
 		Brokers: k.Brokers, Group: k.Group, Input: k.Input, Output: k.Output, DeadLetter: k.DeadLetter,
 		Alerts: k.Alerts, State: k.DriftState, Ticks: k.DriftTicks,
 		Dial: dial, SASL: login, Log: log,
-	}, nil), nil
+	}
+	config.letters(&options)
+	return consumer.New(options, nil), nil
 }
 
 // override puts flags that are given over what the file says.

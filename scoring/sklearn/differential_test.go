@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,13 +32,16 @@ func TestDifferential(t *testing.T) { drawAndCompare(t, "testdata/differential.p
 func TestDifferentialTransformers(t *testing.T) { drawAndCompare(t, "testdata/transformers.py") }
 
 // drawAndCompare runs a script that draws pipelines, as many as FRAUDSTREAM_DIFFERENTIAL says.
-func drawAndCompare(t *testing.T, script string) {
+func drawAndCompare(t *testing.T, script string) { t.Helper(); drawSome(t, script, 60) }
+
+// drawSome draws as many, unless FRAUDSTREAM_DIFFERENTIAL says otherwise.
+func drawSome(t *testing.T, script string, some int) {
 	t.Helper()
 	python := os.Getenv("FRAUDSTREAM_PYTHON")
 	if python == "" {
 		t.Skip("skipped the comparison with a real scikit-learn: FRAUDSTREAM_PYTHON names no python")
 	}
-	count, seed := "60", "1"
+	count, seed := strconv.Itoa(some), "1"
 	if v := os.Getenv("FRAUDSTREAM_DIFFERENTIAL"); v != "" {
 		if _, err := fmt.Sscan(v, &count, &seed); err != nil {
 			t.Fatalf("FRAUDSTREAM_DIFFERENTIAL is COUNT SEED: %v", err)
@@ -58,7 +62,7 @@ func drawAndCompare(t *testing.T, script string) {
 }
 
 // TestDifferentialMappers does the same with sklearn-pandas, sklearn2pmml and imbalanced-learn.
-func TestDifferentialMappers(t *testing.T) { drawAndCompare(t, "testdata/mappers.py") }
+func TestDifferentialMappers(t *testing.T) { drawSome(t, "testdata/mappers.py", 25) }
 
 // TestDrawn compares pipelines that were drawn with several versions of scikit-learn and kept.
 func TestDrawn(t *testing.T) { compareAll(t, "testdata/drawn") }

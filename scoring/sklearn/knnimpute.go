@@ -112,9 +112,9 @@ type donors struct {
 	rows    []float64
 	means   []float64
 	k       int
-	inverse bool    // a donor counts by 1/d
-	nan     bool    // NaN is what is missing, else the number absent
-	absent  float64 //
+	inverse bool // a donor counts by 1/d
+	nan     bool // NaN is what is missing, else the number absent
+	absent  float64
 }
 
 func (s *donors) missing(v float64) bool { return v == s.absent && !s.nan || v != v && s.nan }

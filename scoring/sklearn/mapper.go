@@ -18,6 +18,7 @@ func (c *compiler) dataFrameMapper(a *attributes, in matrix) matrix {
 		a.mismatch("features", "", "a mapper reads columns by name, and stands where columns have none; name the features and put it first")
 		return nil
 	}
+	// Frames are read by name alone, so the order of the columns does not matter here, and a column may serve twice.
 	var out matrix
 	for _, g := range a.groups("built_features") {
 		var selected matrix

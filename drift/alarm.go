@@ -1,9 +1,6 @@
 package drift
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // The two kinds of detector.
 const (
@@ -84,9 +81,4 @@ type Evidence struct {
 	Threshold float64
 	TV        float64 // between what it remembers at half-life 64 and the baseline
 	Alarmed   bool    // an episode is open, and not of replayed events alone
-}
-
-// String is for logs.
-func (a *Alarm) String() string {
-	return fmt.Sprintf("%s %s: evidence %.1f of %.1f, %s", a.Feature, a.Kind, a.LogM, a.Threshold, a.Describe())
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"text/tabwriter"
+	"time"
 )
 
 // scale multiplies the runs of the simulations, by FRAUDSTREAM_SIMULATION.
@@ -198,6 +199,15 @@ func TestSimulationOfTheNull(t *testing.T) {
 			})
 		}
 	}
+	group := &nullResult{shape: "ten features", adversary: "what pays most, tick by tick"}
+	results = append(results, group)
+	work.Go(func() {
+		gate <- struct{}{}
+		defer func() { <-gate }()
+		for run := range runs / 5 {
+			group.simulateGroup(t, promised*tickTime, ticksPerRun, events, rand.New(rand.NewPCG(uint64(run), 12)))
+		}
+	})
 	work.Wait()
 	slices.SortFunc(results, func(a, b *nullResult) int {
 		return strings.Compare(a.shape+a.adversary, b.shape+b.adversary)
@@ -256,6 +266,39 @@ func (r *nullResult) simulate(p []float64, l *law, a adversary, promised float64
 			r.alarms++
 			s.restart()
 		}
+	}
+	r.runs++
+}
+
+// simulateGroup runs a whole monitor, whose features share the promise, and lets the adversary at each of them.
+func (r *nullResult) simulateGroup(t *testing.T, every time.Duration, ticks, events int, random *rand.Rand) {
+	p := shapes()["20 bins"]
+	feature := Feature{Counts: wholes(exactly(p).Counts)}
+	for edge := range len(p) - 1 {
+		feature.Edges = append(feature.Edges, float64(edge))
+	}
+	o := Options{FalseAlarmEvery: every, TickEvents: events}
+	for i := range 10 {
+		feature.Name = string(rune('a' + i))
+		o.Features = append(o.Features, feature)
+	}
+	m := mustMonitor(t, o)
+	s := m.Shard("")
+	x, traffic := make([]float64, len(o.Features)), make([]*cellLaw, len(o.Features))
+	for range ticks {
+		for i := range traffic {
+			values := m.columns[i].values
+			traffic[i] = newCellLaw(greedy(p, &m.detectors[values].laws.whole, &s.watch.states[values]))
+		}
+		for range events {
+			for i, law := range traffic {
+				x[i] = float64(law.draw(random))
+			}
+			s.Observe(x, math.NaN(), 0)
+		}
+		tick, _ := s.CloseTick(time.UnixMilli(0))
+		r.alarms += len(tick.Alarms)
+		r.ticks++
 	}
 	r.runs++
 }

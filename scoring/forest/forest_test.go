@@ -104,7 +104,7 @@ func kernelsEqualPlainWalk[T Lane](t *rapid.T) {
 			t.Fatal(err)
 		}
 	}
-	rows := rapid.IntRange(1, 11).Draw(t, "rows")
+	rows := rapid.IntRange(1, 20).Draw(t, "rows")
 	x, single, plain := make([]T, rows*f.Stride()), make([]T, rows*f.Stride()), make([]T, rows*shape.Features)
 	for i := range rows {
 		for j := range shape.Features {
@@ -188,5 +188,37 @@ func TestAddRefuses(t *testing.T) {
 				t.Fatalf("got %v, want %s", err, c.reason)
 			}
 		})
+	}
+}
+
+// TestManyRowsOfLargeTrees takes more rows than fit the usual scratch down trees that are fetched ahead.
+func TestManyRowsOfLargeTrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	shape := Shape{Features: 5, Width: 2, Outputs: 2}
+	f := New[float32](shape)
+	trees := make([]Tree, 5)
+	for k := range trees {
+		trees[k] = grow(r, shape, 10, 1)
+		if err := f.Add(trees[k]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rows = most + 44
+	x, plain := make([]float32, rows*f.Stride()), make([]float32, rows*shape.Features)
+	for i := range rows {
+		for j := range shape.Features {
+			v := float32(r.NormFloat64())
+			plain[i*shape.Features+j] = v
+			first, step := f.Slot(i, rows)
+			f.Put(x[first:], step, j, v)
+		}
+	}
+	sums := make([]float64, rows*shape.Outputs)
+	f.Rows(x, rows, sums)
+	for i := range rows {
+		want := plainSum(trees, shape, plain[i*shape.Features:(i+1)*shape.Features])
+		if sums[2*i] != want[0] || sums[2*i+1] != want[1] {
+			t.Fatalf("row %d: %v, plain walk %v", i, sums[2*i:2*i+2], want)
+		}
 	}
 }

@@ -3,14 +3,18 @@ package forest
 // lanes is how many walks of a single row are under way at once.
 const lanes = 4
 
-// most is how many rows Rows takes without allocating.
-const most = 256
+// Rows goes down a tree with all rows together from few rows on, so that enough steps are under way, and takes most
+// rows without allocating.
+const few, most = 8, 256
 
 // Rows adds what every tree gives for each of the rows to sums, tree after tree. x is laid out by Put; sums holds
 // one value per output of the first row, then those of the second, and so on.
 func (f *Forest[T]) Rows(x []T, rows int, sums []float64) {
-	if rows == 1 {
-		f.row(x[:f.Stride()], sums[:f.shape.Outputs])
+	stride, outputs := f.Stride(), f.shape.Outputs
+	if rows < few {
+		for r := range rows {
+			f.row(x[r*stride:(r+1)*stride], sums[r*outputs:(r+1)*outputs])
+		}
 		return
 	}
 	var room [most]uint32
@@ -18,7 +22,7 @@ func (f *Forest[T]) Rows(x []T, rows int, sums []float64) {
 	if rows > most {
 		at = make([]uint32, rows)
 	}
-	at, x, sums = at[:rows], x[:rows*f.Stride()], sums[:rows*f.shape.Outputs]
+	at, x, sums = at[:rows], x[:rows*stride], sums[:rows*outputs]
 	for k := range f.trees {
 		t := &f.trees[k]
 		f.fetch(t, rows)

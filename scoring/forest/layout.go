@@ -8,8 +8,14 @@ func (f *Forest[T]) Stride() int {
 	return max(1, f.shape.Features)
 }
 
-// Slot tells where row i of rows lies in x: value j is at first + j*step. The values of one feature are neighbours.
-func (f *Forest[T]) Slot(i, rows int) (first, step int) { return i, rows }
+// Slot tells where row i of rows lies in x: value j is at first + j*step. The values of one feature are neighbours;
+// where there are few rows, those of one row.
+func (f *Forest[T]) Slot(i, rows int) (first, step int) {
+	if rows < few {
+		return i * f.Stride(), 1
+	}
+	return i, rows
+}
 
 // Put writes value j of a row whose slot is x[first:], with step. NaN is for forests that take it; an infinite
 // value becomes the largest finite one, since the infinities stand for NaN.

@@ -9,8 +9,8 @@ import (
 // Block is how many rows are best run at once. A tree that is fetched once serves all of them, so more are better, as
 // long as they stay in the second-level cache themselves.
 func (f *Forest[T]) Block() int {
-	const most, values = 256, 1 << 14
-	return min(most, max(lanes, values/f.Stride()&^(lanes-1)))
+	const values = 1 << 14
+	return min(most, max(few, values/f.Stride()))
 }
 
 // A Step runs a float32 forest over a frame and leaves (start + sum) / divisor per output.

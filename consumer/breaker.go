@@ -39,7 +39,8 @@ type bucket struct {
 	events, failed int
 }
 
-// admit counts a run, unless the last minute with it would have more failures than are allowed.
+// admit counts a run, unless it and the last minute with it have more failures than are allowed. A run in which enough
+// can be scored passes even in a bad minute.
 func (b *breaker) admit(now time.Time, c outcome) bool {
 	if b.o.Share <= 0 || b.o.Share >= 1 {
 		return true
@@ -53,7 +54,7 @@ func (b *breaker) admit(now time.Time, c outcome) bool {
 			sum.failed += old.failed
 		}
 	}
-	if c.failed > 0 && sum.events >= b.o.Events && sum.share() > b.o.Share {
+	if sum.events >= b.o.Events && sum.share() > b.o.Share && c.share() > b.o.Share {
 		return false
 	}
 	slot := &b.buckets[second%int64(len(b.buckets))]
@@ -109,6 +110,9 @@ func (p *partition) admit(ctx, hard context.Context, w *run, scored chan<- *run)
 	if p.c.breaker.admit(time.Now(), w.outcome(p.accepted)) {
 		return true, nil
 	}
+	if p.mayPass(ctx, w) {
+		return true, nil // accepted already, which this process or this partition had not heard
+	}
 	at := w.first
 	if err := p.sayOpen(hard, w, at, scored); err != nil {
 		return false, err
@@ -117,7 +121,12 @@ func (p *partition) admit(ctx, hard context.Context, w *run, scored chan<- *run)
 	defer tick.Stop()
 	for {
 		p.state.turn()
-		p.state.pause("breaker")
+		p.state.pause("breaker") // again each time: the publisher of the runs before this one says otherwise
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false, nil
+		}
 		if p.mayPass(ctx, w) {
 			p.c.breaker.forget()
 			p.state.resume()
@@ -125,11 +134,6 @@ func (p *partition) admit(ctx, hard context.Context, w *run, scored chan<- *run)
 			p.note(breakerAlert{State: "closed", Episode: p.episode(at), Offset: at}, w.outcome(p.accepted))
 			p.notes.attach(w, p.writer.codec, time.Now().UnixMilli())
 			return true, nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return false, nil
 		}
 	}
 }

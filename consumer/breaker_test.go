@@ -123,10 +123,10 @@ func TestBreakerWindow(t *testing.T) {
 	}{
 		{0, outcome{99, 99}, true}, // below the number of events
 		{0, outcome{1, 1}, false},
-		{0, outcome{200, 51}, false}, // 150 of 299
+		{0, outcome{200, 51}, true}, // 150 of 299, but enough of this run can be scored
 		{0, outcome{100, 0}, true},
-		{59 * time.Second, outcome{100, 100}, false},
-		{2 * time.Second, outcome{40, 40}, true}, // the first minute is forgotten
+		{59 * time.Second, outcome{100, 100}, false}, // 250 of 499
+		{2 * time.Second, outcome{40, 40}, true},     // the first minute is forgotten
 		{0, outcome{60, 60}, false},
 		{0, outcome{60, 0}, true},
 		{0, outcome{20, 20}, true}, // 60 of 120 is not over half

@@ -69,8 +69,14 @@ func (e *expert) learn(tick Histogram) {
 	}
 	for b := range e.memory.Sums {
 		e.memory.Sums[b] = float64(keep*e.memory.Sums[b]) + tick.Sums[b]
+		if mean := tick.Sums[b] / tick.Counts[b]; !finite(e.memory.Sums[b]) && finite(mean) {
+			// Values near the largest number there is have overflowed it. The bin's mean is taken anew from this tick.
+			e.memory.Sums[b] = mean * e.memory.Counts[b]
+		}
 	}
 }
+
+func finite(x float64) bool { return x-x == 0 }
 
 // detector watches the value cells or the quality cells of one column. It is the same for all partitions; what each has
 // seen is a state.

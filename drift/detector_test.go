@@ -289,3 +289,22 @@ func TestRowsNeeded(t *testing.T) {
 		}
 	}
 }
+
+// TestSumsRecoverFromOverflow has a tick whose values add up to infinity.
+func TestSumsRecoverFromOverflow(t *testing.T) {
+	for _, halfLife := range halfLives {
+		e := newExpert(halfLife, 2, true)
+		e.learn(Histogram{Counts: []float64{4, 2}, Sums: []float64{8, 6}})
+		e.learn(Histogram{Counts: []float64{4, 2}, Sums: []float64{8, math.Inf(1)}})
+		if !math.IsInf(e.memory.Sums[1], 1) {
+			t.Fatalf("half-life %d: %v", halfLife, e.memory.Sums)
+		}
+		e.learn(Histogram{Counts: []float64{4, 0}, Sums: []float64{8, 0}}) // nothing to learn from
+		e.learn(Histogram{Counts: []float64{4, 2}, Sums: []float64{8, 10}})
+		for b, mean := range []float64{2, 5} {
+			if got := e.memory.Sums[b] / e.memory.Counts[b]; math.Abs(got-mean) > 1e-12 {
+				t.Errorf("half-life %d: bin %d has the mean %v, want %v", halfLife, b, got, mean)
+			}
+		}
+	}
+}

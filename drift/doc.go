@@ -49,6 +49,8 @@
 //
 // Few training rows therefore make a detector tolerant rather than nervous, and [Monitor.Widened] says so. Where the
 // mix follows the clock, [Seasonal] baselines give every hour of the week a law and a radius of its own.
+// An [Override] of the configuration widens a tolerance or silences a feature until a date; the detector learns
+// meanwhile, and knows at once what is still there when the override lapses.
 //
 // # The bets
 //
@@ -99,7 +101,8 @@
 // Each partition has detectors of its own, so that they can move with it; they share the promise. Several shards of one
 // partition add up before the detectors look, and it does not matter which counted what. With [Options].Pooled a
 // partition only counts, and [Shard.Merge] adds its ticks to those of a pool whose single set of detectors sees all
-// traffic: the same promise, with the full power. Totals since the start only ever add up, over shards and processes.
+// traffic: the same promise, with the full power ([Monitor.JudgedBy] puts its verdicts into the reports). Totals since
+// the start only ever add up, over shards and processes.
 //
 // # Snapshots
 //

@@ -125,25 +125,33 @@ func (m *Monitor) add(f Feature) error {
 	column := column{Feature: f, first: m.tallies, places: places, stranger: c.stranger(), quality: -1}
 	m.tallies += len(places)
 
-	then := f.afterwards()
-	quiet := f.Off && then.Off || m.resampled || m.pooled
-	l, given := f.valueLaws()
-	after, _ := then.valueLaws()
-	column.values = len(m.detectors)
-	m.detectors = append(m.detectors, detector{
-		column: index, kind: kindValues, cells: f.cells(), sums: !f.Categorical, tolerance: f.Tolerance,
-		laws: l, bets: given && !quiet, override: f.Override, muted: f.Off, after: after,
-	})
-	if l, given = f.qualityLaws(); index < m.inputs && given && !quiet {
-		after, _ = then.qualityLaws()
-		column.quality = len(m.detectors)
-		m.detectors = append(m.detectors, detector{
-			column: index, kind: kindQuality, cells: int(qualities), tolerance: f.QualityTolerance, laws: l, bets: true,
-			override: f.Override, muted: f.Off, after: after,
-		})
+	column.values = m.addDetector(index, kindValues, &f)
+	if index < m.inputs {
+		column.quality = m.addDetector(index, kindQuality, &f)
 	}
 	m.columns = append(m.columns, column)
 	return nil
+}
+
+// addDetector appends that of a column's cells of a kind and returns its index. Value cells have one even where it
+// cannot bet, since it keeps the recent counts; quality cells then have none, which is -1.
+func (m *Monitor) addDetector(column int, kind string, f *Feature) int {
+	then := f.afterwards()
+	now, given := f.lawsOf(kind)
+	bets := given && !m.resampled && !m.pooled && !(f.Off && then.Off)
+	if kind == kindQuality && !bets {
+		return -1
+	}
+	d := detector{
+		column: column, kind: kind, cells: int(qualities), tolerance: f.toleranceOf(kind),
+		laws: now, bets: bets, override: f.Override, muted: f.Off,
+	}
+	if kind == kindValues {
+		d.cells, d.sums = f.cells(), !f.Categorical
+	}
+	d.after, _ = then.lawsOf(kind)
+	m.detectors = append(m.detectors, d)
+	return len(m.detectors) - 1
 }
 
 // betting is the number of detectors that can alarm.

@@ -97,6 +97,14 @@ func qualityRows(share, epsilon float64) float64 {
 	return math.Ceil(1 / (root * root))
 }
 
+// lawsOf are those of the cells of a kind; false where the baseline does not tell them.
+func (f *Feature) lawsOf(kind string) (laws, bool) {
+	if kind == kindQuality {
+		return f.qualityLaws()
+	}
+	return f.valueLaws()
+}
+
 // valueLaws are those of a column's value cells; without any counts there is no law.
 func (f *Feature) valueLaws() (laws, bool) {
 	counts := f.baseline()

@@ -28,7 +28,7 @@ func (s *Shard) Observe(x []float64, score float64, at int64) (full bool) {
 	s.score[0] = score
 	count(m.tables[m.inputs:], s.pending.tallies, s.score[:len(m.tables)-m.inputs]) // none, without a score baseline
 	for i, spread := range m.spreads {
-		if d := x[spread.column] - spread.center; d-d == 0 { // finite
+		if d := x[spread.column] - spread.center; finite(d) {
 			s.pending.squares[i] += d * d
 		}
 	}

@@ -126,7 +126,7 @@ func (r *reader) float() float64 {
 // finite is a float64 that must be a number.
 func (r *reader) finite() float64 {
 	x := r.float()
-	if x-x != 0 {
+	if !finite(x) {
 		r.failed = true
 	}
 	return x

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 
 	"fraudstream/consumer"
 	"fraudstream/drift"
@@ -33,18 +34,19 @@ func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 		panic(err) // figures write themselves, and the rest is text and whole numbers
 	}
 	o.notes.Alerts = append(o.notes.Alerts, consumer.Alert{ID: e.ID + "/" + e.State, Key: e.Feature, Value: value})
-	o.sayAlert(&a)
+	sayEpisode(o.log, &a.Episode)
 }
 
-func (o *observer) sayAlert(a *alert) {
+// sayEpisode puts an episode that has begun or ended into the log.
+func sayEpisode(log *slog.Logger, e *drift.Episode) {
 	attributes := []any{
-		"feature", a.Feature, "kind", a.Kind, "partition", a.Partition, "episode", a.ID, "severity", a.Severity,
-		"moved", a.Text, "evidence", fmt.Sprintf("%.1f", float64(a.LogM)), "threshold", fmt.Sprintf("%.1f", float64(a.Threshold)),
-		"replay", a.Replay,
+		"feature", e.Feature, "kind", e.Kind, "partition", e.Partition, "episode", e.ID, "severity", e.Severity(),
+		"moved", e.Describe(), "evidence", fmt.Sprintf("%.1f", float64(e.LogM)), "threshold", fmt.Sprintf("%.1f", float64(e.Threshold)),
+		"replay", e.Replay,
 	}
-	if a.State == drift.EpisodeClosed {
-		o.log.Info("drift is over", append(attributes, "alarms", a.Alarms)...)
+	if e.State == drift.EpisodeClosed {
+		log.Info("drift is over", append(attributes, "alarms", e.Alarms)...)
 		return
 	}
-	o.log.Warn("drift alarm", attributes...)
+	log.Warn("drift alarm", attributes...)
 }

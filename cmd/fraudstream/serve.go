@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/drift"
 	"fraudstream/scoring"
 )
 
@@ -48,6 +49,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		}
 		registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
 		options.Monitor, options.Observe = monitor, true
+		options.Ticked = func(tick drift.Tick) {
+			for i := range tick.Episodes {
+				sayEpisode(log, &tick.Episodes[i])
+			}
+		}
 	}
 	door := web.New(options)
 	if err := door.Listen(c.Listen); err != nil {

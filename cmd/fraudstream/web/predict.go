@@ -21,9 +21,10 @@ const maxBody = 1 << 20
 
 // A worker is the scratch of one request: as many requests are scored at a time as there are workers.
 type worker struct {
-	batch *scoring.Batch
-	shard *drift.Shard // nil: not observed
-	out   []byte
+	batch  *scoring.Batch
+	shard  *drift.Shard // nil: not observed
+	ticked func(drift.Tick)
+	out    []byte
 }
 
 func newWorkers(o Options) chan *worker {
@@ -32,7 +33,7 @@ func newWorkers(o Options) chan *worker {
 	for range n {
 		w := &worker{batch: o.Scorer.NewBatch(64)}
 		if o.Observe {
-			w.shard = o.Monitor.Shard("")
+			w.shard, w.ticked = o.Monitor.Shard(""), o.Ticked
 		}
 		workers <- w
 	}
@@ -146,7 +147,9 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte) {
 		w.shard.Observe(r.X, r.Decision.Score, at)
 	}
 	w.shard.Flush()
-	w.shard.CloseTick(time.Now())
+	if tick, closed := w.shard.CloseTick(time.Now()); closed && w.ticked != nil {
+		w.ticked(tick)
+	}
 }
 
 // render writes the results of the last request into the worker's buffer.

@@ -37,12 +37,13 @@ const (
 	drainTimeout      = 5 * time.Second
 )
 
-// Options is what the door needs. Monitor, Ready and Healthy may be nil.
+// Options is what the door needs. Monitor, Ticked, Ready and Healthy may be nil.
 type Options struct {
 	Scorer   *scoring.Scorer
 	Gatherer prometheus.Gatherer
 	Monitor  *drift.Monitor
-	Observe  bool // predictions are live traffic and feed the monitor
+	Observe  bool             // predictions are live traffic and feed the monitor
+	Ticked   func(drift.Tick) // is told what came of their drift intervals
 	Log      *slog.Logger
 	Ready    func() bool
 	Healthy  func() bool

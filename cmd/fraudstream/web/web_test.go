@@ -7,9 +7,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
+	"fraudstream/drift"
 	"fraudstream/scoring"
 )
 
@@ -187,5 +189,25 @@ func TestMetricsNameTheModel(t *testing.T) {
 		if !strings.Contains(recorder.Body.String(), want) {
 			t.Errorf("no %s in /metrics", want)
 		}
+	}
+}
+
+// Where requests are the live traffic, whoever wants to know is told what came of a drift interval.
+func TestTicksAreTold(t *testing.T) {
+	bins := drift.Feature{Name: "income", Edges: []float64{30_000}, Counts: []int64{50, 50}}
+	monitor, err := drift.NewMonitor(drift.Options{Features: []drift.Feature{bins, {Name: "debt", Off: true}}, TickEvents: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []int64
+	door := newDoor(t, func(o *Options) {
+		o.Monitor, o.Observe = monitor, true
+		o.Ticked = func(tick drift.Tick) { told = append(told, tick.Number, tick.Rows) }
+	})
+	for range 7 {
+		ask(t, door, "POST", "/predict", `{"income": 40000, "debt": 3000}`, nil)
+	}
+	if !slices.Equal(told, []int64{1, 3, 2, 3}) {
+		t.Errorf("told of the ticks %v, want two of three rows", told)
 	}
 }

@@ -263,6 +263,9 @@ func TestWidenedDetectorsAreSaid(t *testing.T) {
 	if said := mustMonitor(t, plain()).Widened(); said != "" {
 		t.Error(said)
 	}
+	if f := mustMonitor(t, plain()).Report().Features[0]; f.Widened || f.Quality.Widened {
+		t.Errorf("%+v", f)
+	}
 	few := plain()
 	few.Features[0].Counts = []int64{500, 500}
 	m := mustMonitor(t, few)
@@ -274,7 +277,7 @@ func TestWidenedDetectorsAreSaid(t *testing.T) {
 	if said != want {
 		t.Errorf("%q, want %q", said, want)
 	}
-	if f := m.Report().Features[0]; math.Abs(float64(f.Epsilon)-epsilon) > 1e-15 || f.Tolerance != 0.02 {
+	if f := m.Report().Features[0]; math.Abs(float64(f.Epsilon)-epsilon) > 1e-15 || f.Tolerance != 0.02 || !f.Widened {
 		t.Errorf("%+v", f.Verdict)
 	}
 }

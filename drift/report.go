@@ -57,11 +57,12 @@ type FeatureReport struct {
 
 // Verdict is how it stands with a detector; there is no figure where none runs.
 type Verdict struct {
-	Tolerance Figure `json:"tolerance"` // share of the traffic that may change cell
-	Epsilon   Figure `json:"epsilon"`   // the larger of it and the baseline's radius, by the law of the last tick
-	LogM      Figure `json:"log_m"`     // evidence against the baseline: the largest expert of any partition at its last tick
-	Threshold Figure `json:"threshold"` // of an alarm
-	Alarmed   bool   `json:"alarmed"`   // an episode is open in a partition
+	Tolerance Figure `json:"tolerance"`         // share of the traffic that may change cell
+	Epsilon   Figure `json:"epsilon"`           // the larger of it and the baseline's radius, by the law of the last tick
+	LogM      Figure `json:"log_m"`             // evidence against the baseline: the largest expert of any partition at its last tick
+	Threshold Figure `json:"threshold"`         // of an alarm
+	Alarmed   bool   `json:"alarmed"`           // an episode is open in a partition
+	Widened   bool   `json:"widened,omitempty"` // epsilon is above the tolerance, because the training rows are few
 }
 
 // Quality counts [ok, missing, outside, unseen].
@@ -146,6 +147,9 @@ func (m *Monitor) view() *view {
 		v.add(w)
 		w.mu.Unlock()
 	}
+	for i := range v.verdicts {
+		v.verdicts[i].Widened = v.verdicts[i].Epsilon > v.verdicts[i].Tolerance
+	}
 	return v
 }
 
@@ -198,7 +202,7 @@ func (c *column) report(total *totals, lately Histogram) FeatureReport {
 		PSICut:    none, StdRatio: none,
 		Quality: Quality{
 			Counts: [4]int64(wholes(quality.Counts)), Baseline: c.qualityBaseline(),
-			Verdict: Verdict{none, none, none, none, false},
+			Verdict: Verdict{Tolerance: none, Epsilon: none, LogM: none, Threshold: none},
 		},
 		Cells:    wholes(live.Counts),
 		Baseline: c.baseline(),

@@ -368,7 +368,7 @@ func TestReportJSON(t *testing.T) {
 	}
 	for _, part := range []string{
 		`"events":2`, `"name":"amount"`, `"n":2`, `"psi_unsmoothed":null`, `"mean":3`, `"missing":0`,
-		`"tolerance":0.02,"epsilon":0.2235740`, `,"log_m":0,"threshold":`, `"alarmed":false,"quality":{"counts":[2,0,0,0],"baseline":[99,1,1,0]`,
+		`"tolerance":0.02,"epsilon":0.2235740`, `,"log_m":0,"threshold":`, `"alarmed":false,"widened":true,"quality":{"counts":[2,0,0,0],"baseline":[99,1,1,0]`,
 		`"tolerance":0.002,"epsilon":0.0766752`, `"score":{`, `"alarms":[],"alarm_count":0`, `"recent":{"n":0,"psi":null`, `"moved":[{"cell":"(1, 5]"`, `"score":{"name":"score"`,
 	} {
 		if !strings.Contains(string(data), part) {

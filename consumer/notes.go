@@ -19,8 +19,12 @@ type note struct {
 	topic      string
 	partition  int32
 	id, kind   string // of an alert; kind is its CloudEvents type
+	input      string // of a snapshot: the topic whose offsets it speaks of
 	key, value []byte
 }
+
+// headerInput names, with a snapshot, the topic that it was taken on: a group may be pointed at another one.
+const headerInput = "fraudstream.input"
 
 // notes are what a partition's monitor has handed over and the broker has not acknowledged yet. They travel with the
 // runs, behind the decisions, so that they are there before the offset passes. A pipeline that starts again scores its
@@ -126,7 +130,7 @@ func (p *partition) collect(n Notes) {
 	}
 	if o.State != "" && n.Snapshot != nil {
 		at := p.id % p.routes.state.partitions
-		all = append(all, note{topic: o.State, partition: at, key: p.key(), value: n.Snapshot})
+		all = append(all, note{topic: o.State, partition: at, input: o.Input, key: p.key(), value: n.Snapshot})
 	}
 	if len(all) > 0 {
 		p.notes.add(all...)
@@ -145,6 +149,9 @@ func (w *run) note(n note, codec recordbatch.Codec, now int64) {
 		h.AddText("ce_source", "/fraudstream/drift")
 		h.AddText("ce_id", n.id)
 		h.AddText("content-type", "application/json")
+	}
+	if n.input != "" {
+		h.AddText(headerInput, n.input)
 	}
 	o := w.outputFor(n.topic, n.partition, ofMonitor, len(n.key)+len(n.value)+len(h.Raw)+32, codec)
 	o.batch.Append(now, n.key, n.value, h)

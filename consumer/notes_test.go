@@ -278,6 +278,42 @@ func TestEventsBehindTheSnapshotAreGone(t *testing.T) {
 	}
 }
 
+// Offsets mean other events where the topic was made anew, or where the group reads another one: a monitor that waited
+// for those of the snapshot would be blind.
+func TestSnapshotOfOtherEvents(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		next    int64
+		headers []kgo.RecordHeader
+		said    string
+	}{
+		"made anew":     {5000, nil, "ahead of its topic"},
+		"another topic": {tickOf, []kgo.RecordHeader{{Key: headerInput, Value: []byte("orders")}}, "no drift snapshot yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, newFake(t), 1, 1)
+			var log adderLog
+			o := s.monitored(&log, 1)
+			snapshot, _ := json.Marshal(adderState{Next: c.next})
+			s.produce(&kgo.Record{Topic: s.state(), Key: []byte(s.name + "/0"), Value: snapshot, Headers: c.headers})
+			s.sendEvents("a", 3*tickOf, 1)
+			stop := s.start(s.consumer(o))
+			s.await("the end of the lag", s.groupAtEnd)
+			stop()
+			s.assertAlerts(3*tickOf, 1, false)
+			if !strings.Contains(s.logs.String(), c.said) {
+				t.Errorf("the log does not say %q: %s", c.said, s.logs.tail())
+			}
+			for _, r := range s.read(s.state()) {
+				if r.Offset > 0 && header(r, headerInput) != s.input() {
+					t.Errorf("a snapshot says %q of its topic", header(r, headerInput))
+				}
+			}
+		})
+	}
+}
+
 // A snapshot that cannot be used costs the monitor its memory, which is said, and nothing else.
 func TestSnapshotOfNoUse(t *testing.T) {
 	t.Parallel()

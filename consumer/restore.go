@@ -41,11 +41,18 @@ func (p *partition) restore(ctx context.Context) {
 		slog.Int64("decide_from", p.published))
 }
 
-// reachable is the first event from next on that can still be shown to the monitor. One at or after the committed
-// offset is fetched anyway; for one before it, the broker is asked what is left.
+// reachable is the first event from next on that can still be shown to the monitor. For one before the committed offset
+// the broker is asked what is left. One after it must be there, too: else the topic was made anew, its offsets mean other
+// events, and a monitor that waited for the old ones would see nothing for as long as they had taken.
 func (c *Consumer) reachable(ctx context.Context, p *partition, next int64) int64 {
 	if next >= p.published {
-		return next
+		end, err := c.listOffsets(ctx, c.o.Input, kafka.LastOffset, p.id)
+		if err != nil || next <= end[p.id] {
+			return next
+		}
+		c.o.Log.Warn("the drift snapshot is ahead of its topic, which was made anew; the monitor goes on at its first event",
+			slog.String("partition", p.state.name()), slog.Int64("snapshot", next), slog.Int64("end", end[p.id]))
+		return p.published
 	}
 	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
 	if err != nil {
@@ -97,6 +104,7 @@ func (p *partition) lastSnapshot(ctx context.Context) ([]byte, error) {
 // A search looks through a range of one partition of the state topic for the last record of a key.
 type search struct {
 	key      []byte
+	input    string // the topic that the snapshot must have been taken on
 	from, to int64  // what has still to be read
 	value    []byte // of the last record of the key so far
 	found    bool
@@ -106,7 +114,7 @@ type search struct {
 
 // lastOfKey reads the records from one offset up to another. Compaction may have taken any of them.
 func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int64, key []byte) ([]byte, bool, error) {
-	s := search{key: key, from: from, to: to, unpack: recordbatch.Decompressor{Limit: maxDecompressed}}
+	s := search{key: key, input: c.o.Input, from: from, to: to, unpack: recordbatch.Decompressor{Limit: maxDecompressed}}
 	tries := c.retrying("restore", c.o.State+"/"+itoa(partition), nil)
 	var buf []byte
 	for s.from < s.to {
@@ -151,11 +159,21 @@ func (s *search) read(batches []byte) error {
 			} else if !ok {
 				break
 			}
-			if r.Offset < s.to && bytes.Equal(r.Key, s.key) {
+			if r.Offset < s.to && bytes.Equal(r.Key, s.key) && s.ofInput(r.Headers) {
 				s.value, s.found = bytes.Clone(r.Value), true
 			}
 		}
 	}
+}
+
+// ofInput tells whether a snapshot speaks of the offsets of our input; one that does not say so does.
+func (s *search) ofInput(h recordbatch.Headers) bool {
+	for key, value := range h.All() {
+		if string(key) == headerInput {
+			return string(value) == s.input
+		}
+	}
+	return true
 }
 
 // fetchState fetches once.

@@ -146,7 +146,7 @@ func (o *observer) close(now time.Time) {
 // Drain hands over the state with the open tick, unless it was handed over already.
 func (o *observer) Drain() consumer.Notes {
 	notes := o.notes
-	if o.next > o.saved {
+	if o.next != o.saved {
 		notes.Snapshot = o.snapshot()
 	}
 	o.notes = consumer.Notes{}

@@ -55,6 +55,8 @@ func (c *classifier) classify(x float64) place {
 		return place{noCell, missing}
 	case math.IsInf(x, 0):
 		return place{noCell, outside}
+	case c.Categorical && len(c.listed) == 0:
+		return place{0, ok} // nothing tells which categories there were
 	case c.Categorical:
 		return place{len(c.Values), unseen}
 	case c.HasRange && (x < c.Min || x > c.Max):

@@ -527,3 +527,19 @@ func BenchmarkReport(b *testing.B) {
 		m.Report()
 	}
 }
+
+// TestCategoriesThatNothingTellsAreNoNews has a categorical baseline of which only the missing values were counted.
+func TestCategoriesThatNothingTellsAreNoNews(t *testing.T) {
+	m, err := NewMonitor(Options{Features: []Feature{{Name: "country", Categorical: true, Rows: 1000, Missing: 10}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.Shard("")
+	for _, x := range []float64{0, 7, -1, math.NaN(), math.Inf(1)} {
+		s.Observe([]float64{x}, math.NaN(), 0)
+	}
+	s.Flush()
+	if q := m.Report().Features[0].Quality.Counts; q != [4]int64{3, 1, 1, 0} {
+		t.Errorf("quality %v", q)
+	}
+}

@@ -79,8 +79,8 @@ type Calibration struct {
 }
 
 // baseline turns checked counts into the numbers that x carries. rows are those of the metadata, nil where nothing
-// tells. The column is nil for the score; categories that the model never compares get codes of their own in its
-// domain. at is the JSON path for errors.
+// tells. The column is that of a categorical feature, else nil; categories that the model never compares get codes of
+// their own in its domain. at is the JSON path for errors.
 func (c *counts) baseline(at string, column *program.Column, dtype string, rows *int64) (*Baseline, error) {
 	b := &Baseline{
 		Edges: c.Edges, Sums: c.Sums, Counts: c.Counts,
@@ -104,7 +104,7 @@ func (c *counts) baseline(at string, column *program.Column, dtype string, rows 
 	if s := c.Seasonal; s != nil {
 		b.Seasonal = &Seasonal{Values: s.Values, Quality: s.Quality}
 	}
-	if column == nil || c.Values == nil {
+	if column == nil {
 		return b, nil
 	}
 	return b, c.code(b, at, column.Domain, dtype)

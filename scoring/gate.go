@@ -39,7 +39,11 @@ func (g *gate) describe() error {
 		}
 		if f.Baseline != nil {
 			var err error
-			if feature.Baseline, err = f.Baseline.baseline(at+".baseline", &columns[i], f.DType, rows); err != nil {
+			var categories *program.Column
+			if feature.Categorical {
+				categories = &columns[i]
+			}
+			if feature.Baseline, err = f.Baseline.baseline(at+".baseline", categories, f.DType, rows); err != nil {
 				return err
 			}
 		}

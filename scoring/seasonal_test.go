@@ -150,6 +150,30 @@ func TestBaselineContradictionsAreRefusedByField(t *testing.T) {
 	}
 }
 
+// TestMomentsAloneLeaveCategoriesToTheModel has a baseline that counts no category. Those that the encoder knows were
+// in training all the same, and are not news.
+func TestMomentsAloneLeaveCategoriesToTheModel(t *testing.T) {
+	s, err := Load(reshaped(t, func(m map[string]any) {
+		for _, f := range m["features"].([]any) {
+			baseline := f.(map[string]any)["baseline"].(map[string]any)
+			for _, key := range []string{"edges", "values", "counts", "sums", "known", "other"} {
+				delete(baseline, key)
+			}
+		}
+		m["baseline"] = map[string]any{"rows": 3500}
+	}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	country := s.Bundle.Features[6].Baseline
+	if len(country.Values) != 0 || len(country.Known) < 7 || !country.KnownGiven || country.Missing != 123 {
+		t.Errorf("%+v", country)
+	}
+	if amount := s.Bundle.Features[0].Baseline; len(amount.Known) != 0 || !amount.HasMoments {
+		t.Errorf("%+v", amount)
+	}
+}
+
 // empty moves the rows of the first bin to the second.
 func empty(baseline map[string]any) {
 	counts, sums := baseline["counts"].([]any), baseline["sums"].([]any)

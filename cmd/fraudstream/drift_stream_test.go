@@ -233,7 +233,7 @@ func (s *survival) live(settled func()) {
 	s.decided()
 	second.terminate(s.t)
 	s.send(1000)
-	third.kill() // in the middle of its work
+	third.kill() // in the middle of its work: it is alone, so it has every partition and the pool
 	fourth := s.worker("fourth")
 	s.send(survivalEvents - s.sent)
 	s.decided()
@@ -302,11 +302,17 @@ func shortSessions(t *testing.T) *kfake.Cluster {
 }
 
 func TestDetectorsSurvive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped the lives and deaths of four workers: some ten seconds")
+	}
 	t.Parallel()
 	detectorsSurvive(t, shortSessions(t).ListenAddrs()[0])
 }
 
 func TestPoolSurvives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped the lives and deaths of four workers: some ten seconds")
+	}
 	t.Parallel()
 	poolSurvives(t, shortSessions(t).ListenAddrs()[0])
 }

@@ -2,8 +2,8 @@
 //
 // It starts a Kafka in its own process, two workers as child processes (this same binary as `fraudstream run`), and
 // a generator of card payments ([cards]). The decisions scroll by; then things go wrong, as they do: a gateway sends
-// cents for euros, five events are poison, a worker is killed with SIGKILL while it works. At the end stands one
-// line that says what became of every event:
+// cents for euros and the workers' drift alarm says so, five events are poison, a worker is killed with SIGKILL while
+// it works. At the end stands one line that says what became of every event:
 //
 //	sent=21430 decided=21481 dead_letter=5 lost=0 duplicated=56
 //
@@ -18,6 +18,13 @@
 // (franz-go) and meet in a [ledger], whose two sides are the offsets at which Kafka stored the events and the origins
 // that the decisions and dead letters name. An event without an answer is lost, a second answer is a duplicate, and
 // an answer to something that was never sent is reported as a fault of its own.
+//
+// # Why the alarm comes so soon
+//
+// The service judges drift every ten seconds and needs 200 events of a partition for it. The show has a minute, so its
+// workers judge every hundred payments; the threshold and the promise behind it are those of the service, in intervals.
+// What follows the clock (the country, the minutes since the last payment, the score) has its alarm off, as anybody must
+// do, or give seasonal shares, whose traffic has nights: the show runs through days of payments in a minute.
 //
 // # Why duplicates are no fault here
 //

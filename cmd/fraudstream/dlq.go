@@ -68,6 +68,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 type dlqListCommand struct {
 	clusterFlags
 	letterFilter
+	Last   int  `help:"Only the newest N of them, oldest first." placeholder:"N"`
 	JSON   bool `help:"Print a JSON object per letter." name:"json"`
 	Values bool `help:"Also print the values, masked but for the fields in dlq.keep."`
 }
@@ -81,6 +82,9 @@ type shownLetter struct {
 // Run prints a table, or JSON lines.
 func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	filter, err := c.filter(time.Now())
+	if err == nil && (c.Last < 0 || c.Last > 0 && c.Limit > 0) {
+		err = errors.New("--last must not be negative, and goes without --limit")
+	}
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -97,6 +101,9 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		show, finish = letterLines(s.out)
 	}
+	if c.Last > 0 {
+		show, finish = newest(c.Last, show, finish)
+	}
 	var failed error
 	err = stream.Letters(ctx, filter, func(l *deadletter.Letter) bool {
 		shown := shownLetter{Letter: l}
@@ -107,6 +114,31 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 		return failed == nil
 	})
 	return setupFailure(errors.Join(err, failed, finish()))
+}
+
+// newest holds back all but the last n letters by time, until the list is at its end.
+func newest(n int, show func(shownLetter) error, finish func() error) (func(shownLetter) error, func() error) {
+	var held []shownLetter
+	trim := func() {
+		slices.SortStableFunc(held, func(a, b shownLetter) int { return a.Time.Compare(b.Time) })
+		held = held[max(0, len(held)-n):]
+	}
+	keep := func(l shownLetter) error {
+		letter := *l.Letter // the one that is shown is used again for the next
+		if held = append(held, shownLetter{&letter, l.Value}); len(held) >= 2*n {
+			trim()
+		}
+		return nil
+	}
+	return keep, func() error {
+		trim()
+		for _, l := range held {
+			if err := show(l); err != nil {
+				return err
+			}
+		}
+		return finish()
+	}
 }
 
 func letterLines(out io.Writer) (show func(shownLetter) error, finish func() error) {

@@ -27,7 +27,7 @@ func lettersIn(t *testing.T, n int) string {
 			code, message = "empty", "\x1b[2Jempty\tvalue"
 		}
 		r := &kgo.Record{
-			Topic: "transactions.dlq", Partition: int32(i % 2), Value: fmt.Appendf(nil, `{"transaction_id":"t-%d","pan":"4111"}`, i),
+			Topic: "transactions.dlq", Partition: int32(i % 2), Timestamp: time.Now().Add(time.Duration(i-n) * time.Second), Value: fmt.Appendf(nil, `{"transaction_id":"t-%d","pan":"4111"}`, i),
 			Headers: []kgo.RecordHeader{
 				{Key: "__connect.errors.topic", Value: []byte("transactions")},
 				{Key: "__connect.errors.partition", Value: fmt.Append(nil, i%2)},
@@ -73,12 +73,21 @@ func TestLettersAreListedWithoutPayload(t *testing.T) {
 		want int
 	}{
 		{[]string{"--since", "1h"}, 9},
+		{[]string{"--last", "3"}, 3},
+		{[]string{"--last", "300"}, 9},
 		{[]string{"--until", "1h"}, 0},
 		{[]string{"--since", time.Now().Add(-time.Minute).Format(time.RFC3339), "--limit", "4"}, 4},
 	} {
 		if _, out, _ = say(append([]string{"dlq", "list", "--brokers", address, "--json"}, c.args...)...); strings.Count(out, "\n") != c.want {
 			t.Errorf("%v:\n%s", c.args, out)
 		}
+	}
+	_, out, _ = say("dlq", "list", "--brokers", address, "--json", "--last", "2")
+	if first, second, _ := strings.Cut(out, "\n"); !strings.Contains(first, `"offset":7}`) || !strings.Contains(second, `"offset":8}`) {
+		t.Errorf("the newest two:\n%s", out)
+	}
+	if code, _, _ = say("dlq", "list", "--brokers", address, "--last", "1", "--limit", "1"); code != exitUsage {
+		t.Errorf("--last and --limit: %d", code)
 	}
 	if code, _, _ = say("dlq", "list", "--brokers", address, "--since", "yesterday"); code != exitUsage {
 		t.Errorf("--since yesterday: %d", code)

@@ -19,6 +19,11 @@
 // The library takes one tls.Config for the life of the client, in which the authorities to trust cannot change. Made
 // while dialing, the handshake also fails where the address is known, so that the error names it and says what to do.
 //
+// # Why nothing logs in twice over one connection
+//
+// Brokers with connections.max.reauth.ms, or with tokens that end, close a connection whose login is over. The next
+// request then makes a new one, with the token or password of that moment; it costs one retry, which is counted.
+//
 // # What is never shown
 //
 // No error and no log line holds a password, a token or what a token command has printed.

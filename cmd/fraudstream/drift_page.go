@@ -133,6 +133,8 @@ func (p *page) Headline() string {
 		}
 	}
 	switch n := len(p.episodes); {
+	case p.Guarantee == "":
+		return "Not watched for drift"
 	case n == 0:
 		return "No drift alarm"
 	case n == 1:
@@ -228,7 +230,11 @@ func (w *watched) qualityLines() []qualityLine {
 	alarmed := slices.ContainsFunc(w.episodes, func(e episode) bool { return e.Kind == kindQuality })
 	for i, name := range []string{"in order", "missing", "out of range", "never seen"} {
 		p, q := float64(base[i])/m, float64(live[i])/n // NaN where there are none
-		lines = append(lines, qualityLine{name, percent(p), percent(q), alarmed && i > 0 && q > p})
+		training := ""
+		if m > 0 {
+			training = percent(p)
+		}
+		lines = append(lines, qualityLine{name, training, percent(q), alarmed && i > 0 && q > p})
 	}
 	return lines
 }

@@ -149,6 +149,8 @@ func (f *findings) summary() string {
 	switch n := len(f.episodes); {
 	case f.Resampled:
 		return "none can be given: the baseline was counted on resampled rows"
+	case f.Guarantee == "":
+		return "none can be given: the model brings no baseline, or every feature is off"
 	case f.ticks == 0:
 		return "none, but no interval was complete either: give more events, or a smaller --tick-events"
 	case n == 0:

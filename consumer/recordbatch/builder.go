@@ -40,7 +40,8 @@ func (b *Builder) Count() int { return int(b.count) }
 func (b *Builder) Size() int { return max(len(b.raw), headerSize) }
 
 // Append adds a record with a timestamp in Unix milliseconds. A nil key or value is null. Nothing is kept of the
-// arguments.
+// arguments. Timestamps may come in any order; the first one is what the deltas count from, and the largest
+// stands in the header.
 func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
 	if b.count == 0 {
 		b.raw = append(b.raw[:0], make([]byte, headerSize)...)
@@ -62,9 +63,12 @@ func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
 }
 
 // Finish compresses the records, fills in the header and returns the batch. p.ID -1 makes it a batch without
-// idempotence. It must be called once per Reset, with at least one record appended.
+// idempotence. It must be called once per Reset, with at least one record appended. sequence is that of the
+// batch's first record among all that the producer has sent to this partition: the broker takes the next one,
+// drops a batch that it has already, and refuses any other. The base offset is 0, because the broker gives it.
 func (b *Builder) Finish(p Producer, sequence int32) []byte {
 	batch, codec := b.raw, None
+	// The length and the checksum are those of what is sent, so the header is written after compression.
 	if b.Codec == LZ4 && b.pack() {
 		batch, codec = b.packed, LZ4
 	}
@@ -120,6 +124,7 @@ func varintLen(v int64) int {
 	return (bits.Len64(u|1) + 6) / 7
 }
 
+// fieldLen is the number of bytes that appendField writes.
 func fieldLen(value []byte) int {
 	if value == nil {
 		return 1

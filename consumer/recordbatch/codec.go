@@ -25,6 +25,8 @@ const (
 	Zstd
 )
 
+// String is the name of the codec as Kafka's compression.type spells it; what the three bits can hold beyond
+// that is "unknown".
 func (c Codec) String() string {
 	if c < None || c > Zstd {
 		return "unknown"
@@ -32,10 +34,13 @@ func (c Codec) String() string {
 	return [...]string{"none", "gzip", "snappy", "lz4", "zstd"}[c]
 }
 
+// errTooLarge answers a compression bomb: a few kilobytes on the wire may stand for gigabytes of zeros.
 var errTooLarge = errors.New("decompresses to more than the limit")
 
 // Decompressor unpacks batches for one reader. It keeps the state of the codecs between batches, so that unpacking
-// does not allocate once they are warm. Limit bounds what one batch may become, in bytes.
+// does not allocate once they are warm. Limit bounds what one batch may become, in bytes. It must be set before
+// the first call and not changed afterwards: the zstd decoder is made with it. A Decompressor belongs to one
+// goroutine.
 type Decompressor struct {
 	Limit int
 
@@ -54,6 +59,7 @@ func (d *Decompressor) Append(dst []byte, b *Batch) ([]byte, error) {
 	return out, nil
 }
 
+// append chooses the codec. Its errors are those of the libraries; Append says which batch they are about.
 func (d *Decompressor) append(dst []byte, b *Batch) ([]byte, error) {
 	switch b.Codec() {
 	case None:
@@ -70,6 +76,7 @@ func (d *Decompressor) append(dst []byte, b *Batch) ([]byte, error) {
 	return nil, errors.New("no such codec")
 }
 
+// appendGzip unpacks RFC 1952, whose own CRC-32 at the end the reader checks as well.
 func (d *Decompressor) appendGzip(dst, payload []byte) ([]byte, error) {
 	d.source.Reset(payload)
 	var err error
@@ -84,6 +91,8 @@ func (d *Decompressor) appendGzip(dst, payload []byte) ([]byte, error) {
 	return d.drain(dst, d.gzip)
 }
 
+// appendLZ4 unpacks the lz4 frame format. Its blocks may be linked or independent; Java writes independent
+// ones.
 func (d *Decompressor) appendLZ4(dst, payload []byte) ([]byte, error) {
 	d.source.Reset(payload)
 	if d.lz4 == nil {
@@ -94,6 +103,8 @@ func (d *Decompressor) appendLZ4(dst, payload []byte) ([]byte, error) {
 	return d.drain(dst, d.lz4)
 }
 
+// appendZstd unpacks RFC 8878 frames. One goroutine decodes, since the reader's own loop waits for the result
+// anyway.
 func (d *Decompressor) appendZstd(dst, payload []byte) ([]byte, error) {
 	if d.zstd == nil {
 		var err error
@@ -113,7 +124,8 @@ func (d *Decompressor) appendZstd(dst, payload []byte) ([]byte, error) {
 	return append(dst, out...), nil // in place where dst had the room
 }
 
-// drain reads r to its end, which must come within the limit.
+// drain reads r to its end, which must come within the limit. It reads straight into the free end of dst, so
+// the memory beyond the limit that a bomb can take is one growth of the slice.
 func (d *Decompressor) drain(dst []byte, r io.Reader) ([]byte, error) {
 	start := len(dst)
 	for {
@@ -139,6 +151,8 @@ const (
 )
 
 // appendSnappy unpacks one block or, as Java clients write it, a framed run of blocks, each after its length.
+// That framing is none that snappy's own description defines: the length is four bytes, big-endian, and a raw
+// block follows it.
 func (d *Decompressor) appendSnappy(dst, payload []byte) ([]byte, error) {
 	start := len(dst)
 	if !bytes.HasPrefix(payload, []byte(xerialMagic)) {
@@ -161,6 +175,8 @@ func (d *Decompressor) appendSnappy(dst, payload []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// appendBlock unpacks one raw snappy block. A block states its decompressed length up front, so a bomb is
+// refused before any room is made for it; start is where the batch began in dst, for all blocks count together.
 func (d *Decompressor) appendBlock(dst, block []byte, start int) ([]byte, error) {
 	size, err := snappy.DecodedLen(block)
 	if err != nil {

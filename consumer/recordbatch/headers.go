@@ -5,7 +5,9 @@ import (
 	"iter"
 )
 
-// Headers are the headers of one record as they stand on the wire: Count times key and value, each with its length.
+// Headers are the headers of one record as they stand on the wire: Count times key and value, each with its
+// length. Raw does not include the count, which stands before it on the wire. Headers that came out of
+// [Records.Next] are known to be sound; those that are built with Add are so by construction.
 type Headers struct {
 	Count int
 	Raw   []byte
@@ -37,7 +39,8 @@ func (h *Headers) Add(key string, value []byte) {
 	h.Count++
 }
 
-// AddText appends one header whose value is text.
+// AddText appends one header whose value is text. It is Add without the conversion of the value to bytes, which
+// may cost an allocation each time.
 func (h *Headers) AddText(key, value string) {
 	h.Raw = binary.AppendVarint(h.Raw, int64(len(key)))
 	h.Raw = append(h.Raw, key...)
@@ -46,7 +49,8 @@ func (h *Headers) AddText(key, value string) {
 	h.Count++
 }
 
-// CopyOf makes h a copy of o, in h's own memory.
+// CopyOf makes h a copy of o, in h's own memory. What h held before is overwritten, and its memory is kept: so
+// a dead letter may outlive the fetch that its event came with.
 func (h *Headers) CopyOf(o Headers) {
 	h.Count = o.Count
 	h.Raw = append(h.Raw[:0], o.Raw...)
@@ -67,6 +71,8 @@ func (h Headers) sound() bool {
 	return len(rest) == 0
 }
 
+// appendField is the counterpart of field: a length and that many bytes, or -1 for null. An empty value is none
+// of the latter: it has the length 0.
 func appendField(dst, value []byte) []byte {
 	if value == nil {
 		return append(dst, 1) // zigzag of -1

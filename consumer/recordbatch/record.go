@@ -2,7 +2,8 @@ package recordbatch
 
 import "encoding/binary"
 
-// Record is one record as views into the bytes of its batch. A nil Key or Value is null.
+// Record is one record as views into the bytes of its batch. A nil Key or Value is null. The views live as long
+// as the bytes do, and no longer.
 type Record struct {
 	Offset    int64
 	Timestamp int64 // Unix milliseconds; -1: none
@@ -11,7 +12,8 @@ type Record struct {
 	Headers   Headers
 }
 
-// Records walks the records of one batch.
+// Records walks the records of one batch. It is a value without memory of its own: to walk a batch twice is to
+// call [Batch.Records] twice.
 type Records struct {
 	rest    []byte
 	left    int32
@@ -50,6 +52,8 @@ func (rs *Records) Next(r *Record) (bool, error) {
 	return true, nil
 }
 
+// corrupt names the batch and not the record: the offsets within a batch that is not sound are not sound
+// either.
 func (rs *Records) corrupt(detail string) error { return &CorruptError{rs.base, detail} }
 
 // parse reads the fields of one record, which must take up the whole body.
@@ -79,6 +83,8 @@ func (rs *Records) parse(body []byte, r *Record) bool {
 		return false
 	}
 	count, n := varint(body)
+	// A header takes two bytes at least, so a count beyond the bytes that are left is a lie, found before it is
+	// looped over.
 	if n == 0 || count < 0 || count > int64(len(body)) {
 		return false
 	}
@@ -96,10 +102,13 @@ func field(data []byte) (value, rest []byte, ok bool) {
 		return nil, data[n:], true
 	}
 	end := n + int(size)
+	// The capacity ends with the view, so that nobody who appends to it writes over the field behind.
 	return data[n:end:end], data[end:], true
 }
 
-// varint reads a zigzag-encoded integer; n is 0 where there is none.
+// varint reads a zigzag-encoded integer; n is 0 where there is none. Encoded are the unsigned numbers 0, 1, 2,
+// 3, … for 0, -1, 1, -2, …, seven bits a byte, the lowest first. Ten bytes hold any int64; a longer run is
+// none.
 func varint(data []byte) (v int64, n int) {
 	if len(data) > 0 && data[0] < 0x80 { // most lengths and deltas take one byte
 		u := uint64(data[0])

@@ -20,6 +20,16 @@
 //
 // The headers of a record are encoded alike in a fetched and in a produced batch, so a dead letter keeps the headers
 // of its event by copying one range of bytes. [Headers] checks the range once and decodes a header when it is asked.
+//
+// # How a record is written
+//
+// Within the block, each record stands behind its length. Every number but the attributes is a zigzag varint, so
+// that small ones of either sign take one byte:
+//
+//	length | attributes 1 byte | timestamp delta | offset delta |
+//	key length | key | value length | value | header count | (key length | key | value length | value) ...
+//
+// The deltas count from the first timestamp and the base offset of the batch; a length of -1 is a null.
 package recordbatch
 
 import (
@@ -34,17 +44,20 @@ const headerSize = 61
 // prefixSize is what a batch's length field does not count: base offset and the length itself.
 const prefixSize = 12
 
-// crcStart is the first byte that the CRC covers.
+// crcStart is the first byte that the CRC covers. Base offset and leader epoch stand before it: the broker sets
+// them when it appends the batch to its log, and need not compute the producer's sum anew.
 const crcStart = 21
 
-// The bits of a batch's attributes above the codec.
+// The bits of a batch's attributes above the codec. The three lowest bits are the codec; bit 3 says that the
+// timestamps are those of the broker's append and not of the producer.
 const (
 	logAppendTime = 1 << 3
 	transactional = 1 << 4
 	control       = 1 << 5
 )
 
-// A CorruptError says that bytes are no sound batch. Offset is the base offset of the batch.
+// A CorruptError says that bytes are no sound batch. Offset is the base offset of the batch. Detail names the
+// field or the sum that gave them away, never the content of a record.
 type CorruptError struct {
 	Offset int64
 	Detail string
@@ -54,7 +67,9 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("corrupt record batch at offset %d: %s", e.Offset, e.Detail)
 }
 
-// Batch is the header of one batch and a view of its records.
+// Batch is the header of one batch and a view of its records. Payload points into the bytes given to [Next]. A
+// Batch is filled anew by each call, so one of them serves a whole fetch; it is not to be shared between
+// goroutines while it is being filled.
 type Batch struct {
 	BaseOffset      int64
 	LastOffsetDelta int32
@@ -100,6 +115,8 @@ func Next(data []byte, b *Batch) (rest []byte, ok bool, err error) {
 	if len(data) < prefixSize+length {
 		return nil, false, nil
 	}
+	// The checksum comes before the other fields are believed: a length that a bit flip has made plausible
+	// shows here.
 	whole := data[:prefixSize+length]
 	want, got := binary.BigEndian.Uint32(whole[17:]), crc32.Checksum(whole[crcStart:], castagnoli())
 	if want != got {
@@ -112,6 +129,8 @@ func Next(data []byte, b *Batch) (rest []byte, ok bool, err error) {
 	return data[len(whole):], true, nil
 }
 
+// parseHeader reads the fixed fields at the places that the package comment lists. The whole header is there:
+// Next has compared the length.
 func (b *Batch) parseHeader(whole []byte) {
 	b.attributes = int16(binary.BigEndian.Uint16(whole[21:]))
 	b.LastOffsetDelta = int32(binary.BigEndian.Uint32(whole[23:]))
@@ -142,6 +161,8 @@ func (b *Batch) Marker() (Marker, error) {
 		return UnknownMarker, &CorruptError{b.BaseOffset, "control batch without a readable marker"}
 	}
 	switch binary.BigEndian.Uint16(r.Key[2:]) {
+	// Kafka numbers the markers 0 for abort and 1 for commit; other numbers belong to the brokers' own metadata
+	// log.
 	case 0:
 		return AbortMarker, nil
 	case 1:

@@ -19,7 +19,9 @@ import (
 // maxBody bounds a request, and with it the number of events in one.
 const maxBody = 1 << 20
 
-// A worker is the scratch of one request: as many requests are scored at a time as there are workers.
+// A worker is the scratch of one request: as many requests are scored at a time as there are workers. It
+// belongs to the request that took it out of the channel until that request puts it back, so nothing in it
+// needs a lock. The buffers keep the size of the largest request they have met, which maxBody bounds.
 type worker struct {
 	batch  *scoring.Batch
 	shard  *drift.Shard // nil: not observed
@@ -27,6 +29,8 @@ type worker struct {
 	out    []byte
 }
 
+// newWorkers fills the channel: two for each processor, so that one can be scored while another is written to
+// its client.
 func newWorkers(o Options) chan *worker {
 	n := 2 * runtime.GOMAXPROCS(0)
 	workers := make(chan *worker, n)
@@ -67,6 +71,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	// The body has been read by now: a client that sends slowly must not hold a worker meanwhile.
 	worker := <-s.workers
 	defer func() { s.workers <- worker }()
 	worker.batch.Reasons = reasons
@@ -89,7 +94,8 @@ func refuseLarge(w http.ResponseWriter, begun []byte) {
 	refuse(w, http.StatusBadRequest, "too_large", "the value is over 1 MiB")
 }
 
-// isArray tells by its first byte whether a body is to be an array.
+// isArray tells by its first byte whether a body is to be an array. The white space that may come before it is
+// that of RFC 8259, four characters and no more.
 func isArray(body []byte) bool {
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	return len(trimmed) > 0 && trimmed[0] == '['
@@ -110,6 +116,7 @@ func split(body []byte) (events [][]byte, single bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
+		// The decoder reuses its buffer, and the events must all be there at once.
 		events = append(events, bytes.Clone(value))
 	}
 	if _, err := decoder.ReadToken(); err != nil {
@@ -122,6 +129,10 @@ func split(body []byte) (events [][]byte, single bool, err error) {
 }
 
 // score runs the corridor over the events of one request and tells the monitor, if there is one to tell.
+//
+// Refused events are told as well, with what of them could be read: a field that has begun to arrive as text is
+// the drift that matters most. An event whose value is no JSON has no row, and the monitor has nothing to look
+// at. The times are Unix milliseconds there and nanoseconds here.
 func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte) {
 	w.batch.Events = w.batch.Events[:0]
 	for i, value := range events {
@@ -146,6 +157,8 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte) {
 		}
 		w.shard.Observe(r.X, r.Decision.Score, at)
 	}
+	// A request may be the last one for hours, so what it says of the traffic is handed over at once and not
+	// with the next.
 	w.shard.Flush()
 	if tick, closed := w.shard.CloseTick(time.Now()); closed && w.ticked != nil {
 		w.ticked(tick)
@@ -171,6 +184,8 @@ func (w *worker) render(single bool) []byte {
 	return w.out
 }
 
+// appendResult appends what became of one event: a prediction, the word skipped where the filter of the mapping
+// leaves it out, or an error.
 func appendResult(dst []byte, r *scoring.Result) []byte {
 	switch r.Outcome {
 	case scoring.Decided:
@@ -205,12 +220,16 @@ func refuseField(w http.ResponseWriter, code, field, message string) {
 	_, _ = w.Write(append(appendError(nil, code, field, message), '\n')) // a client that has gone needs no answer
 }
 
+// refuse answers a request that failed as a whole; no field of any event is at fault.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.WriteHeader(status)
 	_, _ = w.Write(append(appendError(nil, code, "", message), '\n')) // a client that has gone needs no answer
 }
 
-// requestID takes the caller's id where it is one that can stand in a decision id, else makes one.
+// requestID takes the caller's id where it is one that can stand in a decision id, else makes one. Letters,
+// digits and the signs - _ . are allowed, 128 of them at most: the id becomes a part of log lines and of
+// decision ids, whose parts are divided by slashes. A made one has 128 random bits or more, so two processes
+// need not agree on who counts.
 func requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
 	if len(id) > 0 && len(id) <= 128 && !bytes.ContainsFunc([]byte(id), func(c rune) bool {

@@ -10,6 +10,18 @@
 //
 // Beside a stream, a request is a question (a test, a what-if, an analyst's replay) and must not colour what the
 // monitor says of live traffic. Where there is no stream, requests are the live traffic and are counted.
+//
+// # Why one event answers with its own status
+//
+// Whoever posts one event wants to know by the status line whether it was scored: 200 or 400. An array is a
+// batch file in small; some of its events may be bad and the others are scored all the same, so the answer is
+// 200 and each element says for itself what became of it.
+//
+// # Why a request is bounded
+//
+// The door is as public as its port. A request has 1 MiB, five seconds for its headers and fifteen in all to
+// arrive; as many are scored at a time as there are workers, and the rest wait for one. So the memory of
+// scoring does not grow with the number of callers.
 package web
 
 import (
@@ -28,7 +40,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// The four timeouts of the server, and how long it waits for requests under way when it stops.
+// The four timeouts of the server, and how long it waits for requests under way when it stops. They bound what
+// a slow or silent client can hold: a connection that sends its headers a byte at a time is the oldest attack
+// on a web server that there is.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
@@ -38,6 +52,9 @@ const (
 )
 
 // Options is what the door needs. Monitor, Ticked, Ready and Healthy may be nil.
+//
+// Scorer, Gatherer and Log must be there. Ready and Healthy are called once for each probe, from any goroutine,
+// and so is Ticked for each closed interval; they must not block. Observe needs a Monitor.
 type Options struct {
 	Scorer   *scoring.Scorer
 	Gatherer prometheus.Gatherer
@@ -49,7 +66,9 @@ type Options struct {
 	Healthy  func() bool
 }
 
-// Server is the HTTP door of one process.
+// Server is the HTTP door of one process. It may serve any number of requests at once: the scorer is immutable,
+// and all scratch lies in the workers, which go round in a channel. Listen, Serve and Addr are called in that
+// order, by one goroutine.
 type Server struct {
 	options  Options
 	http     http.Server
@@ -58,7 +77,8 @@ type Server struct {
 	workers  chan *worker
 }
 
-// New returns a door that is not listening yet.
+// New returns a door that is not listening yet. /drift is there only where there is a monitor; without one it
+// is 404, and not an empty report that looks like calm.
 func New(o Options) *Server {
 	s := &Server{options: o, workers: newWorkers(o)}
 	mux := http.NewServeMux()
@@ -80,7 +100,8 @@ func New(o Options) *Server {
 	return s
 }
 
-// Listen opens the address, so that a wrong one is known before anything else starts.
+// Listen opens the address, so that a wrong one is known before anything else starts. The error is that of the
+// operating system: an address in use, a port below 1024, a name that does not resolve.
 func (s *Server) Listen(address string) error {
 	l, err := net.Listen("tcp", address)
 	s.listener = l
@@ -90,11 +111,13 @@ func (s *Server) Listen(address string) error {
 // Addr is the address that Listen got, with the port that was chosen for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Serve answers until ctx ends, then lets the requests under way finish.
+// Serve answers until ctx ends, then lets the requests under way finish. What has not finished after five
+// seconds is no longer waited for, and the error says so; an orderly end returns nil.
 func (s *Server) Serve(ctx context.Context) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		s.stopping.Store(true)
+		// The context that ended is the reason to stop, so the grace period must not inherit its end.
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		stopped <- s.http.Shutdown(drain)
@@ -106,10 +129,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	return <-stopped
 }
 
+// health is for the supervisor that restarts a process: it says no only where a restart would help. A broker
+// that is away is no reason, since a restart would not bring it back.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	answer(w, s.options.Healthy == nil || s.options.Healthy(), "ok", "the scoring loop has not turned for 30 s")
 }
 
+// ready is for the load balancer: no traffic before there is anything to answer with, and none once the process
+// has begun to stop, while the requests under way are still being answered.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	ready := !s.stopping.Load() && (s.options.Ready == nil || s.options.Ready())
 	answer(w, ready, "ready", "not ready: the group has not been joined yet, or the process is stopping")

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,11 +16,16 @@ type Override struct {
 	Off              bool      `json:"-"` // of the bundle
 	Tolerance        float64   `json:"-"` // of the bundle. 0: 0.02
 	QualityTolerance float64   `json:"-"` // of the bundle. 0: 0.002
+
+	over atomic.Bool // before its day
 }
+
+// Lapse ends an override that has a day before it comes, from the next tick on.
+func (o *Override) Lapse() { o.over.Store(!o.Lapses.IsZero()) }
 
 // lapsed tells whether the override is over.
 func (o *Override) lapsed(now time.Time) bool {
-	return o != nil && !o.Lapses.IsZero() && !now.Before(o.Lapses)
+	return o != nil && (o.over.Load() || !o.Lapses.IsZero() && !now.Before(o.Lapses))
 }
 
 // afterwards is the feature when its override has lapsed; the feature itself if it never does.

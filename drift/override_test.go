@@ -11,14 +11,20 @@ import (
 func TestOverrideLapsesWhileTheProcessRuns(t *testing.T) {
 	lapses := time.Now().Add(-time.Hour)
 	before, after := lapses.Add(-time.Minute), lapses.Add(time.Minute)
+	never := time.Now().Add(time.Hour)
 	base := Feature{Name: "hour", Edges: []float64{11}, Counts: []int64{50_000, 50_000}}
-	for name, accept := range map[string]func(f *Feature){
-		"widened": func(f *Feature) { f.Tolerance = .4 },
-		"off":     func(f *Feature) { f.Off = true },
+	for name, c := range map[string]struct {
+		accept func(f *Feature)
+		lapses time.Time
+	}{
+		"widened":               {func(f *Feature) { f.Tolerance = .4 }, lapses},
+		"off":                   {func(f *Feature) { f.Off = true }, lapses},
+		"widened, ended early":  {func(f *Feature) { f.Tolerance = .4 }, never},
+		"off, then ended early": {func(f *Feature) { f.Off = true }, never},
 	} {
 		feature := base
-		accept(&feature)
-		feature.Override = &Override{Note: "a launch", Lapses: lapses}
+		c.accept(&feature)
+		feature.Override = &Override{Note: "a launch", Lapses: c.lapses}
 		m, err := NewMonitor(Options{Features: []Feature{feature}, TickEvents: 200})
 		if err != nil {
 			t.Fatal(err)
@@ -43,6 +49,9 @@ func TestOverrideLapsesWhileTheProcessRuns(t *testing.T) {
 				t.Fatalf("%s: an alarm while it is accepted", name)
 			}
 		}
+		if c.lapses == never {
+			feature.Override.Lapse()
+		}
 		if tick(after)+tick(after)+tick(after) == 0 {
 			t.Errorf("%s: no alarm when it is accepted no longer", name)
 		}
@@ -64,6 +73,7 @@ func TestOverrideWithoutADate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.columns[0].Override.Lapse()
 	if f := m.Report().Features[0]; m.betting() != 0 || !f.Off || f.Override == nil {
 		t.Errorf("%d detectors, off %v, %+v", m.betting(), f.Off, f.Override)
 	}

@@ -21,6 +21,8 @@ type driftWatch struct {
 	pooled  *drift.Monitor // nil: each partition has detectors of its own
 	model   string         // name@version
 	log     *slog.Logger
+
+	accepted *acceptances
 }
 
 // newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events.
@@ -41,6 +43,7 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 		return nil, err
 	}
 	w.monitor.JudgedBy(w.pooled)
+	w.accepted = acceptancesOf(c.Drift, &options, w.model)
 	if c.Kafka.Alerts == "" {
 		log.Info("kafka.alerts names no topic: drift alarms are logged and shown, and not published")
 	}
@@ -153,40 +156,49 @@ func (o *observer) Drain() consumer.Notes {
 	return notes
 }
 
-// snapshotHeader is what stands before the shard's own snapshot: the life, and the length of what the pool has merged.
-const snapshotHeader = 12
+// carried is what a snapshot holds beyond the state of the shard; it stands before that as JSON, with its length.
+type carried struct {
+	Life     uint64
+	Merged   map[string]lastTick `json:",omitempty"` // of a pool
+	Accepted map[string]string   `json:",omitempty"` // for which model each override was accepted
+}
+
+// lengthBytes is what the length of the JSON takes.
+const lengthBytes = 4
 
 // snapshot is the state of the shard and what else must be known where the partition goes on.
 func (o *observer) snapshot() []byte {
 	o.saved = o.next
-	merged, err := json.Marshal(o.merged)
+	head, err := json.Marshal(carried{o.life, o.merged, o.accepted.models()})
 	if err != nil {
-		panic(err) // numbers by text always marshal
+		panic(err) // numbers and texts by text always marshal
 	}
-	out := binary.BigEndian.AppendUint64(nil, o.life)
-	out = binary.BigEndian.AppendUint32(out, uint32(len(merged)))
-	out = append(out, merged...)
-	return append(out, o.shard.Snapshot(o.next)...)
+	out := binary.BigEndian.AppendUint32(nil, uint32(len(head)))
+	return append(append(out, head...), o.shard.Snapshot(o.next)...)
 }
 
-// Restore goes on where the last owner of the partition has stopped.
+// Restore goes on where the last owner of the partition has stopped. What was accepted for which model is learnt even
+// from a snapshot of another model, which is of no other use.
 func (o *observer) Restore(snapshot []byte) (next int64, err error) {
-	if len(snapshot) < snapshotHeader {
+	if len(snapshot) < lengthBytes {
 		return 0, errors.New("the snapshot is cut short")
 	}
-	life, rest := binary.BigEndian.Uint64(snapshot), snapshot[snapshotHeader:]
-	n := int64(binary.BigEndian.Uint32(snapshot[8:]))
+	n, rest := int64(binary.BigEndian.Uint32(snapshot)), snapshot[lengthBytes:]
 	if n > int64(len(rest)) {
 		return 0, errors.New("the snapshot is cut short")
 	}
-	merged := map[string]lastTick{}
-	if err := json.Unmarshal(rest[:n], &merged); err != nil || merged == nil {
-		return 0, errors.New("the snapshot does not tell which ticks it holds")
+	var head carried
+	if err := json.Unmarshal(rest[:n], &head); err != nil {
+		return 0, errors.New("the snapshot does not begin as it should")
 	}
+	o.accepted.learn(head.Accepted, o.model, o.log)
 	if next, err = o.shard.Restore(rest[n:]); err != nil {
 		return 0, err
 	}
-	o.life, o.next, o.saved, o.merged = life, next, next, merged
+	o.life, o.next, o.saved = head.Life, next, next
+	if head.Merged != nil {
+		o.merged = head.Merged
+	}
 	return next, nil
 }
 

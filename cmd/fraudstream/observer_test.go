@@ -27,7 +27,7 @@ func hourWatch(t *testing.T, log io.Writer) *driftWatch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &driftWatch{monitor: monitor, model: "cards@1", log: slog.New(slog.NewTextHandler(log, nil))}
+	return &driftWatch{monitor: monitor, model: "cards@1", accepted: &acceptances{}, log: slog.New(slog.NewTextHandler(log, nil))}
 }
 
 // showTicks shows n ticks, of which the amounts of the last bin are a share.

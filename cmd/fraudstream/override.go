@@ -18,8 +18,9 @@ type DriftConfig struct {
 
 // DriftOverride is what somebody has accepted of a feature, or of the score. It touches nothing that is signed.
 //
-// What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and Model ties it to the model it
-// was accepted for, so that it lapses with the next one, whose baseline may know better.
+// What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and it lapses with the next model,
+// whose baseline may know better. Model names the model that it was accepted for; without it, the snapshots of the drift
+// state remember (see acceptances), and where there are none, the day alone counts.
 type DriftOverride struct {
 	Tolerance        *float64 `yaml:"tolerance"`         // share of traffic that may change value cell
 	QualityTolerance *float64 `yaml:"quality_tolerance"` // share that may go missing, out of range or unseen
@@ -117,7 +118,7 @@ func (o DriftOverride) describe(f *drift.Feature, model string) string {
 	}
 	switch {
 	case o.AcceptUntil != "" && o.Model == "":
-		text += fmt.Sprintf(", until %s whatever the model; with `model: %s` it lapses with the next one", o.AcceptUntil, model)
+		text += fmt.Sprintf(", until %s or the next model that the drift state knows of (`model: %s` says it without)", o.AcceptUntil, model)
 	case o.AcceptUntil != "":
 		text += fmt.Sprintf(", until %s or the next model", o.AcceptUntil)
 	case o.Model != "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"log/slog"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestOverridesLapse(t *testing.T) {
 	}{
 		"tolerance":      {DriftOverride{Tolerance: &share}, lastHour, share, false, "tolerance 0.25 (bundle: "},
 		"off":            {DriftOverride{Enabled: &off}, lastHour, 0, true, "enabled false (bundle: true)"},
-		"its last day":   {DriftOverride{Tolerance: &share, AcceptUntil: "2027-01-31"}, lastHour, share, false, "until 2027-01-31 whatever the model; with `model: " + modelName(model) + "`"},
+		"its last day":   {DriftOverride{Tolerance: &share, AcceptUntil: "2027-01-31"}, lastHour, share, false, "until 2027-01-31 or the next model that the drift state knows of (`model: " + modelName(model) + "`"},
 		"the day after":  {DriftOverride{Tolerance: &share, AcceptUntil: "2027-01-31"}, lastHour.Add(time.Minute), 0, false, "lapsed after 2027-01-31"},
 		"its model":      {DriftOverride{Tolerance: &share, Model: modelName(model), Note: "a launch"}, lastHour, share, false, "until the next model: a launch"},
 		"the next model": {DriftOverride{Tolerance: &share, Model: "cards@1"}, lastHour, 0, false, "was accepted for cards@1 and lapsed with the model in force, " + modelName(model)},
@@ -115,5 +116,59 @@ func TestOverrideOfAFeatureThatIsNotThere(t *testing.T) {
 	_, err := driftOptions(demoModel(t), config, time.Now(), func(string) {})
 	if err == nil || !strings.Contains(err.Error(), `the model has no feature "amuont"; did you mean "amount"?`) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Without a word in the configuration, an override lapses with the next model: the snapshot that the first one has left
+// says for which it was accepted. With the first model in force again, so is the override.
+func TestOverrideLapsesWithTheNextModel(t *testing.T) {
+	share := 0.25
+	c := defaultConfig()
+	c.Drift.Features = map[string]DriftOverride{
+		"amount":  {Tolerance: &share, AcceptUntil: "2999-12-31", Note: "a launch"},
+		"country": {Tolerance: &share},
+	}
+	var snapshot []byte
+	start := func(version string) (amount, country drift.FeatureReport, said string) {
+		model := demoModel(t)
+		model.Bundle.Version = version
+		var log bytes.Buffer
+		w, err := newDriftWatch(c, model, 100, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := w.partition(0, 1)
+		if snapshot != nil {
+			_, _ = o.Restore(snapshot) // that of another model's baseline would be an error
+		}
+		snapshot = observe(model, o, 0, payments(1, 100, 100)).Snapshot
+		for _, f := range w.monitor.Report().Features {
+			switch f.Name {
+			case "amount":
+				amount = f
+			case "country":
+				country = f
+			}
+		}
+		return amount, country, log.String()
+	}
+	for i, step := range []struct {
+		version string
+		holds   bool
+	}{{"1", true}, {"1", true}, {"2", false}, {"2", false}, {"3", false}, {"1", true}} {
+		amount, country, said := start(step.version)
+		if (float64(amount.Tolerance) == share) != step.holds || (amount.Override != nil) != step.holds {
+			t.Errorf("start %d, version %s: tolerance %v, override %+v", i, step.version, amount.Tolerance, amount.Override)
+		}
+		if strings.Contains(said, "lapsed with the model") == step.holds {
+			t.Errorf("start %d, version %s says %s", i, step.version, said)
+		}
+		if float64(country.Tolerance) != share {
+			t.Errorf("start %d: an override without a day has lapsed", i)
+		}
+	}
+	share = 0.3 // another override, accepted anew
+	if amount, _, _ := start("4"); float64(amount.Tolerance) != share {
+		t.Errorf("an override that was accepted for the model in force: tolerance %v", amount.Tolerance)
 	}
 }

@@ -13,6 +13,16 @@ import (
 // The algorithms are those of Zhu, Zou, Rosset and Hastie (Multi-class AdaBoost, 2009). Since 1.3 a SAMME vote also
 // counts -weight/(classes-1) against every other class. The parameter algorithm is "deprecated" from 1.6 to 1.7 and
 // gone since. The rows are checked here, before the members see them: NaN raises a ValueError even where trees take it.
+//
+// Of the fitted state, estimators_ (the members) and estimator_weights_ (float64, a place for each of
+// n_estimators) are read. learning_rate is part of the weights already; estimator_errors_ and random_state say
+// nothing about a new row. With two classes and centred votes, w_k the weights of those who voted for class k,
+//
+//	decision = 2·(w_1 - w_0) / Σ w,
+//
+// which lies between -2 and 2 and whose sigmoid is the probability. A row that gets NaN or an infinity is
+// unscorable; a model whose weights do not add up to something above zero is refused, since every row would be
+// divided by it.
 func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -62,6 +72,9 @@ func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 
 // adaBoostLink adds the decision value of two classes, second minus first, and the softmax of the decision values,
 // halved for two classes and divided by classes-1 for more (equation 15 of the paper).
+//
+// predict looks at the votes and not at the probabilities. For two classes it asks whether the decision value is
+// above zero, so that a tie is the first class; for more the first of the largest votes wins.
 func (c *compiler) adaBoostLink(name string, model *classifier, votes matrix) {
 	n := len(votes)
 	model.decision, model.probability, model.predicted = votes, c.b.Block(n), c.b.New(-1)
@@ -90,7 +103,8 @@ type adaBoost struct {
 	out            matrix
 }
 
-// Run adds member by member and divides by the sum of the weights.
+// Run adds member by member and divides by the sum of the weights. The sums stand in scratch of one value per
+// class, which is cleared for each row: a member adds to all of them.
 func (s *adaBoost) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -109,7 +123,8 @@ func (s *adaBoost) Run(f *program.Frame) {
 	}
 }
 
-// addVote is the vote of SAMME.
+// addVote is the vote of SAMME. The class that was voted for gets the whole weight, every other one loses its
+// share of it, so that one vote adds up to zero over the classes. Before 1.3 the others keep what they have.
 func (s *adaBoost) addVote(sums []float64, vote int, weight float64) {
 	against := 0.0
 	if s.centred {
@@ -131,13 +146,14 @@ func (s *adaBoost) addLogarithms(sums, row []float64, probability matrix) {
 	for _, r := range probability {
 		total += math.Log(max(row[r], epsilon64))
 	}
+	// scikit-learn multiplies by 1/K here where it could divide by K, which may round to a neighbouring number.
 	centre := float64(1 / s.classes * total)
 	for k, r := range probability {
 		sums[k] += float64((s.classes - 1) * (math.Log(max(row[r], epsilon64)) - centre))
 	}
 }
 
-// epsilon64 is the distance from 1 to the next float64.
+// epsilon64 is the distance from 1 to the next float64. It is what numpy calls finfo(float64).eps.
 const epsilon64 = 1.0 / (1 << 52)
 
 // difference is the decision value of two classes.
@@ -151,7 +167,8 @@ func (s *difference) Run(f *program.Frame) {
 	}
 }
 
-// opposites writes -d/2 and d/2.
+// opposites writes -d/2 and d/2. They are the logits of two classes whose difference is d, so that their softmax
+// is the sigmoid of d.
 type opposites struct {
 	raw program.Reg
 	out matrix
@@ -166,7 +183,8 @@ func (s *opposites) Run(f *program.Frame) {
 	}
 }
 
-// scaleAll divides every value by the same number.
+// scaleAll divides every value by the same number. It divides where a multiplication by the reciprocal would be
+// one rounding off.
 type scaleAll struct {
 	in, out matrix
 	factor  float64

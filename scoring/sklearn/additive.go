@@ -51,6 +51,10 @@ func (s *additive) blame(a *attributes) {
 // The sum of two classes grows towards the second, so that the score falls with it where the first is positive and its
 // probability is the score. The decision value is the sum itself. Of several classes the margin of the positive one is
 // told about, which is what a softmax compares with the others.
+//
+// The score may be any of the outputs; what the reasons are told about is always the sum. Falls of the result
+// says whether a rising sum lowers the score: once for the class that is asked about, once more for a calibrator
+// in between that falls, and two of them cancel.
 func (m *classifier) explanation(output string, positive int) *program.Explanation {
 	s := &m.additive
 	k, falls := positive, false
@@ -62,6 +66,8 @@ func (m *classifier) explanation(output string, positive int) *program.Explanati
 	case output == "predict" && len(m.classes) > 2:
 		return program.Unexplained("the predicted label of several classes is no sum over the features")
 	case output == "predict":
+		// The score is the label itself, a number: it falls with the sum where the second class has the smaller
+		// label.
 		k, falls = 1, m.classes[1].Num < m.classes[0].Num
 	case output == "predict_proba":
 		falls = len(s.out) == 1 && positive == 0
@@ -74,7 +80,8 @@ func (m *classifier) explanation(output string, positive int) *program.Explanati
 	return e
 }
 
-// additive is the sum of a linear model.
+// additive is the sum of a linear model. Output k has row k of the coefficients. NaN counts as absent; a sound
+// row never brings one, since such models refuse it.
 func (s *affine) additive(b *program.Builder) additive {
 	n := len(s.in)
 	return additive{out: s.out, explain: func(k int) *program.Explanation {

@@ -8,8 +8,10 @@ import (
 	"fraudstream/scoring/pickle"
 )
 
-// estimatorOf finds the model in what a file holds: the estimator itself, or an entry of a dict. Without a key the
-// dict must hold one estimator only: a scaler that lies beside its classifier would otherwise be left out unseen.
+// estimatorOf finds the model in what a file holds: the estimator itself, or an entry of a dict. Without a key
+// the dict must hold one estimator only: a scaler that lies beside its classifier would otherwise be left out
+// unseen. checkContainers comes first wherever the root is a container, because what follows walks into it
+// without looking back.
 func estimatorOf(v pickle.Value, key string) (pickle.Value, error) {
 	switch root := v.(type) {
 	case *pickle.Object:
@@ -33,6 +35,10 @@ func estimatorOf(v pickle.Value, key string) (pickle.Value, error) {
 }
 
 // entryOf finds the entry of a dict that is the model.
+//
+// Dicts such as {"model": …, "threshold": …, "features": […]} are common; whatever is no estimator in them is
+// left alone. Two estimators are refused by name rather than by order, for the order of a dict says nothing about
+// which of them was meant.
 func entryOf(d *pickle.Dict, key string) (pickle.Value, error) {
 	if key != "" {
 		v, ok := d.Get(key)
@@ -61,13 +67,19 @@ func entryOf(d *pickle.Dict, key string) (pickle.Value, error) {
 	}
 }
 
-// isEstimator tells an estimator, supported or not, from what else lies in such dicts.
+// isEstimator tells an estimator, supported or not, from what else lies in such dicts. Estimators of unknown
+// classes count as well, or a dict with one of those beside a known one would load the wrong half: scikit-learn
+// writes _sklearn_version into the state of all estimators of its own, and classifiers of other packages have
+// classes_ once they are fitted.
 func isEstimator(o *pickle.Object) bool {
 	a := attributesOf(o)
 	return transformerOf(a.class) != nil || classifierOf(a.class) != nil || a.has("_sklearn_version") || a.has("classes_")
 }
 
 // checkContainers looks for a container that holds itself and for a nesting that no honest file has.
+//
+// open is the way from the root down to v, so that a container met again beside itself is fine and only one
+// within itself is refused. Estimators are not entered here: compiler.enter keeps watch over those.
 func checkContainers(v pickle.Value, open []pickle.Value) error {
 	var items []pickle.Value
 	switch s := v.(type) {

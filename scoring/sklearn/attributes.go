@@ -11,7 +11,8 @@ import (
 )
 
 // attributes reads the state of one estimator by name and type. The first error sticks and later reads return
-// zero values, so that a compiler reads all it needs and asks for err once.
+// zero values, so that a compiler reads all it needs and asks for err once. class is the full Python name,
+// "sklearn.preprocessing._data.StandardScaler", as it stands in messages and in the switches of this package.
 type attributes struct {
 	object *pickle.Object
 	class  string
@@ -35,7 +36,8 @@ func (a *attributes) unknown(attribute string, v pickle.Value) {
 	a.refuse("unsupported-value", attribute, show(v), "this value has no known meaning here; fit the model with a supported setting")
 }
 
-// mismatch refuses parts that do not belong together.
+// mismatch refuses parts that do not belong together. Such a file was edited or written in two halves: a sound
+// fit never leaves it so.
 func (a *attributes) mismatch(attribute, value, advice string) {
 	a.refuse("model-mismatch", attribute, value, advice)
 }
@@ -53,6 +55,7 @@ func (a *attributes) optional(name string) pickle.Value {
 }
 
 // fitted reports whether the state holds anything that fit sets: a name with an underscore at its end.
+// scikit-learn's check_is_fitted goes by the same convention.
 func (a *attributes) fitted() bool {
 	state, ok := a.object.State.(*pickle.Dict)
 	if !ok {
@@ -66,7 +69,8 @@ func (a *attributes) fitted() bool {
 	return false
 }
 
-// required returns an attribute that a fitted estimator has.
+// required returns an attribute that a fitted estimator has. An unfitted estimator is told apart from a damaged
+// one, since the remedy differs: fit it, or save it again.
 func (a *attributes) required(name string) pickle.Value {
 	if a.err != nil {
 		return nil
@@ -81,13 +85,14 @@ func (a *attributes) required(name string) pickle.Value {
 }
 
 // version is the scikit-learn that saved the estimator, as a number that compares: 1.10 is above 1.9. It is zero
-// where the file does not say.
+// where the file does not say. Compilers ask it only where the same attributes mean something else in another
+// release; where an attribute itself tells, they look at that.
 func (a *attributes) version() version {
 	text, _ := a.optional("_sklearn_version").(string)
 	return parseVersion(text)
 }
 
-// A version is major*1000 + minor.
+// A version is major*1000 + minor. Patch releases are left out: no rule here turns on one.
 type version int
 
 // parseVersion reads "1.5.2" or "1.6.dev0"; whatever is no version is 0, older than all.
@@ -104,7 +109,8 @@ func parseVersion(text string) version {
 	return version(major*1000 + minor)
 }
 
-// text returns a string attribute; def where it is absent.
+// text returns a string attribute; def where it is absent. A numpy string counts as a string. What is there and
+// is none, None included, is refused.
 func (a *attributes) text(name, def string) string {
 	v, ok := a.object.Attr(name)
 	if !ok {
@@ -117,7 +123,8 @@ func (a *attributes) text(name, def string) string {
 	return s
 }
 
-// flag returns a boolean attribute; def where it is absent.
+// flag returns a boolean attribute; def where it is absent. scikit-learn takes 0 and 1 for booleans wherever it
+// merely tests them, so that both are taken here too.
 func (a *attributes) flag(name string, def bool) bool {
 	v, ok := a.object.Attr(name)
 	if !ok {
@@ -159,7 +166,8 @@ func (a *attributes) vector(name string, n int) []float64 {
 	return values
 }
 
-// numbers is vector without the demand that they are finite.
+// numbers is vector without the demand that they are finite. n is what the rest of the model implies, so that a
+// vector too long is refused like one too short. Integer and float arrays of any width become float64.
 func (a *attributes) numbers(name string, n int) []float64 {
 	array := a.array(name)
 	if a.err != nil {
@@ -177,7 +185,8 @@ func (a *attributes) numbers(name string, n int) []float64 {
 	return values
 }
 
-// matrix returns rows*columns finite numbers in row order.
+// matrix returns rows*columns finite numbers in row order. The shape must be exact, for a transposed matrix has
+// as many numbers and another meaning.
 func (a *attributes) matrix(name string, rows, columns int) []float64 {
 	array := a.array(name)
 	if a.err != nil {
@@ -206,7 +215,7 @@ func (a *attributes) finite(name string, values []float64) {
 	}
 }
 
-// array returns a numpy array.
+// array returns a numpy array. One without a type is refused here once, so that readers may look at Type freely.
 func (a *attributes) array(name string) *pickle.Array {
 	v := a.required(name)
 	if a.err != nil {
@@ -233,7 +242,8 @@ func (a *attributes) list(name string) []pickle.Value {
 	return items
 }
 
-// constants returns the values of a one-dimensional array as constants.
+// constants returns the values of a one-dimensional array as constants. Their types are kept: 1, true and "1" are
+// three categories.
 func (a *attributes) constants(name string) []program.Constant {
 	array := a.array(name)
 	if a.err != nil {

@@ -15,6 +15,10 @@ import (
 // The terms are as large as the row is far from a mean, and exp turns an absolute error into a relative one, so that
 // sums are taken in scikit-learn's order: first the logarithms of the variances, which depend on the class alone, then
 // the squares.
+//
+// theta_ and var_ are float64 matrices of a row per class and a column per feature, class_prior_ has a number per
+// class. class_count_ and epsilon_ serve partial_fit alone. scikit-learn does not take NaN here, and such a row
+// is unscorable.
 func (c *compiler) gaussianNB(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -56,6 +60,7 @@ func (a *attributes) positive(name string, values []float64) {
 }
 
 // logarithm is log, with that of zero as far down as any number: a class of no prior is never the likeliest.
+// numpy gives the same -inf for zero, with a warning that a prediction survives.
 func logarithm(x float64) float64 {
 	if x <= 0 {
 		return math.Inf(-1)
@@ -63,7 +68,8 @@ func logarithm(x float64) float64 {
 	return math.Log(x)
 }
 
-// posterior adds the probabilities that joint log likelihoods stand for, and the likeliest class.
+// posterior adds the probabilities that joint log likelihoods stand for, and the likeliest class. The class is
+// taken from the likelihoods: exp may round two of them to the same probability.
 func (c *compiler) posterior(name string, model *classifier, joint matrix) {
 	model.probability, model.predicted = c.b.Block(len(joint)), c.b.New(-1)
 	c.b.Add(name, &normalizeLog{joint, model.probability})
@@ -89,6 +95,7 @@ func (s *gaussian) Run(f *program.Frame) {
 				d := row[in] - mean[j]
 				sum += float64(d*d) / variance[j]
 			}
+			// The parentheses are scikit-learn's: both likelihood terms first, then the prior.
 			row[r] = s.start[k] + (s.determinant[k] - float64(0.5*sum))
 		}
 	}
@@ -123,6 +130,10 @@ func (s *normalizeLog) Run(f *program.Frame) {
 //
 // an affine function of the row. Values above binarize count as 1; with binarize=None they are taken as they are, which
 // scikit-learn does not check either.
+//
+// feature_log_prob_ holds log p_kj, a row per class; class_log_prior_ the logarithms of the priors, of which one
+// may be -inf. alpha, the smoothing, is part of both; fit_prior decided what the priors are. A p_kj of exactly 1,
+// as an alpha near 0 can leave it, makes the coefficient infinite and the model is refused.
 func (c *compiler) bernoulliNB(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()

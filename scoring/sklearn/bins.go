@@ -15,6 +15,10 @@ import (
 // bin_edges_ holds the edges of every column, both ends included; values beyond the ends belong to the first and the
 // last bin, so only inner edges matter. How edges were found (strategy) does not. Before 1.1 a value was moved up by
 // 1e-8 + 1e-5·|x| first, so that one which meant to be an edge lies above it.
+//
+// bin_edges_ is an object array of one float64 array per column, n_bins_ an integer per column. subsample,
+// random_state and quantile_method have done their work in fit. NaN and infinities raise in scikit-learn and make
+// a row unscorable. The one-hot columns of a feature stand together, in the order of its bins.
 func (c *compiler) kBinsDiscretizer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	a.doubles("dtype")
@@ -37,6 +41,7 @@ func (c *compiler) kBinsDiscretizer(a *attributes, in matrix) matrix {
 			for k := range block {
 				block[k] = c.b.New(r)
 			}
+			// A bin comes from one column alone, so that its registers keep that column as their origin.
 			s.blocks = append(s.blocks, block)
 			s.out = c.join(a, s.out, block)
 		}
@@ -46,7 +51,8 @@ func (c *compiler) kBinsDiscretizer(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// doubles refuses a type to which scikit-learn would round on the way in.
+// doubles refuses a type to which scikit-learn would round on the way in. None stands for whatever float type
+// comes in, which is float64 for a frame.
 func (a *attributes) doubles(name string) {
 	v := a.optional(name)
 	if g, ok := v.(pickle.Global); v != nil && (!ok || g.Name != "float64" && g.Name != "float") {
@@ -54,8 +60,9 @@ func (a *attributes) doubles(name string) {
 	}
 }
 
-// innerEdges reads the edges between the bins of n columns. A column that was constant in training has one bin, whose
-// edges are infinite; n_bins_ counts what is left after bins that were too narrow have been merged.
+// innerEdges reads the edges between the bins of n columns. A column that was constant in training has one bin,
+// whose edges are infinite; n_bins_ counts what is left after bins that were too narrow have been merged. A list
+// of n edges has n-2 inner ones; they must ascend, for bisection takes that for granted.
 func (a *attributes) innerEdges(n int) [][]float64 {
 	items := a.list("bin_edges_")
 	counts := integers(a.required("n_bins_"))
@@ -96,7 +103,9 @@ type bins struct {
 	nudge   bool
 }
 
-// Run counts the edges that are not above a value: the bin of an edge is the one that begins with it.
+// Run counts the edges that are not above a value: the bin of an edge is the one that begins with it. That is
+// searchsorted with side="right". For one-hot columns all are zeroed before the ones are written, since registers
+// keep what the row before left.
 func (s *bins) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -13,7 +13,8 @@ import (
 // bytearray handle, LightGBM as its text in the string _handle (handle before 4.0). What is around it here are the
 // class labels, the value that stands for a missing one, and how many iterations were best.
 
-// boosterOf reads the booster of a wrapper; nil where the class is no such wrapper.
+// boosterOf reads the booster of a wrapper; nil where the class is no such wrapper. It serves the classifier and
+// whoever needs the names of its columns beforehand.
 func (c *compiler) boosterOf(a *attributes) *booster.Model {
 	switch a.class {
 	case "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRFClassifier":
@@ -24,7 +25,8 @@ func (c *compiler) boosterOf(a *attributes) *booster.Model {
 	return nil
 }
 
-// readBooster reads the booster of a wrapper, once for however many ask.
+// readBooster reads the booster of a wrapper, once for however many ask. The search for column names asks before
+// the compiler does, and parsing is what costs, so that the parsed model is kept by the object that it came from.
 func (c *compiler) readBooster(a *attributes, class string, read func(*attributes) (*booster.Model, error)) *booster.Model {
 	inner := a.embedded("_Booster", class)
 	if inner == nil {
@@ -54,7 +56,8 @@ func readXGBoost(a *attributes) (*booster.Model, error) {
 	return booster.XGBoost(data)
 }
 
-// readLightGBM reads the model in a Booster of LightGBM.
+// readLightGBM reads the model in a Booster of LightGBM. Both names are tried, since a Booster does not say which
+// release wrote it.
 func readLightGBM(a *attributes) (*booster.Model, error) {
 	for _, name := range []string{"_handle", "handle"} {
 		if text, ok := a.optional(name).(string); ok {
@@ -65,7 +68,8 @@ func readLightGBM(a *attributes) (*booster.Model, error) {
 	return nil, a.err
 }
 
-// embedded returns an attribute that is an object of one class.
+// embedded returns an attribute that is an object of one class. Before fit LightGBM's wrapper holds None in
+// _Booster and XGBoost's has no such attribute, which is why both mean unfitted here.
 func (a *attributes) embedded(name, class string) *attributes {
 	v := a.optional(name)
 	if v == nil {
@@ -81,6 +85,10 @@ func (a *attributes) embedded(name, class string) *attributes {
 }
 
 // xgbClassifier compiles XGBClassifier and XGBRFClassifier.
+//
+// missing is the number that XGBoost takes for a gap beside NaN, which is always one. Parameters of training
+// (eta, subsample, tree_method and so on) are left unread: the trees are their result. How many rounds count
+// after an early stop the booster itself says.
 func (c *compiler) xgbClassifier(a *attributes, in matrix) classifier {
 	m := c.boosterOf(a)
 	o := booster.Options{Missing: math.NaN()}
@@ -95,6 +103,10 @@ func (c *compiler) xgbClassifier(a *attributes, in matrix) classifier {
 }
 
 // lgbmClassifier compiles LGBMClassifier. predict uses the iterations up to the best one, where training stopped early.
+//
+// best_iteration is -1 or 0 where nothing stopped early, and then all iterations count. pandas_categorical lists,
+// per column of dtype category, the categories of training in the order of their codes, by which alone the trees
+// know them.
 func (c *compiler) lgbmClassifier(a *attributes, in matrix) classifier {
 	m := c.boosterOf(a)
 	o := booster.Options{Missing: math.NaN()}
@@ -107,7 +119,9 @@ func (c *compiler) lgbmClassifier(a *attributes, in matrix) classifier {
 	return c.wrapped(a, m, in, o, "_classes")
 }
 
-// wrapped emits a booster with the class labels of its wrapper.
+// wrapped emits a booster with the class labels of its wrapper. labels names the attribute that holds the class
+// labels. Current releases of XGBClassifier demand the labels 0, 1, … and store none of them: then the numbers of
+// the booster stand.
 func (c *compiler) wrapped(a *attributes, m *booster.Model, in matrix, o booster.Options, labels string) (model classifier) {
 	if a.err != nil {
 		return

@@ -13,6 +13,12 @@ import (
 //
 // Two classes have one sum, more have one each. Up to 1.3 predict compared probabilities, where a tie goes to class
 // 0; since 1.4 it looks at the sums, where a tie goes to class 1, as it always did for the exponential loss.
+//
+// estimators_ is an object array of DecisionTreeRegressors, a row per stage and a column per sum; init_ is the
+// model that the sums start from, or the word "zero". Rows are cast to float32 before the trees see them, as in
+// every tree of scikit-learn but those of histogram boosting, and NaN or infinities make a row unscorable.
+// subsample, max_features and the options of a stage's tree have left no trace beyond the trees; after an early
+// stop estimators_ is as short as training was.
 func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -58,7 +64,9 @@ func (c *compiler) gradientBoosting(a *attributes, in matrix) (model classifier)
 	return model
 }
 
-// exponentialLoss reads which of the two losses it is.
+// exponentialLoss reads which of the two losses it is. The log loss was called deviance until 1.2. The
+// exponential loss makes boosting AdaBoost and knows two classes only; its sums are half the log odds, which is
+// why its sigmoid is taken of twice the sum.
 func (a *attributes) exponentialLoss(outputs int) bool {
 	switch loss := a.text("loss", "log_loss"); {
 	case loss == "log_loss" || loss == "deviance":
@@ -72,6 +80,9 @@ func (a *attributes) exponentialLoss(outputs int) bool {
 }
 
 // boosted reads the trees, stage by stage and class by class, each leaf multiplied by the learning rate.
+//
+// scikit-learn multiplies each leaf by the rate when it adds it, row for row; multiplied beforehand, the product
+// is the same and rounded at the same place. Trees of different stages must be different objects of the file.
 func (a *attributes) boosted(features, outputs int) *forest.Forest[float32] {
 	rate := a.number("learning_rate")
 	array := a.array("estimators_")
@@ -153,7 +164,8 @@ func (c *compiler) initial(a *attributes, in matrix, outputs int, exponential bo
 }
 
 // isTreeFamily tells the classifiers that cast to float32 themselves, so that it does not matter that boosting
-// hands them float32 data.
+// hands them float32 data. GradientBoostingClassifier may start from another one, as deep as the walk over
+// estimators goes.
 func isTreeFamily(o *pickle.Object) bool {
 	switch o.Class.Name {
 	case "DecisionTreeClassifier", "ExtraTreeClassifier", "RandomForestClassifier", "ExtraTreesClassifier", "GradientBoostingClassifier":
@@ -171,7 +183,8 @@ type logOdds struct {
 	epsilon float64 // how far from 0 and 1 probabilities are kept: that of float32, since 1.8 of float64
 }
 
-// Run turns the probabilities of the initial model into raw values, row by row.
+// Run turns the probabilities of the initial model into raw values, row by row. Both halves of the scratch are
+// needed at once: probabilities in front, raw values behind.
 func (s *logOdds) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -186,7 +199,8 @@ func (s *logOdds) Run(f *program.Frame) {
 	}
 }
 
-// link computes log(p/(1-p)) for two classes and log p for more.
+// link computes log(p/(1-p)) for two classes and log p for more. The clip keeps a certain class finite: with
+// epsilon of float32 a probability of 1 starts from log odds of 15.9, with that of float64 from 36.
 func (s *logOdds) link(p, raw []float64) {
 	if s.outputs == 1 {
 		q := clip(p[1], s.epsilon, 1-s.epsilon)

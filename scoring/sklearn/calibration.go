@@ -12,6 +12,10 @@ import (
 //
 // It has no decision_function, and predict takes the largest probability, so that a calibrated model may predict
 // otherwise than the classifier inside. Checks of the row are left to that classifier, as in scikit-learn since 1.0.
+//
+// calibrated_classifiers_ is a list of private objects, each with a fitted classifier, its calibrators and the
+// method. The parameters method, cv and n_jobs of the outer object are not read: what they led to stands in the
+// inner ones.
 func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	parts := a.list("calibrated_classifiers_")
@@ -38,7 +42,9 @@ func (c *compiler) calibratedClassifier(a *attributes, in matrix) (model classif
 	return model
 }
 
-// mean averages matrices element by element, in their order: soft voting, bagging's decision values and calibration.
+// mean averages matrices element by element, in their order: soft voting, bagging's decision values and
+// calibration. The divisor is given apart, because it is the number of matrices without weights and their sum
+// with them.
 type mean struct {
 	each    []matrix
 	out     matrix
@@ -46,7 +52,8 @@ type mean struct {
 	divisor float64
 }
 
-// Run adds first and divides last.
+// Run adds first and divides last. A sum of members that are scaled by 1/n first would be another number in its
+// last digit.
 func (s *mean) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -101,6 +108,7 @@ func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in mat
 		return nil, additive{}, a.err
 	}
 	out, falls := c.calibrate(a, len(classes), response, inner.decision == nil)
+	// Two calibrators that fall, one within the other, rise again.
 	if inner.additive.falls = inner.additive.falls != falls; falls && len(classes) > 2 {
 		inner.additive = additive{} // which of the classes falls with which sum is nothing to tell a person
 	}
@@ -119,6 +127,9 @@ func firstError(errs ...error) error {
 
 // calibrate adds the calibrators and the normalisation. shares says that the response is probabilities. It tells too
 // whether the calibrators fall, which they do where the classifier is worse than chance on the rows of calibration.
+//
+// Sigmoid and isotonic go the same way, since each calibrator tells its own kind by its class; temperature, since
+// 1.8, has a single calibrator for all classes.
 func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares bool) (out matrix, falls bool) {
 	calibrators := a.list("calibrators")
 	if a.err != nil {
@@ -157,8 +168,9 @@ func (c *compiler) calibrate(a *attributes, classes int, response matrix, shares
 	return out, falls
 }
 
-// calibrator reads a calibrator of one decision value: Platt's sigmoid with its slope a_ and offset b_, or isotonic
-// regression. Other regressors cannot get there but by hand.
+// calibrator reads a calibrator of one decision value: Platt's sigmoid with its slope a_ and offset b_, or
+// isotonic regression. Other regressors cannot get there but by hand. A calibrator reads one float64 and gives
+// one; its registers are filled in by who asked.
 func (a *attributes) calibrator(v pickle.Value) *calibration {
 	o, ok := v.(*pickle.Object)
 	if !ok {
@@ -179,7 +191,8 @@ func (a *attributes) calibrator(v pickle.Value) *calibration {
 	return s
 }
 
-// calibration maps a decision value to a probability: 1/(1+exp(a·x+b)) after Platt, or a rising line.
+// calibration maps a decision value to a probability: 1/(1+exp(a·x+b)) after Platt, or a rising line. The sign in
+// Platt's formula is his own, so that a sound classifier has a negative a.
 type calibration struct {
 	in, out       program.Reg
 	slope, offset float64
@@ -202,12 +215,14 @@ func (s *calibration) Run(f *program.Frame) {
 			row[s.out] = s.line.at(row[s.in])
 			continue
 		}
+		// The sum is negated as a whole, as in scikit-learn's expit(-(a·x + b)).
 		row[s.out] = expit(-(float64(s.slope*row[s.in]) + s.offset))
 	}
 }
 
-// shareOut makes calibrated values probabilities: the first of two classes gets what the second leaves, more classes
-// are divided by their sum, and share alike if that is zero. A hair above 1 becomes 1.
+// shareOut makes calibrated values probabilities: the first of two classes gets what the second leaves, more
+// classes are divided by their sum, and share alike if that is zero. A hair above 1 becomes 1. The tolerance of
+// 1e-5 is scikit-learn's own, against calibrators whose outputs exceed 1 by rounding.
 type shareOut struct{ out matrix }
 
 // Run works in place.
@@ -227,7 +242,8 @@ func (s *shareOut) Run(f *program.Frame) {
 	}
 }
 
-// normalize divides by the sum of all classes.
+// normalize divides by the sum of all classes. The outputs are not negative: an isotonic fit stays between the
+// labels 0 and 1 that it was given, a sigmoid lies within them anyway.
 func (s *shareOut) normalize(row []float64) {
 	sum := 0.0
 	for _, r := range s.out {

@@ -1,6 +1,11 @@
 package sklearn
 
 // transformerOf returns the compiler of a transformer class, nil for a class that is not understood.
+//
+// Names are those by which pickle finds a class again: the module that defines it, which for scikit-learn is a
+// private one. A class that moved between releases stands here once for each of its homes, PolynomialFeatures for
+// one. Matching whole names rather than the last part keeps a custom class of the same name from being taken for
+// scikit-learn's.
 func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	switch class {
 	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", "sklearn2pmml.pipeline.PMMLPipeline",
@@ -66,7 +71,8 @@ func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	return selectorOf(class)
 }
 
-// wrapperOf is the part of [transformerOf] for the packages that stand around scikit-learn's estimators.
+// wrapperOf is the part of [transformerOf] for the packages that stand around scikit-learn's estimators. Most of
+// them only check or rename columns; what each does to a row is told in its own file.
 func wrapperOf(class string) func(*compiler, *attributes, matrix) matrix {
 	switch class {
 	case mapperClass:
@@ -85,7 +91,8 @@ func wrapperOf(class string) func(*compiler, *attributes, matrix) matrix {
 	return nil
 }
 
-// selectorOf is the part of [transformerOf] for those that keep some columns as they are.
+// selectorOf is the part of [transformerOf] for those that keep some columns as they are. What they give are
+// registers of their input; the only step that a mask costs is the check for NaN.
 func selectorOf(class string) func(*compiler, *attributes, matrix) matrix {
 	switch class {
 	case "sklearn.feature_selection._variance_threshold.VarianceThreshold":
@@ -108,7 +115,8 @@ func selectorOf(class string) func(*compiler, *attributes, matrix) matrix {
 	return nil
 }
 
-// isSearch tells the searches over parameters.
+// isSearch tells the searches over parameters. All of them delegate to best_estimator_, whichever way the
+// parameters were tried.
 func isSearch(class string) bool {
 	switch class {
 	case "sklearn.model_selection._search.GridSearchCV", "sklearn.model_selection._search.RandomizedSearchCV",

@@ -1,6 +1,10 @@
 package sklearn
 
 // classifierOf returns the compiler of a classifier class, nil for a class that is not understood.
+//
+// The names are matched as those of [transformerOf] are. Estimators that are both, pipelines and searches for
+// example, are on both lists: the place in which one stands decides what it is asked for. A class that shares a
+// compiler with another differs from it only in how it was fitted.
 func classifierOf(class string) func(*compiler, *attributes, matrix) classifier {
 	switch class {
 	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", "sklearn2pmml.pipeline.PMMLPipeline":

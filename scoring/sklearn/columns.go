@@ -10,6 +10,12 @@ import (
 
 // columnTransformer gives every transformer its columns and puts the results side by side, in the order of
 // transformers_, the remainder last. It emits no step of its own: selecting and joining are done with register lists.
+//
+// transformers_ is a list of triples: name, fitted transformer, columns. fit has put the remainder behind the
+// named ones, with its columns resolved. A transformer may be the word "passthrough" or "drop" instead; one
+// without columns was never fitted and is skipped. sparse_threshold decides how zeros are stored and
+// verbose_feature_names_out what columns are called, neither what they hold. transformer_weights multiplies the
+// columns of a transformer, by its name.
 func (c *compiler) columnTransformer(a *attributes, in matrix) matrix {
 	c.countColumns(a, in)
 	parts := a.parts("transformers_", 3)
@@ -35,7 +41,8 @@ func (c *compiler) columnTransformer(a *attributes, in matrix) matrix {
 	return out
 }
 
-// countColumns checks the number of columns. scikit-learn 0.24 kept it under another name.
+// countColumns checks the number of columns. scikit-learn 0.24 kept it under another name. _n_features counts the
+// same columns as n_features_in_ does.
 func (c *compiler) countColumns(a *attributes, in matrix) {
 	a.reads(in)
 	if n, ok := integer(a.optional("_n_features")); ok && n != int64(len(in)) {
@@ -44,7 +51,8 @@ func (c *compiler) countColumns(a *attributes, in matrix) {
 }
 
 // columnIndexes resolves the columns of one transformer. Since 1.0 the fitted object holds the resolved indices
-// as well; where it has both they must agree.
+// as well; where it has both they must agree. A selector (make_column_selector) is a function of the frame's
+// dtypes, which an event has not: without the resolved indices it cannot be answered.
 func (c *compiler) columnIndexes(a *attributes, p part, in matrix) []int {
 	var resolved []int
 	known := false
@@ -67,7 +75,8 @@ func (c *compiler) columnIndexes(a *attributes, p part, in matrix) []int {
 	return columns
 }
 
-// namesOf returns the column names that a column transformer was fitted on.
+// namesOf returns the column names that a column transformer was fitted on. Where it kept none, the names are
+// those of the registers, if they still are columns of the event.
 func (c *compiler) namesOf(a *attributes, in matrix) []string {
 	for _, attribute := range []string{"feature_names_in_", "_feature_names_in"} {
 		if names, ok := texts(a.optional(attribute)); ok {
@@ -81,7 +90,8 @@ func (c *compiler) namesOf(a *attributes, in matrix) []string {
 }
 
 // indexes resolves a column specification of n columns: a name, an index, a list or array of either, a list of
-// booleans, or a slice.
+// booleans, or a slice. The order of a list is the order of the columns that result, and a column may be named
+// twice. Whether the list is a mask its first item tells: scikit-learn wants all of one type.
 func (a *attributes) indexes(name string, v pickle.Value, names []string, n int) []int {
 	if o, ok := v.(*pickle.Object); ok && o.Class.String() == "builtins.slice" {
 		return a.sliceIndexes(name, o, names, n)
@@ -125,7 +135,7 @@ func (a *attributes) columnIndex(name string, v pickle.Value, names []string, n 
 	return 0
 }
 
-// maskIndexes resolves one boolean per column.
+// maskIndexes resolves one boolean per column. A mask of another length than the columns is refused.
 func (a *attributes) maskIndexes(name string, mask []pickle.Value, n int) []int {
 	var out []int
 	for i, m := range mask {
@@ -141,7 +151,9 @@ func (a *attributes) maskIndexes(name string, mask []pickle.Value, n int) []int 
 	return out
 }
 
-// sliceIndexes resolves a slice. Between names both ends belong to it.
+// sliceIndexes resolves a slice. Between names both ends belong to it. Between numbers the end is left out, as
+// everywhere in Python; between names pandas includes it, which the transformer relies on. A negative step is
+// refused.
 func (a *attributes) sliceIndexes(name string, o *pickle.Object, names []string, n int) []int {
 	if len(o.Args) != 3 {
 		a.mismatch("transformers_", name, "a slice has three parts")
@@ -169,7 +181,8 @@ func (a *attributes) sliceIndexes(name string, o *pickle.Object, names []string,
 	return out
 }
 
-// bound is one end of a slice; an index beyond the columns is cut, as in Python.
+// bound is one end of a slice; an index beyond the columns is cut, as in Python. A name that is no column is an
+// error instead.
 func (a *attributes) bound(name string, v pickle.Value, names []string, n int) int {
 	if i, ok := integer(v); ok {
 		if i < 0 {

@@ -14,6 +14,11 @@ import (
 // where R_k are the axes of class k and S_k the variances along them. Two classes have one decision value, the
 // difference of theirs (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, equation 4.12).
 // reg_param and shrinkage are part of the variances already.
+//
+// means_ has a row per class and priors_ a number. rotations_ and scalings_ are lists of an array per class:
+// features by axes, and a variance per axis. There may be fewer axes than features, where a class had fewer rows
+// than that. covariance_ is kept on request (store_covariance) and never used to predict. A variance of zero,
+// which divides by zero for every row, refuses the model; NaN in a row makes that row unscorable.
 func (c *compiler) quadraticDiscriminant(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -65,13 +70,16 @@ func (c *compiler) quadraticDiscriminant(a *attributes, in matrix) (model classi
 }
 
 // ellipse is one class: its centre, and for each of its axes the direction divided by the deviation along it.
+// determinant is Σ log S_k: the logarithm of the covariance's determinant, since the axes are orthogonal.
 type ellipse struct {
 	mean, axes  []float64 // axes in row order, one row per axis
 	determinant float64
 	prior       float64
 }
 
-// newEllipse turns the rotation, which has a column per axis, and scales it.
+// newEllipse turns the rotation, which has a column per axis, and scales it. The file has R with features as
+// rows; here each axis is a run of neighbouring values, which is how Run reads them. Scaling the axes rather than
+// the projections is scikit-learn's order too.
 func newEllipse(mean, rotation, variances []float64, prior float64) ellipse {
 	e := ellipse{mean: mean, prior: math.Log(prior)}
 	for k, v := range variances {
@@ -90,7 +98,9 @@ type quadratic struct {
 	classes []ellipse
 }
 
-// Run projects the row on every axis of every class.
+// Run projects the row on every axis of every class. The difference from the mean is taken before the product, as
+// there: expanded into two dot products it would cancel for a row that is far from the origin and near to the
+// class.
 func (s *quadratic) Run(f *program.Frame) {
 	n := len(s.in)
 	for i := range f.Rows {

@@ -8,6 +8,11 @@ import (
 )
 
 // continuousDomain compiles ContinuousDomain: valid is what lies between the smallest and the largest value of training.
+//
+// data_min_ and data_max_ hold a number per column; with_data=False leaves them out, and then every number is
+// valid. low_value and high_value bound outliers and are parameters, one pair for all columns. A value that
+// raises in Python (an invalid one under "return_invalid", a missing one likewise) makes its row unscorable and
+// names the column.
 func (c *compiler) continuousDomain(a *attributes, in matrix) matrix {
 	a.reads(in)
 	p := a.domainPolicy("data_min")
@@ -42,7 +47,8 @@ func (c *compiler) continuousDomain(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// perColumn reads an array of a number per column, or of one for a single column.
+// perColumn reads an array of a number per column, or of one for a single column. A frame of mixed types leaves
+// an object array of Python numbers, which is read item by item.
 func (a *attributes) perColumn(name string, n int) []float64 {
 	array := a.array(name)
 	if a.err != nil {
@@ -64,7 +70,8 @@ func (a *attributes) perColumn(name string, n int) []float64 {
 	return values
 }
 
-// outliers reads what happens beyond low_value and high_value.
+// outliers reads what happens beyond low_value and high_value. A bound that is to be written into a column of
+// integers must be a whole number; one that is only compared need not.
 func (a *attributes) outliers(s *interval) {
 	switch s.outliers = a.text("outlier_treatment", "as_is"); s.outliers {
 	case "as_is":
@@ -89,7 +96,8 @@ func (a *attributes) outliers(s *interval) {
 	}
 }
 
-// interval checks columns of numbers.
+// interval checks columns of numbers. bottom and top are low_value and high_value; where outliers are left as
+// they are, nobody reads them.
 type interval struct {
 	in, out     matrix
 	columns     []int16
@@ -117,8 +125,9 @@ func (s *interval) Run(f *program.Frame) {
 	}
 }
 
-// treat takes one value through the three questions: is it missing, is it valid, is it an outlier. It is not sound where
-// Python raises.
+// treat takes one value through the three questions: is it missing, is it valid, is it an outlier. It is not
+// sound where Python raises. The order is the decorator's own. A value that was made missing as an outlier is
+// filled like a gap; one that was replaced as invalid is not looked at again.
 func (s *interval) treat(v float64, column int) (_ float64, sound bool) {
 	switch {
 	case s.missing(v):
@@ -150,7 +159,8 @@ func (s *interval) missing(v float64) bool {
 	return slices.Contains(s.marks, v)
 }
 
-// fill is what becomes of a missing value.
+// fill is what becomes of a missing value. With "return_invalid" the value is of no interest: its row is given
+// up.
 func (s *interval) fill(v float64) (float64, bool) {
 	if s.policy.replacement != nil {
 		v = s.replacement
@@ -158,7 +168,8 @@ func (s *interval) fill(v float64) (float64, bool) {
 	return v, s.policy.missing != "return_invalid"
 }
 
-// invalid is what becomes of a value that training did not hold.
+// invalid is what becomes of a value that training did not hold. What is left after the three named treatments is
+// "return_invalid", which is the default and raises.
 func (s *interval) invalid(v float64) (float64, bool) {
 	switch s.policy.invalid {
 	case "as_is":

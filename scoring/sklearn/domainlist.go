@@ -7,6 +7,10 @@ import (
 
 // discreteDomain compiles CategoricalDomain and OrdinalDomain: valid is what training held, compared by type and value.
 // A column of Python objects gets None where a value is missing, whatever it was.
+//
+// The valid values are constants in the domain of their column, as the categories of an encoder are, so that both
+// compare codes. Everything that the decorator may write (replacement, substitute, None) must be a constant of
+// the domain as well: each is asked for as a [program.Cell] while compiling, since Run knows only codes.
 func (c *compiler) discreteDomain(a *attributes, in matrix) matrix {
 	a.reads(in)
 	p := a.domainPolicy("data_values")
@@ -54,7 +58,8 @@ func holdsText(list []program.Constant) bool {
 	return false
 }
 
-// holdsText is the same for the values that a decorator knows itself.
+// holdsText is the same for the values that a decorator knows itself. A mark or replacement of text makes the
+// column coded even where every valid value is a number.
 func (p *domainPolicy) holdsText() bool {
 	known := append([]program.Constant{p.substitute}, p.marks...)
 	if p.replacement != nil {
@@ -63,8 +68,9 @@ func (p *domainPolicy) holdsText() bool {
 	return holdsText(known)
 }
 
-// validLists reads the valid values of each column: data_values_, which is one array for a single column, or data_ as
-// it was called before. Without data every value is valid, and the result is nil.
+// validLists reads the valid values of each column: data_values_, which is one array for a single column, or
+// data_ as it was called before. Without data every value is valid, and the result is nil. With with_data=True
+// its absence means that the decorator was not fitted or is damaged.
 func (a *attributes) validLists(n int) [][]program.Constant {
 	v := a.optional("data_values_")
 	if v == nil {
@@ -105,7 +111,8 @@ type members struct {
 	policy domainPolicy
 }
 
-// member is one column.
+// member is one column. column is the one of the event that a fault names; -1 where the register was computed
+// from several.
 type member struct {
 	in, out    program.Reg
 	column     int16
@@ -117,6 +124,7 @@ type member struct {
 }
 
 // Run treats every value as [interval.Run] does; a value that is not on the list counts as an unknown category.
+// NaN that is not what is missing is never valid, for it equals nothing on the list.
 func (s *members) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -19,6 +19,9 @@ import (
 // came with the change tell. Casts (dtype), and dates are refused.
 
 // domainPolicy is what a decorator does with values, in the words of sklearn2pmml.
+//
+// Strategies of missing_value_treatment other than "return_invalid" ("as_mean", "as_median" and so on) are notes
+// about where the replacement came from: what is written is missing_value_replacement, or the gap itself.
 type domainPolicy struct {
 	nan          bool               // NaN (and None) is what is missing
 	marks        []program.Constant // else these are
@@ -34,6 +37,7 @@ type domainPolicy struct {
 }
 
 // domainPolicy reads the parameters that all decorators share. sentinel is an attribute that newer files have.
+// The words are the same before and after 0.101, so that modern alone tells the two meanings apart.
 func (a *attributes) domainPolicy(sentinel string) domainPolicy {
 	a.fittedDomain()
 	p := domainPolicy{
@@ -108,7 +112,7 @@ func (a *attributes) domainMarks() (nan bool, marks []program.Constant) {
 	return nan, marks
 }
 
-// domainConstant reads a replacement.
+// domainConstant reads a replacement. None is no replacement but the word for having none.
 func (a *attributes) domainConstant(name string) program.Constant {
 	c, ok := constant(a.optional(name))
 	if !ok || c.Type == program.NoneType {
@@ -117,7 +121,8 @@ func (a *attributes) domainConstant(name string) program.Constant {
 	return c
 }
 
-// domainNumber is the value of a constant in a column of numbers.
+// domainNumber is the value of a constant in a column of numbers. integer says that the column was of integers in
+// training, where a fraction has no place.
 func (a *attributes) domainNumber(name string, c program.Constant, integer bool) float64 {
 	if c.Type != program.Number && c.Type != program.NaN {
 		a.refuse("unsupported-value", name, c.String(), "a column of numbers takes a number")
@@ -129,7 +134,8 @@ func (a *attributes) domainNumber(name string, c program.Constant, integer bool)
 	return c.Num
 }
 
-// multiDomain compiles MultiDomain: a decorator per column, or None.
+// multiDomain compiles MultiDomain: a decorator per column, or None. The columns stay in their order; each
+// decorator sees a matrix of one column.
 func (c *compiler) multiDomain(a *attributes, in matrix) matrix {
 	a.reads(in)
 	domains := a.list("domains")

@@ -4,6 +4,10 @@ import "fraudstream/scoring/program"
 
 // dummyClassifier compiles the strategies that know their answer: "prior" gives the class shares of training,
 // "most_frequent" and "constant" are certain of one class. The others draw lots and are refused.
+//
+// class_prior_ is a float64 per class, weighted by sample_weight in fit. The row is never looked at, not even at
+// its number of columns or for NaN: scikit-learn checks neither. Models of several outputs hold lists where an
+// array is expected, and are refused.
 func (c *compiler) dummyClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	shares := a.vector("class_prior_", len(model.classes))
@@ -39,7 +43,7 @@ func (c *compiler) dummyClassifier(a *attributes, in matrix) (model classifier) 
 	return model
 }
 
-// largest is the place of the largest value, the first of equals.
+// largest is the place of the largest value, the first of equals. It is numpy's argmax for a vector without NaN.
 func largest(values []float64) int {
 	best := 0
 	for i, v := range values {
@@ -50,7 +54,8 @@ func largest(values []float64) int {
 	return best
 }
 
-// prior reads the class probabilities of a DummyClassifier.
+// prior reads the class probabilities of a DummyClassifier. Boosting starts from these; other strategies are
+// never its default, and would have to be set by hand.
 func (a *attributes) prior(classes int) []float64 {
 	if strategy := a.text("strategy", ""); strategy != "prior" && a.err == nil {
 		a.unknown("strategy", strategy)

@@ -12,6 +12,8 @@ import (
 // The arrays may be of numbers, of booleans, of text or of objects. Objects keep the type of every category, so
 // None and NaN, or 1 and "1", stay apart; scikit-learn compares them as Python does. A list may be shared by many
 // columns of a hostile file, which is why the sum of their lengths is bounded.
+//
+// A category that stands twice is refused, for no value could ever have its second place.
 func (a *attributes) categories(in matrix) [][]program.Constant {
 	items := a.list("categories_")
 	if a.err == nil && len(items) != len(in) {

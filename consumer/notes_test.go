@@ -468,3 +468,33 @@ func TestConsumerWithoutAModel(t *testing.T) {
 		t.Errorf("score %v", w.seen[0].Score)
 	}
 }
+
+// clockwork is a monitor whose intervals end by the clock alone.
+type clockwork struct {
+	witness
+	calls int
+}
+
+func (c *clockwork) CloseTick(time.Time) Notes {
+	if c.calls++; c.calls != 2 {
+		return Notes{}
+	}
+	return Notes{Alerts: []Alert{{ID: "a/open", Key: "amount", Value: []byte("by the clock")}}, Snapshot: []byte("state")}
+}
+
+// What the clock ends is published though no event comes, and moves no offset.
+func TestNotesWithoutEvents(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	o := s.monitored(&adderLog{}, 1)
+	o.Observer = func(int32, int32) PartitionObserver { return &clockwork{} }
+	stop := s.start(s.consumer(o))
+	s.await("the alert and the snapshot", func() bool { return s.countOf(s.alerts()) == 1 && s.countOf(s.state()) == 1 })
+	stop()
+	if offsets := s.committed(); offsets[0] != 0 {
+		t.Errorf("offset %d is committed", offsets[0])
+	}
+	if r := s.read(s.alerts())[0]; string(r.Value) != "by the clock" || header(r, "ce_type") != alertType {
+		t.Errorf("alert %q of type %q", r.Value, header(r, "ce_type"))
+	}
+}

@@ -72,7 +72,7 @@ func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []k
 		})
 	}
 	asked.Wait()
-	lacking, without := "", ""
+	lacking, without, reached := "", "", 0
 	for i, b := range brokers {
 		if failures[i] != nil {
 			*f = append(*f, Finding{
@@ -81,12 +81,14 @@ func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []k
 			})
 			continue
 		}
+		reached++
 		lacking += lacks(answers[i], needed(), b)
 		without += lacks(answers[i], wanted(), b)
 	}
-	if reached := len(brokers) - count(failures); reached > 0 && reached == len(brokers) {
-		f.ok("brokers", fmt.Sprintf("%d of %d reached", reached, len(brokers)))
+	if reached == 0 {
+		return
 	}
+	f.ok("brokers", fmt.Sprintf("%d of %d reached", reached, len(brokers)))
 	if lacking != "" {
 		f.fail("versions", "missing:"+lacking, "use brokers of Kafka 2.4 or newer")
 	} else {
@@ -100,15 +102,6 @@ func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []k
 }
 
 func addressOf(b kafka.Broker) string { return net.JoinHostPort(b.Host, strconv.Itoa(b.Port)) }
-
-func count(errs []error) (n int) {
-	for _, err := range errs {
-		if err != nil {
-			n++
-		}
-	}
-	return n
-}
 
 // lacks names what a broker does not speak.
 func lacks(answer *kafka.ApiVersionsResponse, versions map[protocol.ApiKey]int16, b kafka.Broker) string {
@@ -226,6 +219,7 @@ func subscription(metadata []byte) (topics []string, known bool) {
 
 // reportCluster says at the start what Check has not looked at: a line each.
 func (c *Consumer) reportCluster(ctx context.Context) error {
+	defer c.transport.CloseIdleConnections() // to the brokers one by one, each of which would be asked for news for ever
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var f findings

@@ -95,7 +95,7 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 		case errors.Is(err, kafka.UnknownTopicOrPartition) && time.Since(begun) > c.timing.missing:
 			return &SetupError{
 				Resource: "topic " + topic, Detail: "does not exist, or this user may not see it",
-				Advice: "correct the name in the configuration, or create it: " + c.createLine(ctx, topic),
+				Advice: "correct the name in the configuration, or create it: fraudstream topics create, or " + c.createLine(ctx, topic),
 			}
 		case errors.Is(err, kafka.InvalidTopic):
 			return &SetupError{Resource: "topic " + topic, Detail: "is no valid name", Advice: "correct the configuration"}
@@ -106,7 +106,7 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 	}
 }
 
-// createLine is what to type for a topic that is missing. What is written gets as many partitions as the input, so that
+// createLine is what to type for a topic that is missing where Kafka's own tools are at hand. What is written gets as many partitions as the input, so that
 // order per key holds from end to end; the input comes first among the topics, so how it is divided is known by then.
 func (c *Consumer) createLine(ctx context.Context, topic string) string {
 	n, settings := 1, ""

@@ -184,8 +184,11 @@ func (in *Inspection) pickle(data []byte, scorer *Scorer, spec program.Spec) {
 	if in.Header.Joblib {
 		in.Format = "joblib"
 	}
-	value, err := pickle.Decode(data, pickle.Limits{})
-	if err != nil {
+	value, refused := pickle.Inspect(data, pickle.Limits{})
+	for _, e := range refused {
+		in.obstacle(e)
+	}
+	if value == nil {
 		return
 	}
 	in.Estimators = sklearn.Survey(value)
@@ -198,7 +201,10 @@ func (in *Inspection) pickle(data []byte, scorer *Scorer, spec program.Spec) {
 		}
 	}
 	for _, u := range sklearn.Obstacles(value, spec) {
-		in.obstacle(u)
+		// A class of the author's own was listed where its name stands in the file.
+		if len(refused) == 0 || u.Reason != pickle.ReasonCustomCode {
+			in.obstacle(u)
+		}
 	}
 	// A model may be sound and its bundle not: then classes and columns are those of the model.
 	if p, err := sklearn.Compile(value, spec); err == nil {

@@ -7,7 +7,8 @@ import (
 )
 
 // A machine carries out the opcodes of one pickle. It is a loop over a stack, not a recursion: nesting in the file
-// costs stack entries here, never Go stack. Only a pickle inside an object array starts a second machine.
+// costs stack entries here, never Go stack. Only a pickle inside an object array starts a second machine. A
+// machine serves one pickle and one goroutine, and is dropped when run returns.
 type machine struct {
 	data   []byte // the whole decompressed stream
 	pos    int    // the next byte
@@ -23,9 +24,12 @@ type machine struct {
 	spent   *spending
 	nesting int  // how many pickles this one sits in
 	modern  bool // begins with PROTO, so protocol 2 or later
+
+	refused *refusedNames // collects the names that are refused; nil to stop at the first
 }
 
-// spending is what the pickle and those inside it have used of their common limits.
+// spending is what the pickle and those inside it have used of their common limits. It is shared by pointer, so
+// that a pickle within a pickle cannot begin with a full purse.
 type spending struct{ opcodes, memo, copied int }
 
 // empty marks a memo entry that was never set.
@@ -36,17 +40,20 @@ func newMachine(data []byte, l Limits) *machine {
 	return &machine{data: data, limits: l, spent: &spending{}, unbuilt: map[*Array]maker{}}
 }
 
-// nested returns a machine for the pickle that begins at the next byte. Its memo is its own; the limits are shared.
+// nested returns a machine for the pickle that begins at the next byte. Its memo is its own; the limits are
+// shared. Each level is a recursion in Go, and therefore there are few.
 func (m *machine) nested() (*machine, error) {
 	if m.nesting == maxNesting {
 		return nil, m.refuse(ReasonDepth, "object arrays nested more than %d deep", maxNesting)
 	}
 	inner := newMachine(m.data, m.limits)
 	inner.pos, inner.opcode, inner.spent, inner.nesting = m.pos, m.pos, m.spent, m.nesting+1
+	inner.refused = m.refused
 	return inner, nil
 }
 
-// run carries out opcodes up to STOP and returns the value left on the stack.
+// run carries out opcodes up to STOP and returns the value left on the stack. The value is popped, so a pickle
+// that leaves more than one on its stack is read as Python reads it, by the top.
 func (m *machine) run() (Value, error) {
 	if m.pos == len(m.data) {
 		return nil, m.refuse(ReasonCorrupt, "nothing to read")
@@ -87,7 +94,8 @@ func (m *machine) step(op byte) (known bool, err error) {
 	return false, nil
 }
 
-// refuseOpcode tells a pickle with a forbidden instruction from a file that is none.
+// refuseOpcode tells a pickle with a forbidden instruction from a file that is none. A first byte that is no
+// opcode means some other kind of file, and is worth other advice than an opcode that is known and not allowed.
 func (m *machine) refuseOpcode(op byte, first bool) error {
 	switch op {
 	case opPersID, opBinPersID:
@@ -109,7 +117,8 @@ func (m *machine) refuse(reason, format string, args ...any) error {
 }
 
 // shortage refuses a length that the rest of the file cannot hold: a file cut off, or, where no file allowed could be
-// that long, a length that is not meant.
+// that long, a length that is not meant. The distinction is for people: a truncated upload is to be repeated, a
+// file that lies about its lengths is to be asked about.
 func (m *machine) shortage(n uint64, lie string) error {
 	if n > uint64(m.limits.File) {
 		return m.refuse(lie, "a length of %d bytes", n)
@@ -145,7 +154,8 @@ func (m *machine) read(n uint64) ([]byte, error) {
 	return m.data[start:m.pos:m.pos], nil
 }
 
-// readUint returns a little-endian number of 1, 2, 4 or 8 bytes.
+// readUint returns a little-endian number of 1, 2, 4 or 8 bytes. Eight bytes may exceed an int: every caller
+// compares before it converts.
 func (m *machine) readUint(width int) (uint64, error) {
 	b, err := m.read(uint64(width))
 	if err != nil {
@@ -165,7 +175,8 @@ func (m *machine) readCounted(width int) ([]byte, error) {
 	return m.read(n)
 }
 
-// readLine returns the bytes up to the next newline, which it skips.
+// readLine returns the bytes up to the next newline, which it skips. A line has no length in front of it and
+// needs no bound of its own, since it is a view.
 func (m *machine) readLine() ([]byte, error) {
 	n := bytes.IndexByte(m.data[m.pos:], '\n')
 	if n < 0 {
@@ -184,7 +195,8 @@ func (m *machine) push(v Value) {
 	m.stack = append(m.stack, v)
 }
 
-// floor is the height below which the current mark does not let opcodes reach.
+// floor is the height below which the current mark does not let opcodes reach. Without it a hostile file could
+// pop its own marks' values and leave marks above the top of the stack.
 func (m *machine) floor() int {
 	if len(m.marks) == 0 {
 		return 0

@@ -5,7 +5,8 @@ import (
 	"math/big"
 )
 
-// global pushes the name on the next two lines, if it is allowed.
+// global pushes the name on the next two lines, if it is allowed. It is GLOBAL of protocols 0 to 3, which wrote
+// the name as text within the stream.
 func (m *machine) global() error {
 	module, err := m.readLine()
 	if err != nil {
@@ -18,7 +19,9 @@ func (m *machine) global() error {
 	return m.pushGlobal(string(module), string(name))
 }
 
-// stackGlobal pushes the name that the two strings on the stack form.
+// stackGlobal pushes the name that the two strings on the stack form. PEP 3154 put it in the place of GLOBAL,
+// so that nobody has to search the stream for newlines. The words may come out of the memo, so a scanner that
+// looks for names in the bytes of a file may see none; the machine sees every one.
 func (m *machine) stackGlobal() error {
 	pair, err := m.popTuple(2)
 	if err != nil {
@@ -35,11 +38,16 @@ func (m *machine) stackGlobal() error {
 // pushGlobal is where every name of the file passes, whichever opcode wrote it.
 func (m *machine) pushGlobal(module, name string) error {
 	g, err := resolve(module, name, m.opcode)
+	if err != nil && m.refused != nil {
+		m.refused.note(g, err)
+		g.role, err = roleData, nil
+	}
 	m.push(g)
 	return err
 }
 
-// reduce stands for a call of the value below the argument tuple.
+// reduce stands for a call of the value below the argument tuple. Only a name can be called: the result of
+// another call cannot, which in Python is how a chain of getattr reaches what no name in the file says.
 func (m *machine) reduce() error {
 	pair, err := m.popTuple(2)
 	if err != nil {
@@ -54,6 +62,7 @@ func (m *machine) reduce() error {
 }
 
 // newObject stands for cls.__new__(cls, *args, **kwargs). Keyword arguments become the last argument.
+// Estimators of scikit-learn begin this way, with no arguments, and get their attributes by BUILD.
 func (m *machine) newObject(keywords bool) error {
 	n := 2
 	if keywords {
@@ -94,6 +103,7 @@ func (m *machine) inst() error {
 	if err != nil {
 		return err
 	}
+	// What global pushed is a Global, or it has returned an error.
 	return m.call(class.(Global), args)
 }
 
@@ -112,7 +122,8 @@ func (m *machine) obj() error {
 }
 
 // build gives the top of the stack its state. No value takes a state twice: a second one would change what has been
-// checked, and no pickler writes it.
+// checked, and no pickler writes it. In Python BUILD calls __setstate__ or updates the instance's __dict__;
+// here the state is kept as it came, and whoever compiles the model looks attributes up in it.
 func (m *machine) build() error {
 	state, err := m.pop()
 	if err != nil {
@@ -137,7 +148,8 @@ func (m *machine) build() error {
 	return m.refuse(ReasonCorrupt, "a state for a %s", typeName(target))
 }
 
-// typeName names the type of a value as Python does, for a message without its content.
+// typeName names the type of a value as Python does, for a message without its content. The messages of a
+// refusal may be logged and shown to anyone, so they say of which kind a value is and never which one.
 func typeName(v Value) string {
 	switch v := v.(type) {
 	case nil:

@@ -16,7 +16,8 @@
 // (globals.go, allowlist.go). Arrays (array.go, dtype.go) come in three ways: as the state of an object in the pickle,
 // as a buffer of protocol 5, and as joblib writes them, raw bytes that follow the pickle's opcodes (joblib.go). At the
 // end one walk over the graph (graph.go) makes sure that whoever reads it later can do so with plain recursion.
-// elements.go, plain.go and pandas.go then give typed access.
+// elements.go, plain.go and pandas.go then give typed access. Inspect (inspect.go) reads on where a name is refused, for
+// those who want to know everything that stands in the way; nothing that it returns is scored with.
 //
 // # Why nothing in a pickle is called
 //
@@ -45,12 +46,33 @@
 // A second state for an object, a dtype or an array; data behind the end; lone surrogates in text; array subclasses,
 // datetimes, complex numbers and subarrays; out-of-band buffers, persistent ids and extension codes; joblib files from
 // before 0.10. No fitted classifier of scikit-learn 0.24 to 1.9 has any of these.
+//
+// # What such a program looks like
+//
+// A StandardScaler in protocol 4, its framing and its memo opcodes left out; on the right is what the machine
+// makes of it:
+//
+//	PROTO 4
+//	SHORT_BINUNICODE 'sklearn.preprocessing._data'
+//	SHORT_BINUNICODE 'StandardScaler'
+//	STACK_GLOBAL                        a Global, since the allow-list has the name
+//	EMPTY_TUPLE  NEWOBJ                 an Object of that class, made of no arguments
+//	EMPTY_DICT  MARK
+//	SHORT_BINUNICODE 'with_mean'  NEWTRUE
+//	SHORT_BINUNICODE 'with_std'   NEWTRUE
+//	SETITEMS                            the dict, filled with what is above the mark
+//	BUILD                               the Object, with that dict as its state
+//	STOP                                the root of the graph
 package pickle
 
 // Decode reads one pickle or joblib file, compressed or not, and returns the value that it holds. The value may alias
 // data, which must not change as long as the value is used. The only error is *SyntaxError; where it has an offset, that
-// counts bytes after decompression.
-func Decode(data []byte, l Limits) (Value, error) {
+// counts bytes after decompression. Decode keeps nothing between calls and may be called by any number of
+// goroutines; the graph it returns is only read from then on, so that it may be shared as well.
+func Decode(data []byte, l Limits) (Value, error) { return decode(data, l, nil) }
+
+// decode reads a file, with names to collect those that are refused, or without to stop at the first.
+func decode(data []byte, l Limits, names *refusedNames) (Value, error) {
 	l = l.withDefaults()
 	if int64(len(data)) > l.File {
 		return nil, refuse(ReasonBudget, -1, "the file has %d bytes, more than %d", len(data), l.File)
@@ -60,6 +82,7 @@ func Decode(data []byte, l Limits) (Value, error) {
 		return nil, err
 	}
 	m := newMachine(data, l)
+	m.refused = names
 	root, err := m.run()
 	if err != nil {
 		return nil, err
@@ -73,7 +96,9 @@ func Decode(data []byte, l Limits) (Value, error) {
 	return root, nil
 }
 
-// inflated returns the bytes of the pickle itself.
+// inflated returns the bytes of the pickle itself. joblib before 0.10 compressed in a format of its own, which
+// begins with ZF; such files are named here, since nothing else would tell their owner what to do. One
+// container is unpacked and no second one inside it, for nobody writes such.
 func inflated(data []byte, l Limits) ([]byte, error) {
 	if len(data) > 2 && string(data[:2]) == "ZF" {
 		return nil, refuse(ReasonUnsupportedFormat, 0, "written by joblib before 0.10: dump it again with a newer joblib")
@@ -82,5 +107,6 @@ func inflated(data []byte, l Limits) ([]byte, error) {
 	if c == nil {
 		return data, nil
 	}
+	// The bound follows the size of the file: what is small on disk must stay small in memory.
 	return c.inflate(data, l.inflated(len(data), c.ratio))
 }

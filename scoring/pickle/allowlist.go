@@ -61,11 +61,14 @@ var exactly = map[string]role{
 	"numpy.random.bit_generator.__pyx_unpickle_SeedSequence":   roleData,
 }
 
-// arrayTypes are numpy's scalar types, which appear as the dtype parameter of an estimator.
+// arrayTypes are numpy's scalar types, which appear as the dtype parameter of an estimator. Those that numpy 2
+// has dropped, such as float_, are still in the files that older versions have written.
 var arrayTypes = words(`bool bool_ bytes_ complex128 complex64 double float16 float32 float64 float_ int16 int32 int64
 	int8 int_ integer floating inexact intp longlong ndarray number object_ single str_ uint uint16 uint32 uint64 uint8`)
 
 // elementwise are numpy's functions that a FunctionTransformer may hold; a name is all that is kept of them.
+// They are listed one by one, because numpy also has functions that load and save files, and a prefix or a
+// module would let those in as names.
 var elementwise = words(`absolute abs add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil clip conjugate cos cosh deg2rad degrees
 	divide equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod greater greater_equal hypot invert isfinite isinf
 	isnan less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor maximum minimum
@@ -77,7 +80,9 @@ var elementwise = words(`absolute abs add arccos arccosh arcsin arcsinh arctan a
 var knownPackages = words(`catboost imblearn joblib lightgbm numpy pandas pyarrow scipy sklearn sklearn2pmml sklearn_pandas
 	threadpoolctl xgboost`)
 
-// standardLibrary are the top-level modules of Python 2.7 and 3.8 to 3.14, without those that begin with an underscore.
+// standardLibrary are the top-level modules of Python 2.7 and 3.8 to 3.14, without those that begin with an
+// underscore. A name of one of these is refused as forbidden: whatever os.system is doing in a model, it is no
+// class that the author forgot to mention.
 var standardLibrary = words(`
 	abc aifc antigravity argparse array ast asynchat asyncio asyncore atexit audioop base64 bdb binascii bisect builtins
 	bz2 cProfile calendar cgi cgitb chunk cmath cmd code codecs codeop collections colorsys commands compileall

@@ -6,7 +6,8 @@ import "slices"
 // afterwards. The announced *Array is filled in place, so that a memo entry made in between refers to the same array.
 // Only _frombuffer of protocol 5 does both at once.
 
-// A maker is what announced an array before its BUILD.
+// A maker is what announced an array before its BUILD. Both announce the same thing and differ in where the
+// data are, which only the BUILD needs to know.
 type maker byte
 
 const (
@@ -14,7 +15,8 @@ const (
 	makerJoblib                  // joblib's NumpyArrayWrapper: the data follow the BUILD, outside the pickle
 )
 
-// newArray makes an array that waits for its state.
+// newArray makes an array that waits for its state. It has no type until then; checkGraph refuses one that
+// never gets there.
 func (m *machine) newArray(by maker, args []Value) (Value, error) {
 	if class, ok := args0(args).(Global); by == makerNumpy && (!ok || !isNDArray(class)) {
 		return nil, m.refuse(ReasonForbiddenGlobal, "an array of another class than numpy.ndarray")
@@ -28,7 +30,8 @@ func (m *machine) newArray(by maker, args []Value) (Value, error) {
 // by the same bytes.
 func isNDArray(g Global) bool { return g.Module == "numpy" && g.Name == "ndarray" }
 
-// buildArray fills an announced array.
+// buildArray fills an announced array. numpy's state is (version, shape, dtype, whether columns come first,
+// data), the data bytes or, for objects, a list.
 func (m *machine) buildArray(a *Array, state Value) error {
 	by, ok := m.unbuilt[a]
 	if !ok {
@@ -49,7 +52,8 @@ func (m *machine) buildArray(a *Array, state Value) error {
 	return m.fillArray(a, t.Items[2], t.Items[1], fortran, t.Items[4])
 }
 
-// arrayOfBuffer makes the array of protocol 5: (buffer, dtype, shape, order).
+// arrayOfBuffer makes the array of protocol 5: (buffer, dtype, shape, order). The buffer is in the pickle
+// itself: an out-of-band one (PEP 574) was refused when its opcode came.
 func (m *machine) arrayOfBuffer(args []Value) (Value, error) {
 	if len(args) != 4 {
 		return nil, m.refuse(ReasonCorrupt, "_frombuffer with %d arguments", len(args))
@@ -73,7 +77,9 @@ func (m *machine) memoryOrder(v Value) (fortran bool, err error) {
 	return false, m.refuse(ReasonArrayShape, "a memory order other than C and F")
 }
 
-// fillArray takes type, shape and data that the pickle holds, and checks that they fit each other.
+// fillArray takes type, shape and data that the pickle holds, and checks that they fit each other. The length
+// must be exact. Bytes too few would be read beyond their end, bytes too many are something that nobody would
+// look at.
 func (m *machine) fillArray(a *Array, dtype, shape Value, fortran bool, data Value) error {
 	count, err := m.describe(a, dtype, shape)
 	if err != nil {
@@ -96,7 +102,9 @@ func (m *machine) fillArray(a *Array, dtype, shape Value, fortran bool, data Val
 	return m.toRowOrder(a, fortran)
 }
 
-// describe sets type and shape, and returns the number of elements. What they claim fits a file of allowed size.
+// describe sets type and shape, and returns the number of elements. What they claim fits a file of allowed
+// size. The product is bounded after each factor and before it counts bytes, so that no multiplication behind
+// this one can overflow.
 func (m *machine) describe(a *Array, dtype, shape Value) (count int, err error) {
 	d, ok := dtype.(*DType)
 	if !ok || !d.built {
@@ -153,7 +161,9 @@ func (m *machine) toRowOrder(a *Array, fortran bool) error {
 	return nil
 }
 
-// permute calls move for every element with its place in row-first and in column-first order.
+// permute calls move for every element with its place in row-first and in column-first order. The place in
+// column-first order is the sum of index·stride, where the first dimension has the stride 1 and each further
+// one the product of those before it.
 func permute(shape []int, move func(to, from int)) {
 	total := 1
 	strides, index := make([]int, len(shape)), make([]int, len(shape))

@@ -13,7 +13,8 @@ func (m *machine) call(callee Global, args []Value) error {
 	return err
 }
 
-// made returns what a call stands for, or refuses the call.
+// made returns what a call stands for, or refuses the call. A name whose role is roleName never gets past here:
+// types and functions are there to be looked at.
 func (m *machine) made(callee Global, args []Value) (Value, error) {
 	switch callee.role {
 	case roleData:
@@ -44,7 +45,9 @@ func (m *machine) made(callee Global, args []Value) (Value, error) {
 	return nil, m.refuse(ReasonForbiddenGlobal, "%s is known as a name; a call of it is never written by a model", callee)
 }
 
-// newBytes covers the three ways in which protocols 0 to 2 write bytes, and the empty ones.
+// newBytes covers the three ways in which protocols 0 to 2 write bytes, and the empty ones. These have no
+// opcode for the bytes of Python 3, which writes text whose code points are the bytes, and a call of
+// _codecs.encode that turns it back.
 func (m *machine) newBytes(callee Global, args []Value) (Value, error) {
 	if callee.role != roleEncode && len(args) == 0 {
 		return Bytes{}, nil
@@ -67,7 +70,8 @@ func (m *machine) newBytes(callee Global, args []Value) (Value, error) {
 	return nil, m.refuse(ReasonUnsupportedValue, "%s with arguments other than text and latin1", callee)
 }
 
-// latin1 turns code points below 256 into bytes.
+// latin1 turns code points below 256 into bytes. The text may be memoised and encoded again and again, so each
+// copy is paid for.
 func (m *machine) latin1(s string) (Value, error) {
 	if err := m.spendCopy(len(s)); err != nil {
 		return nil, err
@@ -82,7 +86,9 @@ func (m *machine) latin1(s string) (Value, error) {
 	return out, nil
 }
 
-// reconstructed is copyreg's way of protocols 0 and 1 to make an object: class, its built-in base, the base's value.
+// reconstructed is copyreg's way of protocols 0 and 1 to make an object: class, its built-in base, the base's
+// value. The base is object for most classes, dict or list for those that subclass one; its value is then what
+// the instance holds as a container.
 func (m *machine) reconstructed(args []Value) (Value, error) {
 	if len(args) != 3 {
 		return nil, m.refuse(ReasonCorrupt, "copyreg._reconstructor with %d arguments", len(args))
@@ -109,7 +115,8 @@ func (m *machine) reconstructed(args []Value) (Value, error) {
 	return nil, m.refuse(ReasonUnsupportedValue, "%s built on a %s", class, base.Name)
 }
 
-// newDict makes the dict of an OrderedDict: empty, or of a list of pairs.
+// newDict makes the dict of an OrderedDict: empty, or of a list of pairs. The pairs of a list may be shared by
+// many calls, so each counts as an opcode would that had stored it.
 func (m *machine) newDict(args []Value) (Value, error) {
 	d := &Dict{}
 	if len(args) == 0 {
@@ -140,7 +147,8 @@ func (m *machine) newDict(args []Value) (Value, error) {
 	return d, nil
 }
 
-// newSet makes the set of protocols 0 to 3, which write it as a call with a list.
+// newSet makes the set of protocols 0 to 3, which write it as a call with a list. The slice is clipped, so that
+// what is appended to the list later does not grow into the set.
 func (m *machine) newSet(args []Value) (Value, error) {
 	if len(args) == 0 {
 		return &Set{}, nil
@@ -151,7 +159,9 @@ func (m *machine) newSet(args []Value) (Value, error) {
 	return nil, m.refuse(ReasonCorrupt, "a set of what is no list")
 }
 
-// ufunc is how numpy before 1.20 writes its elementwise functions: module and name, looked up like any other name.
+// ufunc is how numpy before 1.20 writes its elementwise functions: module and name, looked up like any other
+// name. The two words pass the same allow-list as a name of its own opcode; to write a name as arguments is no
+// way around it.
 func (m *machine) ufunc(args []Value) (Value, error) {
 	module, ok := args0(args).(string)
 	name, also := args1(args).(string)

@@ -15,6 +15,8 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
+// Both figures are about memory: how much a stranger's header may ask for, and how much of a stranger's stream
+// is held before anything is known of its length.
 const (
 	// maxDictionary is the largest LZMA window: the one of the highest preset of xz. Both readers would allocate what a
 	// header asks for before they have seen a byte of data.
@@ -23,7 +25,8 @@ const (
 	headSize = 4 << 20
 )
 
-// A container is a compression that joblib writes, known by its first bytes.
+// A container is a compression that joblib writes, known by its first bytes. The magic is what joblib itself
+// goes by when it loads a file; a name's ending is believed by neither.
 type container struct {
 	name, magic string
 	open        func(*bytes.Reader) (io.Reader, error)
@@ -31,7 +34,9 @@ type container struct {
 	check       func([]byte, int64) error // bounds what the headers state, before open; nil where they state nothing
 }
 
-// containerOf returns the compression of data, or nil if it is not compressed.
+// containerOf returns the compression of data, or nil if it is not compressed. The four of zlib are its levels:
+// 0x78 means deflate with a window of 32 KiB, the second byte level and check bits (RFC 1950). No pickle begins
+// so, for 0x78 is no opcode.
 func containerOf(data []byte) *container {
 	for _, c := range []container{
 		{name: "zlib", magic: "\x78\x01", open: openZlib, ratio: maxRatio},
@@ -54,7 +59,8 @@ func containerOf(data []byte) *container {
 }
 
 // isLzma knows the default properties, followed by the low byte of a round window (joblib looks no further) or by a
-// length that is left open.
+// length that is left open. The format has no magic of its own. 0x5d packs the properties lc=3, lp=0, pb=2,
+// which every encoder uses unless it is told otherwise.
 func isLzma(data []byte) bool {
 	if len(data) < 2 || data[0] != 0x5d {
 		return false
@@ -71,7 +77,8 @@ func openBzip2(r *bytes.Reader) (io.Reader, error) { return bzip2.NewReader(r), 
 // openLz4 reads frames with linked blocks, which is how Python writes them.
 func openLz4(r *bytes.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
 
-// openGzip reads one member only: joblib writes one, and what follows it is trailing data.
+// openGzip reads one member only: joblib writes one, and what follows it is trailing data. Its CRC-32 is
+// checked when the end is reached.
 func openGzip(r *bytes.Reader) (io.Reader, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
@@ -84,7 +91,8 @@ func openGzip(r *bytes.Reader) (io.Reader, error) {
 // errDictionary says that a header asks for a window that no preset needs.
 var errDictionary = errors.New("asks for a dictionary of more than 64 MiB")
 
-// openXz asks for the smallest window; the library takes that of the block header, which checkXz has seen.
+// openXz asks for the smallest window; the library takes that of the block header, which checkXz has seen. One
+// stream only, for the same reason as one gzip member.
 func openXz(r *bytes.Reader) (io.Reader, error) {
 	return xz.ReaderConfig{DictCap: lzma.MinDictCap, SingleStream: true}.NewReader(r)
 }
@@ -102,7 +110,8 @@ func openLzma(r *bytes.Reader) (io.Reader, error) {
 }
 
 // inflate decompresses data whole, or refuses it. It first runs through the stream, keeping no more than its head, and
-// makes room for the rest only once the length is known to be within bounds: a bomb costs time, never memory.
+// makes room for the rest only once the length is known to be within bounds: a bomb costs time, never memory. A
+// stream that fits into the head is inflated once, any longer one twice: time is what a bound on memory costs.
 func (c *container) inflate(data []byte, limit int64) ([]byte, error) {
 	if c.check != nil {
 		if err := c.check(data, limit); err != nil {
@@ -131,7 +140,9 @@ func (c *container) inflate(data []byte, limit int64) ([]byte, error) {
 	return out, nil
 }
 
-// measure returns the first headSize inflated bytes and the length of all.
+// measure returns the first headSize inflated bytes and the length of all. One byte more than the limit is
+// asked for, which tells a stream that ends there from one that goes on. The writer is wrapped so that it has
+// no ReadFrom of its own and the given buffer is used.
 func (c *container) measure(in *bytes.Reader, limit int64) (head []byte, size int64, err error) {
 	z, err := c.open(in)
 	if err != nil {
@@ -153,7 +164,9 @@ func (c *container) measure(in *bytes.Reader, limit int64) (head []byte, size in
 	return kept.Bytes(), size, err
 }
 
-// explain names what is wrong with a compressed stream.
+// explain names what is wrong with a compressed stream. The libraries have no common errors for what comes
+// after a stream, hence the look at their words; a change of those would make a reason less exact and nothing
+// worse.
 func (c *container) explain(err error, offset int) error {
 	var syntax *SyntaxError
 	switch {

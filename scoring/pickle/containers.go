@@ -9,7 +9,8 @@ import (
 // The containers that are filled here are the ones Python fills through APPEND and SETITEM, lists, dicts and sets, and
 // objects of classes that subclass them, whose items and pairs are kept beside their state.
 
-// collect makes one container of everything above the last mark.
+// collect makes one container of everything above the last mark. The items are a copy of that part of the
+// stack, so the container does not change when the stack is used again.
 func (m *machine) collect(op byte) error {
 	items, err := m.popMark()
 	if err != nil {
@@ -43,7 +44,9 @@ func (m *machine) fill(d *Dict, items []Value) error {
 	return nil
 }
 
-// setItem stores a pair. A long key counts as a copy, since one that is memoised could be hashed again and again.
+// setItem stores a pair. A long key counts as a copy, since one that is memoised could be hashed again and
+// again. Hashing is what makes a long key expensive: two bytes of file, a memo reference, would otherwise buy a
+// pass over megabytes, once for each pair.
 func (m *machine) setItem(d *Dict, key, value Value) error {
 	size := 0
 	switch k := key.(type) {
@@ -65,7 +68,9 @@ func (m *machine) setItem(d *Dict, key, value Value) error {
 	return nil
 }
 
-// appendItems adds one value, or all above the last mark, to the container below.
+// appendItems adds one value, or all above the last mark, to the container below. APPEND is for lists and for
+// objects that subclass them; ADDITEMS is for sets. A set may hold what Python could not hash, since it is only
+// ever listed here and never searched.
 func (m *machine) appendItems(op byte) error {
 	var items []Value
 	var err error
@@ -101,7 +106,8 @@ func (m *machine) appendItems(op byte) error {
 	return m.refuse(ReasonCorrupt, "nothing that items can be added to")
 }
 
-// setItems stores one pair, or all above the last mark, in the dict or object below.
+// setItems stores one pair, or all above the last mark, in the dict or object below. The pairs of an object are
+// those of a class that subclasses dict, and are kept apart from its attributes.
 func (m *machine) setItems(op byte) error {
 	var items []Value
 	if op == opSetItem {
@@ -132,7 +138,8 @@ func (m *machine) setItems(op byte) error {
 	return m.refuse(ReasonCorrupt, "nothing that pairs can be stored in")
 }
 
-// drop takes the top of the stack, or the mark if it is on top.
+// drop takes the top of the stack, or the mark if it is on top. So does protocol 0 throw a tuple away, mark and
+// all, that turned out to hold itself and to be memoised already.
 func (m *machine) drop() error {
 	if n := len(m.marks); n > 0 && m.marks[n-1] == len(m.stack) {
 		m.marks = m.marks[:n-1]
@@ -165,6 +172,8 @@ func (m *machine) indexedLine(use func(uint64) error) error {
 }
 
 // put stores the top of the stack in the memo. Picklers number entries from 0 (Python 2: from 1) without gaps.
+// An index far beyond them would have the memo filled up to it: sixteen bytes of memory for each number
+// skipped, out of five bytes of file. Entries in between are empty and cannot be read.
 func (m *machine) put(i uint64) error {
 	v, err := m.top()
 	if err != nil {

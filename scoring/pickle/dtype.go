@@ -9,7 +9,9 @@ import (
 // characters for U. The state has what the code leaves out: byte order, and for a record the names, types and offsets
 // of its fields. Sizes are believed only where code and state agree.
 
-// newDType makes a dtype of its code, such as f8, U12 or V56. Byte order and fields come with its state.
+// newDType makes a dtype of its code, such as f8, U12 or V56. Byte order and fields come with its state. Kinds
+// are numpy's letters: b bool, i and u integers, f floats, S bytes, U text in UTF-32, V records, O references
+// to Python objects. Elements of no size are refused, because any number of them would fit into an empty file.
 func (m *machine) newDType(args []Value) (Value, error) {
 	code, ok := args0(args).(string)
 	if !ok || code == "" {
@@ -28,6 +30,7 @@ func (m *machine) newDType(args []Value) (Value, error) {
 	case d.Kind == 'O':
 		d.Size = 8
 	case d.Kind == 'U':
+		// The size in characters times four must still be an int on every platform.
 		if size > math.MaxInt32/4 {
 			return nil, m.refuse(ReasonArraySize, "dtype %q", clip(code))
 		}
@@ -45,7 +48,9 @@ func (m *machine) newDType(args []Value) (Value, error) {
 	return d, nil
 }
 
-// buildDType reads the state (version, byte order, subarray, names, fields, item size, alignment, flags [, metadata]).
+// buildDType reads the state (version, byte order, subarray, names, fields, item size, alignment, flags [,
+// metadata]). numpy writes out what native order was; an "=" that says native all the same is read as
+// little-endian.
 func (m *machine) buildDType(d *DType, state Value) error {
 	t, ok := state.(*Tuple)
 	if !ok || len(t.Items) < 8 || d.built {
@@ -71,7 +76,9 @@ func (m *machine) buildDType(d *DType, state Value) error {
 	return m.buildFields(d, t.Items[3], t.Items[4])
 }
 
-// buildFields reads the names and the dict name → (dtype, offset) of a record.
+// buildFields reads the names and the dict name → (dtype, offset) of a record. The nodes of scikit-learn's
+// trees are such records. Fields may overlap or leave gaps, as numpy lets them, but none may reach beyond its
+// record: the accessors copy by offset and size without looking again.
 func (m *machine) buildFields(d *DType, names, fields Value) error {
 	order, ok := names.(*Tuple)
 	places, also := fields.(*Dict)
@@ -98,7 +105,8 @@ func (m *machine) buildFields(d *DType, names, fields Value) error {
 	return nil
 }
 
-// newScalar makes a numpy scalar of (dtype, bytes).
+// newScalar makes a numpy scalar of (dtype, bytes). A parameter that was taken from a numpy array is pickled
+// so: the 0.1 that a search has picked is a float64 scalar and no Python float.
 func (m *machine) newScalar(args []Value) (Value, error) {
 	d, ok := args0(args).(*DType)
 	data, also := args1(args).(Bytes)
@@ -108,7 +116,8 @@ func (m *machine) newScalar(args []Value) (Value, error) {
 	return &Scalar{Type: d, Data: data}, nil
 }
 
-// clip shortens a word of the file for a message.
+// clip shortens a word of the file for a message. Eighty bytes are enough to recognise a class by, and too few
+// to fill a log with.
 func clip(s string) string {
 	if len(s) > 80 {
 		return s[:80] + "…"

@@ -11,7 +11,8 @@ import (
 // The accessors convert once, when a model is compiled; none is on the path of an event. They trust what Decode has
 // checked, that Data and Objects fill Shape, and check what it has not: that the elements are of the kind asked for.
 
-// Len returns the number of elements.
+// Len returns the number of elements. An array without dimensions has one element, one with a dimension of zero
+// none. The product cannot overflow: Decode has bounded it by the size of a file.
 func (a *Array) Len() int {
 	n := 1
 	for _, dim := range a.Shape {
@@ -21,7 +22,8 @@ func (a *Array) Len() int {
 }
 
 // Float64s returns the elements of a numeric or boolean array in row order, converted to float64.
-// Integers beyond 2^53 round, as numpy's astype does.
+// Integers beyond 2^53 round, as numpy's astype does. The result is a copy, so it stays valid when the file's
+// bytes are gone.
 func (a *Array) Float64s() ([]float64, error) {
 	number, err := a.Type.float64er()
 	if err != nil {
@@ -50,7 +52,8 @@ func (a *Array) Int64s() ([]int64, error) {
 	return out, nil
 }
 
-// Bools returns the elements of a boolean array in row order.
+// Bools returns the elements of a boolean array in row order. numpy stores one byte for each; any other than
+// zero counts as true, as in C.
 func (a *Array) Bools() ([]bool, error) {
 	if a.Type.Kind != 'b' {
 		return nil, fmt.Errorf("an array of %s, not of bool", a.Type)
@@ -62,7 +65,8 @@ func (a *Array) Bools() ([]bool, error) {
 	return out, nil
 }
 
-// Strings returns the elements of an array of text, or of objects that are all text, in row order.
+// Strings returns the elements of an array of text, or of objects that are all text, in row order. Bytes are
+// none: what encoding they would have is not in the file.
 func (a *Array) Strings() ([]string, error) {
 	values, err := a.Values()
 	if err != nil {
@@ -105,7 +109,9 @@ func (a *Array) Values() ([]Value, error) {
 	return out, nil
 }
 
-// Field returns one column of a record array as an array of its own, with the same shape.
+// Field returns one column of a record array as an array of its own, with the same shape. scikit-learn keeps
+// the nodes of a tree as one record each (left, right, feature, threshold, impurity, counts), and a compiler
+// wants them column by column. The bytes are copied together, once.
 func (a *Array) Field(name string) (*Array, error) {
 	for _, f := range a.Type.Fields {
 		if f.Name != name {
@@ -121,7 +127,8 @@ func (a *Array) Field(name string) (*Array, error) {
 	return nil, fmt.Errorf("a record without the field %q", name)
 }
 
-// Row returns row i of an array of two or more dimensions, as a view.
+// Row returns row i of an array of two or more dimensions, as a view. The row shares its elements with the
+// array, which nobody changes after decoding.
 func (a *Array) Row(i int) (*Array, error) {
 	if len(a.Shape) < 2 || i < 0 || i >= a.Shape[0] {
 		return nil, fmt.Errorf("no row %d in an array of shape %v", i, a.Shape)
@@ -159,7 +166,8 @@ func (d *DType) order() binary.ByteOrder {
 	return binary.LittleEndian
 }
 
-// value reads one element.
+// value reads one element. b has exactly the size of the type. numpy pads bytes with zeros and drops them when
+// an element is read, so zeros at the end of a value are lost here as they are there.
 func (d *DType) value(b []byte) (Value, error) {
 	switch d.Kind {
 	case 'b':
@@ -188,7 +196,8 @@ func (d *DType) value(b []byte) (Value, error) {
 	return nil, fmt.Errorf("an element of %s is no single value", d)
 }
 
-// text reads UTF-32, padded with zeros.
+// text reads UTF-32, padded with zeros. Surrogates and numbers beyond U+10FFFF are no characters and are
+// refused, though numpy would carry them along.
 func (d *DType) text(b []byte) (Value, error) {
 	var out strings.Builder
 	order, end := d.order(), len(b)
@@ -205,7 +214,8 @@ func (d *DType) text(b []byte) (Value, error) {
 	return out.String(), nil
 }
 
-// float64er returns what reads one element as a float64.
+// float64er returns what reads one element as a float64. The choice by kind, size and order is made once for an
+// array and not for each of its elements, of which a forest has millions.
 func (d *DType) float64er() (func([]byte) float64, error) {
 	order := d.order()
 	if d.Kind == 'f' {
@@ -228,7 +238,8 @@ func (d *DType) float64er() (func([]byte) float64, error) {
 	return func(b []byte) float64 { return float64(number(b)) }, nil
 }
 
-// int64er returns what reads one element as an int64; a uint64 wraps.
+// int64er returns what reads one element as an int64; a uint64 wraps. Whoever calls it for a u8 checks for a
+// negative result: that is a number beyond the range of int64.
 func (d *DType) int64er() (func([]byte) int64, error) {
 	order := d.order()
 	switch fmt.Sprintf("%c%d", d.Kind, d.Size) {
@@ -252,7 +263,9 @@ func (d *DType) int64er() (func([]byte) int64, error) {
 	return nil, fmt.Errorf("an array of %s, not of integers", d)
 }
 
-// half widens an IEEE 754 binary16 number.
+// half widens an IEEE 754 binary16 number. It has one sign bit, five bits of exponent with a bias of 15 and ten
+// of fraction. Exponent 0 is a subnormal, fraction·2^-24; else the value is (1024+fraction)·2^(exponent-25).
+// Every one is exact as a float64.
 func half(h uint16) float64 {
 	sign := 1.0
 	if h>>15 == 1 {

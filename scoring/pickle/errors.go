@@ -3,6 +3,8 @@ package pickle
 import "fmt"
 
 // A SyntaxError refuses bytes that are no sound, harmless pickle. It is the only error that Decode returns.
+// There is nothing to retry: the same bytes give the same error. An operator sees it at load, before the first
+// event is read.
 type SyntaxError struct {
 	Reason string // one of the Reason words; stable, for tests, metrics and scripts
 	Offset int64  // byte offset in the decompressed stream, or in the file where its container is at fault; -1 where there is none
@@ -10,6 +12,7 @@ type SyntaxError struct {
 }
 
 // The reasons of a SyntaxError.
+// They are part of the interface: a runbook may go by them, so a word may be added and none is renamed.
 const (
 	ReasonForbiddenGlobal   = "forbidden-global"   // a name that could do something when called
 	ReasonForbiddenOpcode   = "forbidden-opcode"   // an instruction that needs code or data from outside the file

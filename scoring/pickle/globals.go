@@ -30,7 +30,10 @@ const (
 	roleUfunc         // numpy _ufunc_reconstruct(module, name)
 )
 
-// resolve looks a name up in the allow-list, or refuses it. Nothing is imported: an allowed name is a pair of words.
+// resolve looks a name up in the allow-list, or refuses it. Nothing is imported: an allowed name is a pair of
+// words. The words are bounded and checked for form before they are looked up, so a message never carries more
+// than a line of them. What to do next depends on whose name it is: an attack is refused as one, the author's
+// own class with advice.
 func resolve(module, name string, offset int) (Global, error) {
 	module, name = renamed(module, name)
 	g := Global{Module: module, Name: name, Offset: int64(offset)}
@@ -65,7 +68,8 @@ func renamed(module, name string) (string, string) {
 	return module, name
 }
 
-// roleOf returns the role of a well-formed name.
+// roleOf returns the role of a well-formed name. Exact names come before the rules of their package, so that a
+// rule cannot widen what an entry of the table says.
 func roleOf(module, name string) role {
 	// numpy 2 renamed numpy.core.
 	if rest, renamed := strings.CutPrefix(module, "numpy._core"); renamed {
@@ -91,7 +95,8 @@ func roleOf(module, name string) role {
 }
 
 // isForeign says whether a module belongs neither to Python nor to the packages that models are made of. Python's own
-// modules with a leading underscore are its C halves; __main__ is the author's script.
+// modules with a leading underscore are its C halves; __main__ is the author's script. It decides only which
+// words a refusal has: what is asked about here is refused either way.
 func isForeign(module string) bool {
 	pkg, _, _ := strings.Cut(module, ".")
 	if pkg == "__main__" || pkg == "__mp_main__" {
@@ -100,7 +105,9 @@ func isForeign(module string) bool {
 	return !standardLibrary[pkg] && !knownPackages[pkg] && !strings.HasPrefix(pkg, "_")
 }
 
-// modelRole is the role of a name in a package of estimators: classes are data, functions are names.
+// modelRole is the role of a name in a package of estimators: classes are data, functions are names. Cython
+// pickles the classes of its modules through functions with that prefix, which take a class, a checksum and a
+// state.
 func modelRole(name string) role {
 	if isClassName(name) || strings.HasPrefix(name, "__pyx_unpickle_") {
 		return roleData
@@ -108,7 +115,9 @@ func modelRole(name string) role {
 	return roleName
 }
 
-// numpyRole covers what the table does not: generators and masked arrays, which searches carry along.
+// numpyRole covers what the table does not: generators and masked arrays, which searches carry along. A masked
+// array is what a search keeps its table of results in, and a generator is a random_state that somebody gave;
+// no prediction needs either.
 func numpyRole(module, name string) role {
 	switch {
 	case strings.HasPrefix(module, "numpy.random") && (isClassName(name) || strings.HasSuffix(name, "_ctor")),
@@ -121,7 +130,8 @@ func numpyRole(module, name string) role {
 	return roleForbidden
 }
 
-// scipyRole covers distributions, sparse matrices and splines.
+// scipyRole covers distributions, sparse matrices and splines. A search by random draws keeps the distributions
+// that it drew from; sparse matrices hold what a vectorizer or a neighbour search was fitted on.
 func scipyRole(module, name string) role {
 	switch {
 	case strings.HasPrefix(module, "scipy.stats.") && (strings.HasSuffix(name, "_gen") || name == "rv_frozen" || name == "rv_continuous_frozen" || name == "rv_discrete_frozen"),
@@ -132,7 +142,8 @@ func scipyRole(module, name string) role {
 	return roleForbidden
 }
 
-// isClassName tells classes from functions by their spelling: CapWords, perhaps after underscores.
+// isClassName tells classes from functions by their spelling: CapWords, perhaps after underscores. That is PEP
+// 8's convention, which these packages keep; the few exceptions stand in the table.
 func isClassName(name string) bool {
 	bare := strings.TrimLeft(name, "_")
 	return bare != "" && bare[0] >= 'A' && bare[0] <= 'Z'

@@ -8,14 +8,17 @@ import "slices"
 // the memo and 2^60 to whoever walks them.
 
 // A graphWalk looks once at every container that can be reached from the root. Memoised values are shared, so the
-// values form a graph, not a tree; what walks it as a tree later meets each value once per path.
+// values form a graph, not a tree; what walks it as a tree later meets each value once per path. The figures of
+// a finished container are kept, so that the walk itself is linear in what the file holds, however often the
+// container is shared.
 type graphWalk struct {
 	limits Limits
 	seen   map[Value]extent
 	path   []step
 }
 
-// extent is what is known of a container.
+// extent is what is known of a container. expanded cannot overflow: it is compared with the limit after each
+// addition, and every addend has passed that comparison.
 type extent struct {
 	open     bool // the walk is inside it
 	depth    int  // of the deepest chain of containers below, itself included
@@ -30,7 +33,9 @@ type step struct {
 }
 
 // checkGraph refuses values that hold themselves, that are nested too deeply, that stand for too many values, and
-// arrays that never had a state. It is a loop with a path of its own, since nesting is what it is there to bound.
+// arrays that never had a state. It is a loop with a path of its own, since nesting is what it is there to
+// bound. What it lets pass may be read by recursion without a count or a set of what has been seen, and that is
+// how every compiler reads it.
 func checkGraph(root Value, l Limits) error {
 	w := graphWalk{limits: l, seen: map[Value]extent{}}
 	if err := w.enter(root); err != nil {
@@ -55,7 +60,8 @@ func checkGraph(root Value, l Limits) error {
 	return nil
 }
 
-// enter visits a value: a container goes onto the path unless it has been walked.
+// enter visits a value: a container goes onto the path unless it has been walked. Numbers, text and arrays of
+// numbers hold no other value: they count as one and are not gone into.
 func (w *graphWalk) enter(v Value) error {
 	switch v := v.(type) {
 	case *List, *Tuple, *Set, *Dict, *Object:
@@ -88,7 +94,8 @@ func (w *graphWalk) enter(v Value) error {
 	return nil
 }
 
-// absorb adds a finished value to the container that holds it.
+// absorb adds a finished value to the container that holds it. Its depth counts from here on down, so a shared
+// value is deep enough or too deep according to the place where it is met.
 func (w *graphWalk) absorb(done extent) error {
 	if len(w.path) == 0 {
 		return nil
@@ -110,7 +117,8 @@ func (w *graphWalk) tooDeep() error {
 	return refuse(ReasonDepth, w.offset(), "values nested more than %d deep", w.limits.Depth)
 }
 
-// offset returns where the innermost object or array on the path began, or -1.
+// offset returns where the innermost object or array on the path began, or -1. Lists and dicts have no offset
+// of their own; the object around them is what a person can find in a listing of the file.
 func (w *graphWalk) offset() int {
 	for _, s := range slices.Backward(w.path) {
 		switch v := s.value.(type) {
@@ -123,7 +131,9 @@ func (w *graphWalk) offset() int {
 	return -1
 }
 
-// child returns the i-th value that a container holds. Keys count: a tuple can be one.
+// child returns the i-th value that a container holds. Keys count: a tuple can be one. The parts of an object
+// have fixed places: state, pairs, arguments, items. A place without a value gives None, which counts as one
+// and does no harm.
 func child(v Value, i int) (Value, bool) {
 	switch v := v.(type) {
 	case *List:

@@ -2,7 +2,8 @@ package pickle
 
 import "bytes"
 
-// A Header is what the bytes of a file tell before any instruction is carried out.
+// A Header is what the bytes of a file tell before any instruction is carried out. It is for people who ask
+// what a file is, and no part of any decision: a byte sequence can be put into a file on purpose.
 type Header struct {
 	Compression string // zlib, gzip, bz2, xz, lzma or lz4; empty for none
 	Protocol    int    // of the pickle; 0 also stands for 1, since neither writes its number

@@ -9,11 +9,15 @@ import (
 // subclass, shape, order, dtype, allow_mmap and numpy_array_alignment_bytes, and writes the data behind the BUILD that
 // ends the wrapper, in the middle of the stream. So the reader has to stop there, take the bytes and go on.
 
-// maxAlignment is the alignment that joblib pads array data to.
+// maxAlignment is the alignment that joblib pads array data to. It does so in order that the arrays of an
+// uncompressed file can be mapped into memory at aligned addresses.
 const maxAlignment = 16
 
 // buildWrapped reads the array that follows a NumpyArrayWrapper. Its bytes lie outside the pickle: after the BUILD the
-// stream goes on with the raw data, or, for an array of objects, with a complete pickle of its own.
+// stream goes on with the raw data, or, for an array of objects, with a complete pickle of its own. The length
+// is nowhere written: it follows from shape and type, which describe has held against the largest file allowed,
+// and read then holds it against the bytes that are left. allow_mmap says how Python may load the data, and is
+// of no interest here.
 func (m *machine) buildWrapped(a *Array, state Value) error {
 	attrs, ok := state.(*Dict)
 	if !ok {
@@ -75,6 +79,8 @@ func (m *machine) skipPadding(alignment Value) error {
 }
 
 // readObjects reads the pickle of an object array: another memo, the same allow-list and the same limits.
+// joblib writes objects by pickle.dump into the same stream, so that array has a STOP of its own, after which
+// the outer pickle goes on.
 func (m *machine) readObjects(a *Array) error {
 	inner, err := m.nested()
 	if err != nil {

@@ -1,6 +1,7 @@
 package pickle
 
-// Limits bounds what decoding may use; the zero value of a field means its default.
+// Limits bounds what decoding may use; the zero value of a field means its default. scoring.Load decodes with
+// the zero value. The counts are those of one call of [Decode], the pickles inside of object arrays included.
 type Limits struct {
 	File     int64 // bytes of the file as it is stored; default 1 GiB
 	Inflated int64 // bytes after decompression; default 2 GiB, and never more than 200 times the file
@@ -49,7 +50,8 @@ func setDefault[T int | int64](field *T, value T) {
 	}
 }
 
-// inflated returns how many bytes a compressed file of n bytes may become.
+// inflated returns how many bytes a compressed file of n bytes may become. Both bounds hold: no ratio makes a
+// large file larger than Inflated, and no small file may use all of it.
 func (l Limits) inflated(n int, ratio int64) int64 {
 	return min(l.Inflated, ratio*int64(n))
 }

@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// proto checks the protocol number.
+// proto checks the protocol number. It is the operand of the first opcode from protocol 2 on, and the number
+// decides nothing here: an opcode means the same in every protocol that has it.
 func (m *machine) proto() error {
 	version, err := m.readByte()
 	if err == nil && version > newestProtocol {
@@ -20,7 +21,8 @@ func (m *machine) proto() error {
 	return err
 }
 
-// frame checks that a frame lies within the file. Its border has no other meaning to a reader that holds all bytes.
+// frame checks that a frame lies within the file. Its border has no other meaning to a reader that holds all
+// bytes. Python writes frames (protocol 4) so that a reader of a pipe can fetch many small opcodes in one read.
 func (m *machine) frame() error {
 	n, err := m.readUint(8)
 	if err == nil && n > uint64(len(m.data)-m.pos) {
@@ -42,14 +44,18 @@ func (m *machine) text(width int) error {
 	return nil
 }
 
-// bytes pushes a view of the file: arrays of protocol 3 and later cost no copy.
+// bytes pushes a view of the file: arrays of protocol 3 and later cost no copy. The view keeps the whole file
+// in memory for as long as the value lives; a model is mostly its arrays, so little is held that would not be
+// held anyway.
 func (m *machine) bytes(width int) error {
 	b, err := m.readCounted(width)
 	m.push(Bytes(b))
 	return err
 }
 
-// asciiText pushes a string of Python 2, which Python 3 reads as ASCII.
+// asciiText pushes a string of Python 2, which Python 3 reads as ASCII. Python would read the four-byte length
+// as signed; as an unsigned one, a negative length is longer than what the default limits let a file be, and is
+// refused as such.
 func (m *machine) asciiText(width int) error {
 	b, err := m.readCounted(width)
 	if err != nil {
@@ -98,7 +104,9 @@ func (m *machine) quotedText() error {
 	return m.pushASCII(out.String())
 }
 
-// escapedText pushes a string of protocol 0: Latin-1 with the escapes \u (four digits) and \U (eight), and no other.
+// escapedText pushes a string of protocol 0: Latin-1 with the escapes \u (four digits) and \U (eight), and no
+// other. Python's encoder writes the backslash, the newline and a few others as \u escapes too, so a line of
+// the file is always a whole string.
 func (m *machine) escapedText() error {
 	line, err := m.readLine()
 	if err != nil {
@@ -155,7 +163,9 @@ func (m *machine) float64() error {
 	return nil
 }
 
-// long pushes a little-endian two's complement number of any length up to maxIntBytes.
+// long pushes a little-endian two's complement number of any length up to maxIntBytes. Go's integers have
+// magnitude and sign apart, so the bytes are turned to big-endian and, where the highest bit is set, 2^bits is
+// taken away. No bytes at all are the number 0.
 func (m *machine) long(width int) error {
 	b, err := m.readCounted(width)
 	if err != nil {
@@ -183,7 +193,8 @@ func (m *machine) pushInteger(n *big.Int) {
 	m.push(n)
 }
 
-// decimal pushes an integer of protocol 0. INT writes truth values as 00 and 01; LONG ends in L.
+// decimal pushes an integer of protocol 0. INT writes truth values as 00 and 01; LONG ends in L. The length is
+// bounded before it is parsed, for reading decimal digits into binary costs more than linear time.
 func (m *machine) decimal(long bool) error {
 	line, err := m.readLine()
 	if err != nil {
@@ -208,7 +219,8 @@ func (m *machine) decimal(long bool) error {
 	return nil
 }
 
-// decimalFloat pushes a float of protocol 0, nan and inf included.
+// decimalFloat pushes a float of protocol 0, nan and inf included. Go would also take hexadecimal floats and
+// underscores, neither of which repr of a Python float writes: they are refused.
 func (m *machine) decimalFloat() error {
 	line, err := m.readLine()
 	if err != nil {

@@ -10,6 +10,9 @@ const lz4TruncatedMsg = "the lz4 stream ends too early"
 // the match. Lengths of 15 and more go on in further bytes.
 
 // checkLz4 measures an lz4 frame without decompressing it, by adding up the lengths that its sequences state.
+// The library's own limit is that of a block, 4 MiB at most, and not of a stream; and the content size in the
+// header is optional and only a promise. Adding lengths up reads each byte of the file at most once and writes
+// none.
 func checkLz4(data []byte, limit int64) error {
 	if len(data) < 7 {
 		return refuse(ReasonTruncated, len(data), lz4TruncatedMsg)
@@ -64,7 +67,9 @@ func lz4End(data []byte, pos int, flags byte) error {
 	return nil
 }
 
-// lz4BlockSize adds up literals and matches of a block. What is malformed adds nothing: the decompressor refuses it.
+// lz4BlockSize adds up literals and matches of a block. What is malformed adds nothing: the decompressor
+// refuses it. The last sequence of a block has literals and no match, so the block ends where a distance would
+// begin. A match is four bytes at least, which its length leaves out.
 func lz4BlockSize(block []byte) (size int64) {
 	for i := 0; i < len(block); {
 		token := block[i]
@@ -81,7 +86,8 @@ func lz4BlockSize(block []byte) (size int64) {
 	return size
 }
 
-// lz4Length reads a length of which the token holds the first 15: bytes are added until one is not 255.
+// lz4Length reads a length of which the token holds the first 15: bytes are added until one is not 255. So one
+// further byte of input lengthens the output by 255 bytes at most.
 func lz4Length(block []byte, i int, nibble byte) (length, next int) {
 	length = int(nibble)
 	if nibble < 15 {

@@ -1,6 +1,9 @@
 package pickle
 
-// The opcodes of protocols 0 to 5, named as in Python's pickletools.
+// The opcodes of protocols 0 to 5, named as in Python's pickletools. Each is one byte, and its operands follow:
+// a line of text in protocol 0, lengths and numbers in binary from protocol 1 on. Protocol 2 (PEP 307) brought
+// the opcodes with the high bit set, protocol 4 (PEP 3154) framing, MEMOIZE and 64-bit lengths, protocol 5 (PEP
+// 574) byte arrays and buffers.
 const (
 	opMark           = '('
 	opEmptyTuple     = ')'
@@ -78,10 +81,13 @@ const (
 // newestProtocol is that of Python 3.8 to 3.14.
 const newestProtocol = 5
 
+// Operands that are popped come from above the last mark only: an opcode that reaches below it would take apart
+// a container that is still being collected.
 // The opcodes fall into five groups, each with a method that says whether an opcode is its own. An opcode that
 // fails ends the machine, so that whatever it has pushed by then is never read.
 
-// stepText carries out the opcodes of strings and bytes, and the two that frame a pickle.
+// stepText carries out the opcodes of strings and bytes, and the two that frame a pickle. A bytearray becomes
+// Bytes like any other, since nothing here ever changes one.
 func (m *machine) stepText(op byte) (known bool, err error) {
 	switch op {
 	case opProto:
@@ -112,7 +118,8 @@ func (m *machine) stepText(op byte) (known bool, err error) {
 	return false, nil
 }
 
-// stepNumber carries out the opcodes of None, truth values and numbers.
+// stepNumber carries out the opcodes of None, truth values and numbers. Fixed-width numbers are little-endian
+// and unsigned, BININT and BINFLOAT excepted, which say so themselves.
 func (m *machine) stepNumber(op byte) (known bool, err error) {
 	switch op {
 	case opNone:
@@ -145,7 +152,8 @@ func (m *machine) stepNumber(op byte) (known bool, err error) {
 	return true, nil
 }
 
-// stepContainer carries out the opcodes of tuples, lists, dicts and sets.
+// stepContainer carries out the opcodes of tuples, lists, dicts and sets. A dict, list or set begins empty and
+// is filled by later opcodes, which is what lets it hold itself; a tuple and a frozenset are made whole.
 func (m *machine) stepContainer(op byte) (known bool, err error) {
 	switch op {
 	case opMark:
@@ -174,7 +182,9 @@ func (m *machine) stepContainer(op byte) (known bool, err error) {
 	return true, nil
 }
 
-// stepMemo carries out the opcodes of the memo and those that only move the stack.
+// stepMemo carries out the opcodes of the memo and those that only move the stack. The memo is how a pickle
+// says "the same object again": picklers number what they write and refer to the number, so that the arrays of
+// a model appear once however often they are shared.
 func (m *machine) stepMemo(op byte) (known bool, err error) {
 	switch op {
 	case opMemoize:
@@ -204,7 +214,8 @@ func (m *machine) stepMemo(op byte) (known bool, err error) {
 	return false, nil
 }
 
-// stepObject carries out the opcodes that would import, call and fill objects in Python.
+// stepObject carries out the opcodes that would import, call and fill objects in Python. Here, and nowhere
+// else, a file can ask for something to be done.
 func (m *machine) stepObject(op byte) (known bool, err error) {
 	switch op {
 	case opGlobal:

@@ -9,12 +9,14 @@ import (
 // A ColumnTransformer that was given a pandas Index keeps it as its list of columns, so that reading the model needs the
 // labels of an Index, and nothing else of pandas.
 
-// maxRange is the longest RangeIndex that is written out.
+// maxRange is the longest RangeIndex that is written out. A range is three numbers in the file whatever its
+// length is, so without a bound it would be the shortest bomb of all.
 const maxRange = 1 << 16
 
 // labels returns the elements of a pandas Index, or of one of the arrays that it is made of. Its forms, by age: an
 // array of objects or numbers; a StringArray over such an array (pandas 3 without pyarrow); an ArrowStringArray over
-// the buffers of pyarrow (pandas 3 with it).
+// the buffers of pyarrow (pandas 3 with it). Whether an Index is one of text or of numbers is for the caller to
+// find: what is returned are plain values.
 func labels(o *Object) ([]Value, error) {
 	switch o.Class.Name {
 	case "_new_Index":
@@ -52,7 +54,8 @@ func arrayLabels(o *Object, v Value) ([]Value, error) {
 	return nil, fmt.Errorf("a %s over a %s, not over an array", o.Class, typeName(v))
 }
 
-// indexLabels reads _new_Index(class, attributes): data, or the start, stop and step of a range.
+// indexLabels reads _new_Index(class, attributes): data, or the start, stop and step of a range. One Index
+// within another is not followed, since each could hold the next; a level of a string array is.
 func indexLabels(o *Object) ([]Value, error) {
 	attrs, ok := argument(o.Args, 1).(*Dict)
 	if !ok {
@@ -72,7 +75,8 @@ func indexLabels(o *Object) ([]Value, error) {
 	return nil, fmt.Errorf("a pandas Index of unknown make")
 }
 
-// rangeLabels writes out a range, which is how pandas labels columns without names.
+// rangeLabels writes out a range, which is how pandas labels columns without names. The bounds lie within
+// ±2^31, so that neither their difference nor the last step beyond can overflow.
 func rangeLabels(attrs *Dict) ([]Value, error) {
 	var bounds [3]int64
 	for i, name := range []string{"start", "stop", "step"} {
@@ -95,7 +99,8 @@ func rangeLabels(attrs *Dict) ([]Value, error) {
 }
 
 // arrowLabels reads pyarrow's string array: ((type, length, nulls, offset, buffers, children, dictionary),) or a
-// chunked array of such.
+// chunked array of such. This is the Arrow columnar layout: the first buffer is the bitmap of nulls, the second
+// the offsets, the third the text. Nulls are refused, since a column without a name selects nothing.
 func arrowLabels(o *Object) ([]Value, error) {
 	if o.Class.Name == "chunked_array" {
 		chunks, _ := argument(o.Args, 0).(*List)
@@ -153,7 +158,9 @@ func arrowBuffer(v Value) Bytes {
 	return nil
 }
 
-// arrowStrings cuts text at length+1 ascending offsets, each of width bytes, of which the first stands at place offset.
+// arrowStrings cuts text at length+1 ascending offsets, each of width bytes, of which the first stands at place
+// offset. A slice of a longer array keeps the buffers of the whole and says by offset where it begins. Offsets
+// are the author's numbers: each pair is held against the text before anything is cut.
 func arrowStrings(offsets, text Bytes, offset, length, width int64) ([]Value, error) {
 	room := int64(len(offsets)) / width
 	if offset < 0 || length < 0 || offset > room || length > room-offset-1 {

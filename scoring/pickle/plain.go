@@ -9,7 +9,9 @@ import (
 // pickled as it was given. These functions take all of them and refuse what is of another kind: text is no
 // number, and a bool is no integer, although it counts as 0 or 1 where a float is asked for.
 
-// Plain unpacks a numpy scalar into bool, int64, float64, string or Bytes; every other value is returned as it is.
+// Plain unpacks a numpy scalar into bool, int64, float64, string or Bytes; every other value is returned as it
+// is. A scalar that holds no single value, such as a record, comes back as it is too; whoever asks for a number
+// then refuses it by its type.
 func Plain(v Value) Value {
 	if s, ok := v.(*Scalar); ok {
 		if plain, err := s.Value(); err == nil {
@@ -19,7 +21,8 @@ func Plain(v Value) Value {
 	return v
 }
 
-// single unpacks a numpy scalar, or an array of one element and no dimensions.
+// single unpacks a numpy scalar, or an array of one element and no dimensions. numpy.array(0.5) is such an
+// array, and Python computes with it as with the number.
 func single(v Value) Value {
 	if a, ok := v.(*Array); ok && len(a.Shape) == 0 {
 		if values, err := a.Values(); err == nil && len(values) == 1 {
@@ -29,7 +32,8 @@ func single(v Value) Value {
 	return Plain(v)
 }
 
-// AsFloat64 returns a number or truth value, of Python or numpy, as a float64.
+// AsFloat64 returns a number or truth value, of Python or numpy, as a float64. Integers beyond 2^53 round to
+// the nearest; one that is too wide for int64 is refused, for no parameter is.
 func AsFloat64(v Value) (float64, error) {
 	switch n := single(v).(type) {
 	case float64:
@@ -45,7 +49,8 @@ func AsFloat64(v Value) (float64, error) {
 	return 0, fmt.Errorf("a %s, not a number", typeName(v))
 }
 
-// AsInt64 returns an integer, of Python or numpy; a float64 counts if it is integral.
+// AsInt64 returns an integer, of Python or numpy; a float64 counts if it is integral. Beyond 2^53 a float64 no
+// longer tells one integer from the next, so it is taken for none.
 func AsInt64(v Value) (int64, error) {
 	switch n := single(v).(type) {
 	case int64:
@@ -58,7 +63,8 @@ func AsInt64(v Value) (int64, error) {
 	return 0, fmt.Errorf("a %s, not an integer", typeName(v))
 }
 
-// AsBool returns a truth value, of Python or numpy.
+// AsBool returns a truth value, of Python or numpy. 0 and 1 are none: where scikit-learn wants a flag and
+// somebody gave a number, a guess would be a guess about the model.
 func AsBool(v Value) (bool, error) {
 	if b, ok := single(v).(bool); ok {
 		return b, nil
@@ -74,7 +80,9 @@ func AsString(v Value) (string, error) {
 	return "", fmt.Errorf("a %s, not a string", typeName(v))
 }
 
-// Elements returns the elements of a list, tuple, set, one-dimensional array or pandas Index; numpy scalars are unpacked.
+// Elements returns the elements of a list, tuple, set, one-dimensional array or pandas Index; numpy scalars are
+// unpacked. The order is that of the file; for a set that is whatever order Python had it in. Text is not taken
+// for a list of characters.
 func Elements(v Value) ([]Value, error) {
 	var items []Value
 	switch v := v.(type) {

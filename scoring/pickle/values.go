@@ -1,14 +1,17 @@
 package pickle
 
 // A Value is one of: nil (Python's None), bool, int64, *big.Int, float64, string, Bytes, *List, *Tuple, *Dict,
-// *Set, *Object, *Array, *DType, *Scalar, Global. Nothing else.
+// *Set, *Object, *Array, *DType, *Scalar, Global. Nothing else. It is an empty interface and not a closed one,
+// so that numbers and strings can be what they are in Go; whoever reads a Value switches over these types and
+// refuses any other by name.
 type Value any
 
 // Bytes is a Python bytes or bytearray. It may alias the bytes given to Decode.
 type Bytes []byte
 
 // Global is an allow-listed name, used as a value (a class, a numpy type, a numpy function).
-// Modules that Python 3 renamed bear their new name: builtins, copyreg.
+// Modules that Python 3 renamed bear their new name: builtins, copyreg. Two Globals of one name from two places
+// are equal in everything but Offset.
 type Global struct {
 	Module, Name string
 	Offset       int64
@@ -30,13 +33,16 @@ type (
 )
 
 // Dict keeps insertion order. Keys are unique, in Python's sense of equality for numbers, strings and bytes.
+// Attributes of an estimator are found by [Dict.Get]; the dict of class weights has numbers as keys and is
+// walked by Keys and Values, which are as long as each other.
 type Dict struct {
 	Keys, Values []Value
 
 	index map[any]int // made once linear search would be slow
 }
 
-// linearKeys is the number of keys up to which a dict is searched from end to end.
+// linearKeys is the number of keys up to which a dict is searched from end to end. Most dicts of a model are
+// the attributes of one estimator or smaller, and an index for each would cost more than it saves.
 const linearKeys = 8
 
 // Get returns the value of a string key.
@@ -58,7 +64,8 @@ func (d *Dict) Len() int {
 	return len(d.Keys)
 }
 
-// find returns the position of a comparable key, or -1.
+// find returns the position of a comparable key, or -1. Without an index the keys are compared one by one, at
+// most linearKeys of them.
 func (d *Dict) find(key any) int {
 	if d.index != nil {
 		if i, ok := d.index[key]; ok {
@@ -105,6 +112,8 @@ type encoded struct {
 }
 
 // identity returns what decides whether two keys are one: 1, 1.0 and True are. Lists, dicts and sets have none.
+// Python hashes these three alike, so a dict that has one of them as a key finds it by either of the others. A
+// float64 counts as an integer where it holds one exactly.
 func identity(key Value) (any, bool) {
 	switch k := key.(type) {
 	case bool:
@@ -130,7 +139,9 @@ func identity(key Value) (any, bool) {
 	}
 }
 
-// Object is an instance of an allow-listed class: what it was made of, never made.
+// Object is an instance of an allow-listed class: what it was made of, never made. Any of the parts may be
+// missing; a class that needs one it has not got is refused when it is compiled. Offset is where the opcode
+// stood that would have made the object in Python.
 type Object struct {
 	Class  Global
 	Args   []Value // arguments of the constructor (REDUCE, NEWOBJ)
@@ -140,7 +151,8 @@ type Object struct {
 	Offset int64
 }
 
-// Attr returns an attribute of the state: of the dict, or of either half of a (dict, slots) pair.
+// Attr returns an attribute of the state: of the dict, or of either half of a (dict, slots) pair. The pair is
+// how Python pickles a class with __slots__. An attribute that is None is found; its value is nil.
 func (o *Object) Attr(name string) (Value, bool) {
 	switch state := o.State.(type) {
 	case *Dict:
@@ -157,7 +169,8 @@ func (o *Object) Attr(name string) (Value, bool) {
 	return nil, false
 }
 
-// DType is a numpy dtype; Fields is set for a structured one.
+// DType is a numpy dtype; Fields is set for a structured one. It is complete and immutable once Decode has
+// returned.
 type DType struct {
 	Kind      byte // b i u f U S O V
 	Size      int  // bytes of one element, at least 1
@@ -174,7 +187,9 @@ type Field struct {
 	Type   *DType
 }
 
-// Array is a numpy array. Data is in C order after decoding; it may alias the bytes given to Decode.
+// Array is a numpy array. Data is in C order after decoding; it may alias the bytes given to Decode. Either
+// Data or Objects is used, by the kind of Type: Data has Len()·Type.Size bytes, Objects Len() values. A view
+// made by [Array.Row] shares them.
 type Array struct {
 	Type    *DType
 	Shape   []int

@@ -48,7 +48,8 @@ type xzWalk struct {
 	inflated int64
 }
 
-// take returns the next n bytes as a view.
+// take returns the next n bytes as a view. n may come from the file and is at most 64 KiB and a little, so the
+// comparison cannot overflow.
 func (w *xzWalk) take(n int) ([]byte, error) {
 	if n > len(w.data)-w.pos {
 		return nil, refuse(ReasonTruncated, len(w.data), "the xz stream ends too early")
@@ -57,7 +58,9 @@ func (w *xzWalk) take(n int) ([]byte, error) {
 	return w.data[w.pos-n : w.pos], nil
 }
 
-// blockHeader reads size, flags, optional sizes and the one filter; none says that there is no block.
+// blockHeader reads size, flags, optional sizes and the one filter; none says that there is no block. Its size
+// byte counts units of four bytes, less one, itself included and the checksum too; zero in its place begins the
+// index of a stream without blocks. What the optional sizes claim is passed over: the chunks are measured.
 func (w *xzWalk) blockHeader() (none bool, err error) {
 	start := w.pos
 	size, err := w.take(1)
@@ -84,7 +87,8 @@ func (w *xzWalk) blockHeader() (none bool, err error) {
 	return false, nil
 }
 
-// chunks walks over the LZMA2 chunks of a block, to the end marker.
+// chunks walks over the LZMA2 chunks of a block, to the end marker. A compressed chunk holds 2 MiB at most and
+// a stored one 64 KiB; the checksums are left to the library, which sees only what has passed here.
 func (w *xzWalk) chunks() error {
 	for {
 		control, err := w.take(1)

@@ -106,8 +106,9 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 	}
 }
 
-// createLine is what to type for a topic that is missing where Kafka's own tools are at hand. What is written gets as many partitions as the input, so that
-// order per key holds from end to end; the input comes first among the topics, so how it is divided is known by then.
+// createLine is what to type for a topic that is missing where Kafka's own tools are at hand. What is written gets as
+// many partitions as the input, so that order per key holds from end to end; the input comes first among the topics, so
+// how it is divided is known by then.
 func (c *Consumer) createLine(ctx context.Context, topic string) string {
 	n, settings := 1, ""
 	if input, err := c.partitions(ctx, c.o.Input); err == nil && topic != c.o.Ticks {

@@ -13,6 +13,9 @@
 //		cluster.StartNode(t)
 //	}
 //
+// [StartSecure] starts one that demands TLS and a login and refuses what no ACL allows; certificates are made for each
+// test by an [Authority].
+//
 // # Why it is behind a variable
 //
 // `go test ./...` needs Go and nothing else. Start skips the test unless FRAUDSTREAM_REAL_KAFKA is 1; then Java

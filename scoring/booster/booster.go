@@ -146,6 +146,13 @@ func (m *Model) used(iterations int) (trees []forest.Tree, divisor float64) {
 	return m.trees[:m.stages[iterations]], 1
 }
 
+// Divisor is what the sum of the trees is divided by when as many iterations are used as [Options] ask for; 1 but for
+// LightGBM's random forests.
+func (m *Model) Divisor(iterations int) float64 {
+	_, divisor := m.used(iterations)
+	return divisor
+}
+
 // formats are the readers of bare files by model.format.
 var formats = map[string]func([]byte) (*Model, error){
 	"xgboost-json": XGBoost, "xgboost-ubj": XGBoost, "lightgbm-text": LightGBM, "catboost-json": CatBoost,

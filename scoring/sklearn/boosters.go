@@ -116,7 +116,40 @@ func (c *compiler) lgbmClassifier(a *attributes, in matrix) classifier {
 		}
 		o.Categories = a.pandasCategories(inner.optional("pandas_categorical"))
 	}
-	return c.wrapped(a, m, in, o, "_classes")
+	model := c.wrapped(a, m, in, o, "_classes")
+	// From 4.7 on there is a decision_function too, which CalibratedClassifierCV prefers to probabilities. The file does
+	// not tell its version; this attribute came with that release.
+	if a.err == nil && a.has("_fitted_with_feature_names") {
+		model.decision = c.rawScores(a, model.additive.out, m.Divisor(o.Iterations))
+	}
+	return model
+}
+
+// rawScores are the decision values of LightGBM: the sums of the leaves, those of a random forest not divided by the
+// number of its trees as its probabilities are.
+func (c *compiler) rawScores(a *attributes, means matrix, divisor float64) matrix {
+	if divisor == 1 {
+		return means
+	}
+	s := &multiple{in: means, out: c.b.Block(len(means)), factor: divisor}
+	c.b.Add(c.stepName(a), s)
+	return s.out
+}
+
+// multiple is every value times a factor.
+type multiple struct {
+	in, out matrix
+	factor  float64
+}
+
+// Run works value by value.
+func (s *multiple) Run(f *program.Frame) {
+	for i := range f.Rows {
+		row := f.Registers(i)
+		for k, r := range s.in {
+			row[s.out[k]] = row[r] * s.factor
+		}
+	}
 }
 
 // wrapped emits a booster with the class labels of its wrapper. labels names the attribute that holds the class

@@ -242,6 +242,8 @@ def boosters(r):
     yield "xgboost-category", make_pipeline(XGBClassifier(enable_categorical=True, max_cat_to_onehot=r.choice([1, 4]), **xgb))
     yield "lightgbm", ordinal(LGBMClassifier(subsample=0.7, subsample_freq=1, **lgb))
     yield "lightgbm-dart", ordinal(LGBMClassifier(boosting_type="dart", **lgb))
+    yield "lightgbm-forest", ordinal(LGBMClassifier(boosting_type="rf", subsample=0.7, subsample_freq=1, **lgb))
+    yield "lightgbm-calibrated", ordinal(CalibratedClassifierCV(LGBMClassifier(**lgb), method=r.choice(["sigmoid", "isotonic"]), cv=2))
     yield "lightgbm-early", ordinal(LGBMClassifier(**{**lgb, "n_estimators": 200}))
     yield "lightgbm-category", make_pipeline(LGBMClassifier(**lgb))
     # Bare, without scikit-learn, in the formats of their libraries.
@@ -324,8 +326,6 @@ def outputs(fitted, positive):
     """The outputs that are one number per row, as functions of the frame."""
     if hasattr(fitted, "predict_proba"):
         yield "predict_proba", lambda x: fitted.predict_proba(x)[:, list(fitted.classes_).index(positive)]
-    if isinstance(fitted[-1] if isinstance(fitted, Pipeline) else fitted, (LGBMClassifier, XGBClassifier)):
-        return  # LightGBM 4.7 has raw scores under the name decision_function, which are refused here by name
     if hasattr(fitted, "decision_function") and len(getattr(fitted, "classes_", [0, 1])) == 2:
         yield "decision_function", fitted.decision_function
     if hasattr(fitted, "score_samples"):

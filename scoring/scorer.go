@@ -41,7 +41,7 @@ func newScorer(p *program.Program, s *Schema, b Bundle, t Thresholds, from strin
 	scorer.reasonMethod = fmt.Appendf(nil, `],"reason_method":%q`, p.Explanation.Method())
 	for _, name := range p.StepNames {
 		scorer.faults[0] = append(scorer.faults[0], "step "+name+" does not know this category")
-		scorer.faults[1] = append(scorer.faults[1], "step "+name+" cannot take this value: scikit-learn would raise")
+		scorer.faults[1] = append(scorer.faults[1], "step "+name+" has no answer for this row: scikit-learn would raise, or its answer hangs on rounding")
 	}
 	if n := len(p.StepNames); n > 0 {
 		scorer.notFinite += " after step " + p.StepNames[n-1]

@@ -81,6 +81,10 @@ func compareAll(t *testing.T, folder string) {
 	}
 }
 
+// mostOpen is the share of the rows of a pipeline, one in as many, that KNNImputer may leave open. The rows that are
+// drawn have values of one digit and many gaps, so that ties are far more frequent than in amounts and times.
+const mostOpen = 10
+
 func (c *differentialCase) compare(t *testing.T, file, output string, want []any) {
 	spec := program.Spec{Output: output}
 	if output == "predict" {
@@ -102,13 +106,14 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 		}
 	}
 	p.Run(f)
+	open := 0
 	for i, w := range want {
 		switch fault := f.Fault(i); {
 		case w == nil && fault.Code == 0:
 			t.Errorf("row %d %v: scikit-learn raises, got %v", i, c.Rows[i], f.Score(i))
 		case w == nil:
 		case fault.Code != 0 && strings.HasSuffix(p.StepNames[fault.Step], "(KNNImputer)"):
-			t.Logf("row %d: left open", i) // its donors hang on scikit-learn's rounding
+			open++ // its donors hang on scikit-learn's rounding
 		case fault.Code != 0:
 			t.Errorf("row %d %v: fault %d of %s in column %d, scikit-learn gives %v", i, c.Rows[i], fault.Code, p.StepNames[fault.Step], fault.Column, w)
 		case output == "predict":
@@ -121,5 +126,8 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 				t.Errorf("row %d %v: %v, scikit-learn %v", i, c.Rows[i], f.Score(i), score)
 			}
 		}
+	}
+	if open > len(want)/mostOpen {
+		t.Errorf("%d of %d rows are left open", open, len(want))
 	}
 }

@@ -3,6 +3,7 @@ package sklearn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"fraudstream/scoring/program"
 )
@@ -17,7 +18,8 @@ import (
 //
 // scikit-learn finds d² from squares that nearly cancel, and which of two donors at the same distance comes first is
 // for numpy's argpartition to say, which goes by the processor. Where either could change the result this file gives
-// none: the row cannot be scored. Functions in weights or metric are refused.
+// none: the row cannot be scored. Weights by distance always hang on it, so that they are taken for training rows of
+// whole numbers alone. Functions in weights or metric are refused.
 func (c *compiler) knnImputer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	absent := a.missingValues()
@@ -44,7 +46,9 @@ func (c *compiler) knnImputer(a *attributes, in matrix) matrix {
 	return c.join(a, out, c.flags(a, in, absent))
 }
 
-// donors reads the training rows, with NaN where a value is missing, and how they are asked.
+// donors reads the training rows, with NaN where a value is missing, and how they are asked. _fit_X is a float
+// matrix of all training rows, in which the mark of a missing value stands as it was. It becomes NaN here, which
+// is what distances skip.
 func (a *attributes) donors(columns int, absent program.Constant) *donors {
 	array := a.array("_fit_X")
 	k, ok := integer(a.required("n_neighbors"))
@@ -82,9 +86,18 @@ func (a *attributes) donors(columns int, absent program.Constant) *donors {
 			return nil
 		}
 	}
+	if s.inverse && slices.ContainsFunc(values, inexact) {
+		a.refuse("unsupported-value", "weights", `"distance"`, "scikit-learn's distances between numbers with a fraction are inexact, and too much so to weigh by them; fit with weights='uniform'")
+		return nil
+	}
 	s.rows, s.k = values, int(min(k, int64(array.Shape[0])))
 	s.means = columnMeans(values, columns)
 	return s
+}
+
+// inexact tells a number whose products scikit-learn may round: all but whole ones below 2^20.
+func inexact(v float64) bool {
+	return v == v && (v != math.Trunc(v) || math.Abs(v) >= 1<<20)
 }
 
 // columnMeans are the means of what is there, NaN for an empty column. The order of the sum is that of numpy.ma, which
@@ -117,10 +130,13 @@ type donors struct {
 	absent  float64
 }
 
+// missing tells a gap in a row as it came in: the mark, or NaN.
 func (s *donors) missing(v float64) bool { return v == s.absent && !s.nan || v != v && s.nan }
 
+// empty tells a column that had no value in training, whose mean is NaN.
 func (s *donors) empty(column int) bool { return s.means[column] != s.means[column] }
 
+// count is the number of training rows.
 func (s *donors) count() int { return len(s.rows) / len(s.means) }
 
 // Run fills the gaps of each row from the row as it came in: one gap that is filled does not help to fill the next.
@@ -155,7 +171,8 @@ func (s *donors) Run(f *program.Frame) {
 	}
 }
 
-// measure computes the squared distances to all training rows, NaN where no column is held by both.
+// measure computes the squared distances to all training rows, NaN where no column is held by both. All distances
+// are found once for the first gap of a row and serve the others.
 func (s *donors) measure(x, distance []float64) {
 	n := len(x)
 	for t := range distance {
@@ -171,7 +188,8 @@ func (s *donors) measure(x, distance []float64) {
 	}
 }
 
-// nearest holds the donors found so far in order of distance, and the nearest of those left out.
+// nearest holds the donors found so far in order of distance, and the nearest of those left out. who are row
+// numbers kept as float64, because the scratch of a frame is.
 type nearest struct {
 	at, who []float64 // squared distances and row numbers
 	held    int
@@ -199,14 +217,16 @@ func (s *nearest) take(t int, d float64) {
 	s.held++
 }
 
+// leave remembers the nearest of those that are not held; of equal ones the first.
 func (s *nearest) leave(who, d float64) {
 	if s.out < 0 || d < s.outAt {
 		s.out, s.outAt = who, d
 	}
 }
 
-// fill computes the value of column j from its donors. It is not certain where scikit-learn's rounding could choose
-// other donors, with other values, or weigh them differently.
+// fill computes the value of column j from its donors. It is not certain where scikit-learn's rounding could
+// choose other donors, with other values, or weigh them differently. The threshold of 1e-13, relative to the
+// value or to 1, leaves a tenth of the tolerance that golden rows have by default.
 func (s *donors) fill(x, distance []float64, j int, near *nearest) (value float64, certain bool) {
 	n := len(x)
 	near.held, near.out = 0, -1
@@ -225,7 +245,9 @@ func (s *donors) fill(x, distance []float64, j int, near *nearest) (value float6
 	return value, slip <= 1e-13*math.Max(1, math.Abs(value)) && !s.contested(x, distance, j, near)
 }
 
-// average is the mean over the donors, and by how much it can differ for the errors of the distances.
+// average is the mean over the donors, and by how much it can differ for the errors of the distances. With w =
+// 1/d an error e of d² moves the weight by w·e/(2d²), and the mean by that times the distance of the donor's
+// value from it, divided by the sum of the weights; slip adds these up.
 func (s *donors) average(x []float64, j int, near *nearest) (value, slip float64) {
 	n := len(x)
 	sum, total := 0.0, 0.0
@@ -263,8 +285,8 @@ func (s *donors) weight(near *nearest, e int) float64 {
 	return 1 / math.Sqrt(near.at[e])
 }
 
-// contested tells whether a row left out is as near as the last donor, but for rounding, and any row at that distance
-// holds another value.
+// contested tells whether a row left out is as near as the last donor, but for rounding, and any row at that
+// distance holds another value. Donors at the same distance with the same value may be exchanged freely.
 func (s *donors) contested(x, distance []float64, j int, near *nearest) bool {
 	n, last := len(x), near.held-1
 	reach := s.rounding(x, int(near.who[last])) + s.rounding(x, int(near.out))
@@ -294,7 +316,7 @@ func (s *donors) rounding(x []float64, t int) float64 {
 		for _, u := range [...]float64{v, y} {
 			if u == u {
 				squares += float64(u * u)
-				whole = whole && u == math.Trunc(u) && math.Abs(u) < 1<<20
+				whole = whole && !inexact(u)
 			}
 		}
 	}

@@ -91,6 +91,7 @@ func TestRefusedOptions(t *testing.T) {
 		{"*knn2*", "KNNImputer", "metric", "cosine", "unsupported-value"},
 		{"*knn2*", "KNNImputer", "weights", function, "unsupported-value"},
 		{"*knn2*", "KNNImputer", "weights", "rank", "unsupported-value"},
+		{"*knn2*", "KNNImputer", "weights", "distance", "unsupported-value"}, // over numbers with a fraction
 		{"*knn2*", "KNNImputer", "missing_values", "?", "unsupported-value"},
 		{"*knn2*", "KNNImputer", "n_neighbors", int64(0), "model-mismatch"},
 		{"*knn2*", "KNNImputer", "_fit_X", wide, "model-mismatch"},

@@ -326,6 +326,8 @@ def outputs(fitted, positive):
     """The outputs that are one number per row, as functions of the frame."""
     if hasattr(fitted, "predict_proba"):
         yield "predict_proba", lambda x: fitted.predict_proba(x)[:, list(fitted.classes_).index(positive)]
+    if isinstance(fitted, LGBMClassifier):
+        return  # saved bare, as text, which has probabilities alone
     if hasattr(fitted, "decision_function") and len(getattr(fitted, "classes_", [0, 1])) == 2:
         yield "decision_function", fitted.decision_function
     if hasattr(fitted, "score_samples"):

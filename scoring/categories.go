@@ -10,7 +10,9 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// code resolves the categories of a baseline against the constants of a column.
+// code resolves the categories of a baseline against the constants of a column. The metadata writes every
+// category as text, whatever its type was in the frame. A text that a trained constant is written as stands for
+// that constant; any other becomes a constant of the column's type, which no step of the model compares.
 func (c *counts) code(b *Baseline, at string, domain *program.Domain, dtype string) error {
 	trained := slices.Clone(domain.Constants())
 	r := resolver{domain: domain, trained: make(map[string]program.Constant, len(trained)), plain: typeOf(dtype)}
@@ -33,7 +35,8 @@ func (c *counts) code(b *Baseline, at string, domain *program.Domain, dtype stri
 	return nil
 }
 
-// A resolver finds the numbers by which a column holds categories that are written as text.
+// A resolver finds the numbers by which a column holds categories that are written as text. taken grows over
+// both lists of one baseline, so that a category in the second that equals one in the first is found.
 type resolver struct {
 	domain  *program.Domain
 	trained map[string]program.Constant // by label: what the model compares the column with
@@ -90,7 +93,9 @@ func (r *resolver) constant(text string) (program.Constant, bool) {
 	}
 }
 
-// others are the values of the trained constants that a baseline does not list.
+// others are the values of the trained constants that a baseline does not list. They make the difference
+// between a category that is rare and one that is new: the monitor counts the first as other and the second as
+// unseen.
 func (r *resolver) others(listed []float64) []float64 {
 	var known []float64
 	for _, c := range r.domain.Constants() {
@@ -102,7 +107,9 @@ func (r *resolver) others(listed []float64) []float64 {
 	return known
 }
 
-// label writes a category as baselines do: true, 5411 for 5411.0, the bare text. None and NaN are no categories.
+// label writes a category as baselines do: true, 5411 for 5411.0, the bare text. None and NaN are no
+// categories. Numbers are written without an exponent and without trailing zeros, so 5411 and 5411.0 are one
+// label.
 func label(c program.Constant) (string, bool) {
 	switch c.Type {
 	case program.Number:
@@ -116,7 +123,8 @@ func label(c program.Constant) (string, bool) {
 	}
 }
 
-// typeOf is the type of the values of a pandas dtype; zero where the dtype does not tell.
+// typeOf is the type of the values of a pandas dtype; zero where the dtype does not tell. object and category
+// tell nothing: a column of either may hold anything.
 func typeOf(dtype string) program.Type {
 	name := strings.ToLower(dtype)
 	switch {

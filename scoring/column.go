@@ -8,7 +8,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// types is a set of JSON types.
+// types is a set of JSON types. A value is taken where its type is in the set of its column; null and absent
+// fields are a matter of their own.
 type types uint8
 
 const (
@@ -31,7 +32,8 @@ func (t types) String() string {
 	return strings.Join(names, ", ")
 }
 
-// A column is what a feature takes and how the pipeline holds it.
+// A column is what a feature takes and how the pipeline holds it. It is compiled once at load and only read
+// afterwards.
 type column struct {
 	name            string
 	takes           types
@@ -43,7 +45,9 @@ type column struct {
 	needs           string // for messages
 }
 
-// newColumn derives the types of values (contract bundle.md) from the constants that the program compares.
+// newColumn derives the types of values (contract bundle.md) from the constants that the program compares. What
+// an encoder was trained on decides, and not what the values look like: a merchant category of digits may be
+// text to one pipeline and a number to the next, and the wrong one would silently be an unknown category.
 func newColumn(c *program.Column, f featureSpec) column {
 	col := column{
 		name: f.Name, takes: numbers, single: f.DType == "float32",
@@ -71,7 +75,9 @@ func newColumn(c *program.Column, f featureSpec) column {
 	return col
 }
 
-// number, boolean and text return what the pipeline holds for a value, and WrongType where the column takes none such.
+// number, boolean and text return what the pipeline holds for a value, and WrongType where the column takes
+// none such. The value with a code is +Inf: the mark by which the monitor counts a field that could not be
+// read.
 func (c *column) number(f float64) (float64, Code) {
 	if c.takes&numbers == 0 || c.zeroOne && f != 0 && f != 1 {
 		return math.Inf(1), WrongType
@@ -85,6 +91,7 @@ func (c *column) number(f float64) (float64, Code) {
 	return f, ""
 }
 
+// boolean gives 1 and 0 in a column of numbers or booleans, codes in a coded one.
 func (c *column) boolean(b bool) (float64, Code) {
 	if c.takes&booleans == 0 {
 		return math.Inf(1), WrongType
@@ -98,6 +105,8 @@ func (c *column) boolean(b bool) (float64, Code) {
 	return 0, ""
 }
 
+// text gives the code of a category. In a column of pandas' type category that holds numbers, every text is one
+// that the type does not know, and pandas makes such a value missing.
 func (c *column) text(s []byte) (float64, Code) {
 	if c.takes&texts == 0 {
 		return math.Inf(1), WrongType
@@ -108,7 +117,9 @@ func (c *column) text(s []byte) (float64, Code) {
 	return c.dictionary.text(s), ""
 }
 
-// constant is number, boolean or text of a value from a configuration or from golden.json; nil is missing.
+// constant is number, boolean or text of a value from a configuration or from golden.json; nil is missing. An
+// infinity or a NaN can come from YAML only, since JSON has neither; it is refused, for null is how a missing
+// value is written.
 func (c *column) constant(v any) (float64, Code) {
 	switch v := v.(type) {
 	case nil:
@@ -150,7 +161,8 @@ func asFloat(v any) (float64, bool) {
 	}
 }
 
-// message says what the column needs instead.
+// message says what the column needs instead. It tells an absent field from a null one, because the two have
+// different causes: a field that was renamed, and a system that had no value.
 func (c *column) message(code Code, found kind) string {
 	switch {
 	case code == NonFinite:

@@ -11,6 +11,7 @@ import (
 // A companion is the free-form metadata that people write beside a plain joblib.dump: a few versions, the names of
 // the features, some statistics, some metrics. It has no authority, so it is read for what it has: an entry of an
 // unexpected form is left alone, and only what is no JSON, or contradicts itself in a baseline, is an error.
+// Whatever is not understood stays in unknown, to be shown to whoever inspects the model.
 type companion struct {
 	name, version string
 	scikitLearn   string
@@ -43,7 +44,8 @@ func parseCompanion(data []byte, file string) (*companion, error) {
 	return c, nil
 }
 
-// first takes the first of several names out of what is unknown.
+// first takes the first of several names out of what is unknown. nil where none of them is there. Such files
+// were written for people, each author with names of their own.
 func (c *companion) first(names ...string) jsontext.Value {
 	for _, name := range names {
 		if v, ok := c.unknown[name]; ok {
@@ -53,6 +55,7 @@ func (c *companion) first(names ...string) jsontext.Value {
 	return nil
 }
 
+// text is the value of the first name that is there, if it is a string; anything else counts as absent.
 func (c *companion) text(names ...string) string {
 	var s string
 	if v := c.first(names...); v.Kind() == '"' && json.Unmarshal(v, &s) == nil {
@@ -61,6 +64,7 @@ func (c *companion) text(names ...string) string {
 	return ""
 }
 
+// count is the value of the first name that is there, if it is a number of rows, written as an integer.
 func (c *companion) count(names ...string) *int64 {
 	if n, err := strconv.ParseInt(string(c.first(names...)), 10, 64); err == nil && n >= 0 && n <= maxRows {
 		return &n
@@ -68,7 +72,8 @@ func (c *companion) count(names ...string) *int64 {
 	return nil
 }
 
-// dropTwins leaves a list alone in which a name stands twice.
+// dropTwins leaves a list alone in which a name stands twice. Nothing tells which of the two is the column of
+// that name, and a baseline for the wrong one would alarm.
 func (c *companion) dropTwins() {
 	names := make(map[string]bool, len(c.features))
 	for _, f := range c.features {
@@ -79,7 +84,8 @@ func (c *companion) dropTwins() {
 	}
 }
 
-// readFeatures takes a list of names or a list of objects with a name.
+// readFeatures takes a list of names or a list of objects with a name. An entry that is neither a name nor an
+// object with a name makes the whole list useless: the positions of those behind it would be wrong.
 func (c *companion) readFeatures(raw jsontext.Value) {
 	var names []string
 	if json.Unmarshal(raw, &names) == nil {
@@ -102,7 +108,8 @@ func (c *companion) readFeatures(raw jsontext.Value) {
 	}
 }
 
-// readFeature takes an entry as a bundle has it, or one whose statistics stand beside its name.
+// readFeature takes an entry as a bundle has it, or one whose statistics stand beside its name. Mean, min and
+// max alone make a baseline too; std alone does not, since it says nothing of where the values lie.
 func readFeature(entry jsontext.Value) (featureEntry, bool) {
 	var f featureEntry
 	var parts struct {

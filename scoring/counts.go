@@ -14,6 +14,13 @@ const maxRows = 1 << 50
 const slack = 1e-6
 
 // counts is a baseline as metadata.json has it: of a numeric feature, of a categorical one, or of the score.
+// Whatever is nil was left out, which is not the same as zero: a baseline without Missing says nothing of
+// missing values, and one with a zero says that there were none.
+//
+// A numeric baseline with k edges has k+1 bins, (e[i-1], e[i]], the first open downwards and the last upwards;
+// Sums are of the values in each bin. A categorical one has a count for each of Values, the rest in Other, and
+// in Known the trained categories that are too rare to be listed. Mean and Std (with N below, not N-1) are of
+// the finite values. The cells and Missing, Infinite and Other together are Rows.
 type counts struct {
 	Rows     *int64         `json:"rows"`
 	Edges    []float64      `json:"edges"`
@@ -31,20 +38,25 @@ type counts struct {
 	Seasonal *seasonalEntry `json:"seasonal"`
 }
 
+// A seasonalEntry shares a baseline out over the hours of the week. Each of the 168 rows of Values has the
+// cells of the baseline, and each of Quality has four: rows that were fine, missing, infinite, and of an unseen
+// category.
 type seasonalEntry struct {
 	By      string    `json:"by"`
 	Values  [][]int64 `json:"values"`
 	Quality [][]int64 `json:"quality"`
 }
 
-// hoursOfWeek is how many rows a seasonal baseline has.
+// hoursOfWeek is how many rows a seasonal baseline has. They are 24 times 7, in UTC, so that no clock is put
+// back in between.
 const hoursOfWeek = 168
 
 // counted tells whether the baseline has cells, and not only moments.
 func (c *counts) counted() bool { return c.Counts != nil || c.Edges != nil || c.Values != nil }
 
 // check refuses a baseline whose numbers contradict each other, the kind of the feature, or the number of rows.
-// at is the JSON path of the baseline; an empty kind goes by what the baseline holds.
+// at is the JSON path of the baseline; an empty kind goes by what the baseline holds. The order matters only to
+// the message: what is checked first is what the later checks compute with.
 func (c *counts) check(at, kind string, rows *int64) error {
 	if c.Rows != nil {
 		rows = c.Rows
@@ -83,7 +95,8 @@ func (c *counts) check(at, kind string, rows *int64) error {
 	return c.checkSeasonal(at)
 }
 
-// checkMoments holds for every kind of baseline.
+// checkMoments holds for every kind of baseline. The mean may lie outside of min and max by rounding alone,
+// which the slack allows for.
 func (c *counts) checkMoments(at string) error {
 	switch {
 	case c.Std != nil && *c.Std < 0:
@@ -100,7 +113,8 @@ func (c *counts) checkMoments(at string) error {
 	return nil
 }
 
-// checkCounts holds for every number of rows: none is negative, none absurd.
+// checkCounts holds for every number of rows: none is negative, none absurd. The running sum is compared before
+// each addition, so that counts which are sound one by one cannot overflow together.
 func (c *counts) checkCounts(at string) error {
 	fields := []string{".rows", ".missing", ".infinite", ".other"}
 	for i, n := range []*int64{c.Rows, c.Missing, c.Infinite, c.Other} {
@@ -118,7 +132,9 @@ func (c *counts) checkCounts(at string) error {
 	return nil
 }
 
-// checkEdges holds for a numeric baseline: bins (e[i-1], e[i]], one count and one sum for each.
+// checkEdges holds for a numeric baseline: bins (e[i-1], e[i]], one count and one sum for each. Strictly
+// ascending edges are what the monitor's binary search needs; equal ones would make a bin that nothing can fall
+// into.
 func (c *counts) checkEdges(at string) error {
 	switch {
 	case c.Values != nil:
@@ -147,7 +163,9 @@ func (c *counts) checkSums(at string) error {
 	return c.checkMean(at)
 }
 
-// checkSum refuses a bin whose mean lies outside its edges. The outer bins end at min and max.
+// checkSum refuses a bin whose mean lies outside its edges. The outer bins end at min and max. Sums say where
+// in its bin the values lie; one that no values of the bin could have would bend every distance that the
+// monitor computes with it.
 func (c *counts) checkSum(at string, b int) error {
 	low, high := math.Inf(-1), math.Inf(1)
 	if b > 0 {
@@ -174,7 +192,8 @@ func (c *counts) checkSum(at string, b int) error {
 	return nil
 }
 
-// checkMean compares the mean with that of all sums and counts.
+// checkMean compares the mean with that of all sums and counts. Each sum is divided before the addition: sums
+// of large values may add up to an infinity where their mean does not.
 func (c *counts) checkMean(at string) error {
 	n := totalOf(c.Counts)
 	if c.Mean == nil || c.Sums == nil || n == 0 {
@@ -190,7 +209,8 @@ func (c *counts) checkMean(at string) error {
 	return nil
 }
 
-// checkCategories holds for a categorical baseline: one count for each value, no category twice.
+// checkCategories holds for a categorical baseline: one count for each value, no category twice. A category
+// that stands in both lists is refused as well, since it would be counted as known and as listed.
 func (c *counts) checkCategories(at string) error {
 	switch {
 	case c.Edges != nil || c.Sums != nil:
@@ -249,7 +269,8 @@ func (c *counts) checkSeasonal(at string) error {
 	return err
 }
 
-// checkHours refuses a table that has not 168 rows of the width of cells, or other column sums.
+// checkHours refuses a table that has not 168 rows of the width of cells, or other column sums. So the hours
+// add up to the baseline, cell by cell.
 func checkHours(at string, hours [][]int64, cells []int64) error {
 	if len(hours) != hoursOfWeek {
 		return refuse(baselineMismatch, at, "%d rows; a week has %d hours", len(hours), hoursOfWeek)
@@ -274,6 +295,8 @@ func checkHours(at string, hours [][]int64, cells []int64) error {
 	return nil
 }
 
+// check refuses a curve that is no function of the score or leaves the range of a probability. That it rises is
+// not asked for: isotonic and sigmoid curves do, and one that does not is the author's finding.
 func (c *Calibration) check(at string) error {
 	if len(c.X) < 2 || len(c.X) != len(c.Y) {
 		return refuse(metadataInvalid, at, "%d x for %d y; two points or more, as many of each", len(c.X), len(c.Y))
@@ -289,7 +312,8 @@ func (c *Calibration) check(at string) error {
 	return nil
 }
 
-// scaleOf is the largest magnitude of the finite ones.
+// scaleOf is the largest magnitude of the finite ones. It is what a share such as slack is taken of;
+// infinities, which stand for bounds that nobody gave, do not count.
 func scaleOf(values ...float64) float64 {
 	largest := 0.0
 	for _, v := range values {
@@ -300,6 +324,7 @@ func scaleOf(values ...float64) float64 {
 	return largest
 }
 
+// totalOf adds counts up; checkCounts has made sure that the sum fits.
 func totalOf(counts []int64) int64 {
 	total := int64(0)
 	for _, n := range counts {

@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// reading is how the value at a path is understood.
+// reading is how the value at a path is understood. All but the first are of texts; the first takes a JSON
+// value as it is.
 type reading uint8
 
 const (
@@ -20,7 +21,8 @@ const (
 	asDebeziumDecimal
 )
 
-// A feature is a column and where its value stands in an event.
+// A feature is a column and where its value stands in an event. It is compiled once and shared by all loops.
+// plain marks the commonest kind, a number that is passed on as it is, which the schema reads without a call.
 type feature struct {
 	column
 	slot           int32
@@ -34,7 +36,8 @@ type feature struct {
 	standIn        float64 // the default, as the pipeline holds it
 }
 
-// describe says what the field must hold.
+// describe says what the field must hold. It stands in the message of a refusal, where the value itself must
+// not.
 func (f *feature) describe() string {
 	switch f.reading {
 	case asDecimal:
@@ -51,7 +54,8 @@ func (f *feature) describe() string {
 }
 
 // read returns what the pipeline is given for the token of the feature, and what is wrong with it. A field that
-// cannot be read is +Inf, a missing one is missing even where that is an error.
+// cannot be read is +Inf, a missing one is missing even where that is an error. null is a missing value like an
+// absent field; only absent: reject makes a difference between them.
 func (f *feature) read(s *scanner, t *token) (float64, Code) {
 	switch t.kind {
 	case absent, null:
@@ -81,7 +85,8 @@ func (f *feature) read(s *scanner, t *token) (float64, Code) {
 	return math.Inf(1), WrongType
 }
 
-// readText reads text as the type of the field says.
+// readText reads text as the type of the field says. Each reading takes the whole text: a space before or
+// behind it is no part of any number and makes it wrong_type.
 func (f *feature) readText(s *scanner, t *token) (float64, Code) {
 	switch f.reading {
 	case asBoolText:
@@ -105,7 +110,8 @@ func (f *feature) readText(s *scanner, t *token) (float64, Code) {
 
 // scaled reads a number from text (a sign, digits with leading zeros, and unless whole a fraction and an exponent)
 // and divides it by 10^scale, correctly rounded: the division only moves the exponent. Sixteen zeros stand behind
-// text.
+// text. Money in cents is the case in point: "1999" with scale 2 is the float64 nearest to 19.99, which
+// dividing 1999.0 by 100.0 would give only because both are exact; for amounts of more digits it would not.
 func (f *feature) scaled(s *scanner, text []byte, whole bool) (float64, Code) {
 	data := text[:len(text)+16]
 	p := 0
@@ -131,7 +137,8 @@ func (f *feature) scaled(s *scanner, text []byte, whole bool) (float64, Code) {
 	return f.column.number(value)
 }
 
-// rewrite spells text·10^-scale out, for the parser of the last resort.
+// rewrite spells text·10^-scale out, for the parser of the last resort. It is asked for so seldom, by numbers
+// so near to a tie that 128 bits do not decide, that its cost does not count.
 func (s *scanner) rewrite(text []byte, scale int) []byte {
 	mantissa, power := text, 0
 	if e := bytes.IndexAny(text, "eE"); e >= 0 {
@@ -155,14 +162,16 @@ func (s *scanner) body(t *token) []byte {
 	return s.arena[from:]
 }
 
-// padded is body in front of sixteen zeros.
+// padded is body in front of sixteen zeros. readNumber looks ahead and needs no length where it meets what is
+// no digit.
 func (s *scanner) padded(t *token) []byte {
 	from := len(s.arena)
 	s.arena = appendUnescaped(s.arena, s.data[t.start+1:t.end-1])
 	return s.pad(from)
 }
 
-// pad puts sixteen zeros behind what the arena holds from there on, and returns it without them.
+// pad puts sixteen zeros behind what the arena holds from there on, and returns it without them. A later append
+// may move the arena; the slice returned stays valid, since it keeps the old one alive.
 func (s *scanner) pad(from int) []byte {
 	to := len(s.arena)
 	var zeros [16]byte
@@ -180,7 +189,8 @@ const (
 var strictBase64 = base64.StdEncoding.Strict()
 
 // debezium returns the decimal digits of a base64 text of a big-endian number in two's complement, in front of
-// sixteen zeros; nil where it is none.
+// sixteen zeros; nil where it is none. A decoded number of 128 bytes is far beyond float64; the bound is there
+// so that the conversion below, whose cost grows with the square of the length, stays small.
 func (s *scanner) debezium(t *token) []byte {
 	body := s.body(t)
 	var unscaled [maxUnscaled + 2]byte
@@ -196,7 +206,8 @@ func (s *scanner) debezium(t *token) []byte {
 	return s.pad(from)
 }
 
-// appendTwosComplement appends the decimal text of a big-endian number, which it uses up.
+// appendTwosComplement appends the decimal text of a big-endian number, which it uses up. It divides by ten
+// over and over, from the highest byte down, and turns the remainders round at the end.
 func appendTwosComplement(dst, number []byte) []byte {
 	if number[0] >= 0x80 {
 		dst = append(dst, '-')

@@ -11,7 +11,8 @@ import (
 )
 
 // describe joins what the metadata says of the features with the columns of the program: names where the metadata
-// has none, kinds, baselines as the numbers that x carries.
+// has none, kinds, baselines as the numbers that x carries. After it the metadata's features are complete and
+// as many as the program's columns, which is what the schema and the reasons count on.
 func (g *gate) describe() error {
 	columns := g.program.Columns
 	if len(g.meta.Features) == 0 {
@@ -54,7 +55,8 @@ func (g *gate) describe() error {
 
 // settle fills in what the metadata leaves to the model, and refuses a kind that cannot be. A kind that is merely
 // not the model's is the author's choice of a baseline: codes such as 5411 may be counted in bins or one by one,
-// whether the pipeline encodes them or computes with them.
+// whether the pipeline encodes them or computes with them. What a missing category was can be told only by an
+// encoder that knows None and does not know NaN; in any other case it is NaN, as pandas has it.
 func (f *featureEntry) settle(at string, c *program.Column) error {
 	kind := "numeric"
 	if c.Kind == program.Categorical {
@@ -79,7 +81,8 @@ func (f *featureEntry) settle(at string, c *program.Column) error {
 	return nil
 }
 
-// describeScore adds the baseline of the score and what there is to say of all baselines.
+// describeScore adds the baseline of the score and what there is to say of all baselines. That a baseline is
+// missing refuses nothing: a model without one scores as well, and is watched less.
 func (g *gate) describeScore() error {
 	if b := g.meta.Score.Baseline; b != nil {
 		score, err := b.baseline("score.baseline", nil, "", g.meta.Training.Rows)
@@ -103,7 +106,8 @@ func (g *gate) describeScore() error {
 	return nil
 }
 
-// specs are the features as the schema wants them.
+// specs are the features as the schema wants them. They are made after settle, so that every word in them has
+// been decided.
 func (g *gate) specs() []featureSpec {
 	specs := make([]featureSpec, len(g.meta.Features))
 	for i, f := range g.meta.Features {
@@ -117,7 +121,8 @@ func (g *gate) specs() []featureSpec {
 
 // fraudIsLow tells whether a low score means fraud: what the metadata says, else low for the outputs of an
 // IsolationForest (whose classes are -1, the outlier, and 1) and for a binary decision_function that grows towards
-// the class that is not fraud.
+// the class that is not fraud. Everything that has a direction asks it: thresholds, reasons and the area under
+// the curve.
 func (g *gate) fraudIsLow() bool {
 	if word := g.meta.Model.FraudIs; word != "" {
 		return word == "low"
@@ -130,7 +135,9 @@ func (g *gate) fraudIsLow() bool {
 	return outliers || p.Output == "decision_function"
 }
 
-// thresholds are those in force and where they are from: "bundle" or "config". Both are checked.
+// thresholds are those in force and where they are from: "bundle" or "config". Both are checked. Both are
+// checked even where the configuration covers the bundle's, because a bundle with crossed thresholds is a
+// mistake somebody will meet again.
 func (g *gate) thresholds() (Thresholds, string, error) {
 	g.bundle.Thresholds = g.meta.Thresholds
 	if err := g.checkThresholds("thresholds", g.meta.Thresholds); err != nil {
@@ -144,7 +151,8 @@ func (g *gate) thresholds() (Thresholds, string, error) {
 	return inForce, "config", g.checkThresholds("thresholds of the configuration", inForce)
 }
 
-// checkThresholds refuses thresholds that are crossed or that no score reaches.
+// checkThresholds refuses thresholds that are crossed or that no score reaches. A probability lies within 0 and
+// 1, any other output is only finite. Equal cuts are allowed: then nothing is ever reviewed.
 func (g *gate) checkThresholds(at string, t Thresholds) error {
 	low, high := math.Inf(-1), math.Inf(1)
 	if g.program.Output == "predict_proba" {

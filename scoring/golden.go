@@ -17,6 +17,10 @@ const fewGolden = 20
 
 // goldenFile is golden.json: rows that the model has not seen, and what scikit-learn said of them. The lists stay JSON
 // text and are read item by item, so that a large file does not become a much larger heap.
+//
+// Rows, scores, predictions, truths and events go by their places: the n-th of each is about the same row. Only
+// columns, rows and scores must be there. A value of a row is a JSON scalar, and null where the frame had none;
+// a score is written so that it reads back bit for bit.
 type goldenFile struct {
 	Columns   []string                  `json:"columns"`
 	Rows      jsontext.Value            `json:"rows"`
@@ -28,7 +32,10 @@ type goldenFile struct {
 	Unknown   map[string]jsontext.Value `json:",embed"`
 }
 
-// checkGolden scores the golden rows and refuses a model that gives other scores, other classes, or none.
+// checkGolden scores the golden rows and refuses a model that gives other scores, other classes, or none. The
+// rows are taken as they are, past the mapping, since they are what the pipeline was given; an event beside a
+// row goes the whole way. What was measured on the way (the largest difference, how many scores agree to the
+// last bit) is kept for whoever inspects the model.
 func (g *gate) checkGolden(s *Scorer, data []byte) error {
 	file := new(goldenFile)
 	if err := json.Unmarshal(data, file); err != nil {
@@ -72,7 +79,7 @@ func (g *gate) checkGolden(s *Scorer, data []byte) error {
 }
 
 // tryMissing warns of features that may be missing by the metadata and that the pipeline cannot do without: a golden
-// row is scored with that value alone missing.
+// row is scored with that value alone missing. Such a model is not refused: most of its events have the value.
 func (g *gate) tryMissing(s *Scorer, row []any) {
 	for i, f := range g.meta.Features {
 		if f.Missing != "allowed" || row == nil {
@@ -86,7 +93,8 @@ func (g *gate) tryMissing(s *Scorer, row []any) {
 	}
 }
 
-// checkColumns compares the columns of golden.json with the features.
+// checkColumns compares the columns of golden.json with the features. Their order counts too, because the rows
+// are lists.
 func checkColumns(columns []string, features []featureEntry) error {
 	if len(columns) != len(features) {
 		return refuse(goldenMismatch, "golden.json: columns", "%d columns for %d features", len(columns), len(features))
@@ -99,7 +107,8 @@ func checkColumns(columns []string, features []featureEntry) error {
 	return nil
 }
 
-// A goldenCheck is under way through the rows.
+// A goldenCheck is under way through the rows. It reads the lists in step and holds one row at a time, so that
+// its memory does not grow with the file.
 type goldenCheck struct {
 	scorer    *Scorer
 	plain     *Scorer // of the mapping that moves nothing; nil where that is the one in force
@@ -115,6 +124,8 @@ type goldenCheck struct {
 	predicted int // rows whose predicted class was compared
 }
 
+// Each list that is there must be as long as that of the scores; a row without a score would prove nothing and
+// a score without a row could not be checked.
 func (c *goldenCheck) run(f *goldenFile) error {
 	if f.Predicted == nil {
 		f.Predicted = f.Label
@@ -171,7 +182,7 @@ func (c *goldenCheck) checkRow(n int, raw jsontext.Value, predicted, events *lis
 	return nil
 }
 
-// row reads the values of one row.
+// row reads the values of one row. null becomes nil, and any other scalar a bool, a float64 or a string.
 func (c *goldenCheck) row(n int, raw jsontext.Value) ([]any, error) {
 	at := fmt.Sprintf("golden.json: rows[%d]", n)
 	var cells []jsontext.Value
@@ -196,7 +207,8 @@ func (c *goldenCheck) row(n int, raw jsontext.Value) ([]any, error) {
 	return values, nil
 }
 
-// goValue is a JSON scalar as Go has it.
+// goValue is a JSON scalar as Go has it. A constant of JSON is one of three types; whatever is neither a
+// boolean nor a text is a number.
 func goValue(c program.Constant) any {
 	switch c.Type {
 	case program.Bool:
@@ -208,7 +220,9 @@ func goValue(c program.Constant) any {
 	}
 }
 
-// checkScore scores one row, compares the score, and returns the class that is predicted.
+// checkScore scores one row, compares the score, and returns the class that is predicted. The comparison is
+// written so that a NaN fails it. The gap of the reasons is measured on the same frame, while its registers
+// still hold this row.
 func (c *goldenCheck) checkScore(n int, row []any) (class int, err error) {
 	var r Result
 	frame := c.scorer.runRow(row, &r)
@@ -244,7 +258,8 @@ func (c *goldenCheck) singleAdvice() string {
 	return ""
 }
 
-// checkPrediction compares the predicted class with what scikit-learn's predict said.
+// checkPrediction compares the predicted class with what scikit-learn's predict said. It catches what a score
+// cannot: class labels that were mixed up, or a positive class that is the other one.
 func (c *goldenCheck) checkPrediction(n int, raw jsontext.Value, class int) error {
 	if raw == nil {
 		return refuse(goldenMismatch, "golden.json: predicted", "%d predictions for %d scores", n, len(c.score))
@@ -269,7 +284,8 @@ func (c *goldenCheck) checkEvent(n int, raw jsontext.Value, row []any) error {
 	return err
 }
 
-// readEvent reads a raw event through the schema of a scorer.
+// readEvent reads a raw event through the schema of a scorer. x is compared and not the score: two wrong values
+// can give the right score, and x says which feature it is.
 func (c *goldenCheck) readEvent(s *Scorer, n int, raw jsontext.Value, row []any) error {
 	at := fmt.Sprintf("golden.json: events[%d]", n)
 	if raw == nil {
@@ -293,7 +309,8 @@ func (c *goldenCheck) readEvent(s *Scorer, n int, raw jsontext.Value, row []any)
 	return nil
 }
 
-// A list gives the items of a JSON array one after the other.
+// A list gives the items of a JSON array one after the other. An array that is not there, or is null, gives
+// nothing and is not an error: given tells which.
 type list struct {
 	name  string
 	given bool // the array is there
@@ -315,7 +332,8 @@ func newList(name string, array jsontext.Value) (*list, error) {
 	return l, nil
 }
 
-// next is the next item, a copy; nil at the end.
+// next is the next item, a copy; nil at the end. The decoder reads item by item, so a large file is never in
+// memory as a tree of its values.
 func (l *list) next() jsontext.Value {
 	if !l.given || l.items.PeekKind() == ']' {
 		return nil

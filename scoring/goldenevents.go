@@ -8,6 +8,8 @@ import (
 // GoldenEvents returns the golden rows of a bundle as events that any model can be asked about: the events that
 // golden.json gives, else one object per row with the columns as keys. It is nil for a model without golden rows. What
 // the rows say is believed; [Load] is what checks them.
+//
+// Its use is the comparison of two models: the same events are put to both, whatever their columns are.
 func GoldenEvents(path string) ([][]byte, error) {
 	s, err := open(path)
 	if err != nil {
@@ -33,7 +35,8 @@ func GoldenEvents(path string) ([][]byte, error) {
 	return file.asEvents()
 }
 
-// asEvents returns the events of the file, else its rows as objects.
+// asEvents returns the events of the file, else its rows as objects. An event of a row has every field under
+// its own name, which a scorer without a mapping reads.
 func (f *goldenFile) asEvents() ([][]byte, error) {
 	events, err := newList("events", f.Events)
 	if err != nil {
@@ -60,7 +63,8 @@ func (f *goldenFile) asEvents() ([][]byte, error) {
 	return all, nil
 }
 
-// asEvent writes one row as an object. A missing value stays null.
+// asEvent writes one row as an object. A missing value stays null. The values are copied as text, so a number
+// keeps all its digits.
 func (f *goldenFile) asEvent(raw jsontext.Value) ([]byte, error) {
 	var cells []jsontext.Value
 	if json.Unmarshal(raw, &cells) != nil || len(cells) != len(f.Columns) {

@@ -11,7 +11,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// Options is what Load takes beside the path.
+// Options is what Load takes beside the path. They come from the flags and the configuration of whoever loads;
+// the zero value loads a bundle as its author meant it.
 type Options struct {
 	Features   []string    // names for a bare model file, in training order
 	Mapping    Mapping     // where the fields of an event are; zero: every feature under its own name
@@ -27,6 +28,10 @@ type Options struct {
 // its hash; the format; decoding, which runs nothing; compiling, which checks names, order and output; the classes; the
 // version of scikit-learn; the kinds of the features and their baselines; the thresholds; the mapping; the golden rows.
 // [Reason] gives the stable word of an error.
+//
+// Each step believes only what the steps before have checked, and the bytes of a file are hashed before they
+// are parsed. Load keeps nothing open and shares nothing with other calls; a Scorer that is replaced by a newer
+// one may go on scoring the batches it has.
 func Load(path string, o Options) (*Scorer, error) {
 	s, err := open(path)
 	if err != nil {
@@ -42,7 +47,8 @@ func Load(path string, o Options) (*Scorer, error) {
 	return loadBare(s, o)
 }
 
-// loadBundle reads a folder with metadata.json.
+// loadBundle reads a folder with metadata.json. The hash of the metadata is kept as well, since thresholds and
+// baselines stand in no other file.
 func loadBundle(s *source, o Options) (*Scorer, error) {
 	m, err := parseMetadata(s.bundle)
 	if err != nil {
@@ -70,6 +76,8 @@ func loadBundle(s *source, o Options) (*Scorer, error) {
 }
 
 // loadBare reads a model file without a bundle around it; what its companion says stands in for the metadata.
+// No check of the gate is left out that can be made: format, decoding, names and thresholds are those of a
+// bundle.
 func loadBare(s *source, o Options) (*Scorer, error) {
 	data, err := s.read(s.file, maxModel)
 	if err != nil {
@@ -88,7 +96,8 @@ func loadBare(s *source, o Options) (*Scorer, error) {
 	return g.pass(data, nil)
 }
 
-// A gate is one model on its way to be served.
+// A gate is one model on its way to be served. It is made for one call of [Load] and is used by its goroutine
+// alone. Each step adds to what the gate knows.
 type gate struct {
 	source  *source
 	meta    *metadata
@@ -98,12 +107,14 @@ type gate struct {
 	bundle  Bundle
 }
 
-// warn adds a line to be logged.
+// warn adds a line to be logged. A warning says what was not checked, or what the model will not do; what is
+// wrong is an error.
 func (g *gate) warn(format string, args ...any) {
 	g.bundle.Warnings = append(g.bundle.Warnings, fmt.Sprintf(format, args...))
 }
 
-// readModel reads the model file of a bundle and compares its hash.
+// readModel reads the model file of a bundle and compares its hash. A hash that is left out is a warning,
+// unless the bundle is signed: then checkReach has refused it.
 func (g *gate) readModel() ([]byte, error) {
 	entry := g.meta.Model
 	data, err := g.readListed("model.file", entry.File, maxModel)
@@ -141,7 +152,8 @@ func (g *gate) readGolden() ([]byte, error) {
 	return data, nil
 }
 
-// readListed reads a file that the metadata names; field says where.
+// readListed reads a file that the metadata names; field says where. Whatever keeps it from being read is the
+// metadata's fault for naming it, so the error has the field that does.
 func (g *gate) readListed(field, name string, limit int64) ([]byte, error) {
 	data, err := g.source.read(name, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -153,7 +165,8 @@ func (g *gate) readListed(field, name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readCompanion takes what the companion of a bare file has into the metadata.
+// readCompanion takes what the companion of a bare file has into the metadata. It has no authority over the
+// model: names that contradict it are dropped again, see compile.
 func (g *gate) readCompanion() error {
 	s := g.source
 	if s.companion == nil {
@@ -171,7 +184,8 @@ func (g *gate) readCompanion() error {
 	return nil
 }
 
-// pass takes the bytes of a model through the rest of the gate.
+// pass takes the bytes of a model through the rest of the gate. The golden rows are scored by a scorer made for
+// them alone, because the one that is returned has in its description what the rows have shown.
 func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 	compile, err := decode(model, g.format)
 	if err != nil {
@@ -204,7 +218,9 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 	return scorer, nil
 }
 
-// compile turns the decoded model into a program of the features that the metadata and the caller name.
+// compile turns the decoded model into a program of the features that the metadata and the caller name. Where a
+// companion names features that the model does not have, the model is compiled once more without them: the
+// companion was written by hand, perhaps for another model.
 func (g *gate) compile(compile compiler) error {
 	names, err := g.names()
 	if err != nil {
@@ -259,7 +275,9 @@ func (g *gate) names() ([]string, error) {
 	return given, nil
 }
 
-// checkVersion compares the version of scikit-learn in the metadata with the one in the file, where it holds one.
+// checkVersion compares the version of scikit-learn in the metadata with the one in the file, where it holds
+// one. scikit-learn writes its version into every estimator. Two of them in one file mean a pipeline of parts
+// that were fitted at different times; either may be the one that is stated.
 func (g *gate) checkVersion() error {
 	stated, held := g.meta.Environment.ScikitLearn, g.program.Versions
 	if stated == "" || len(held) == 0 || slices.Contains(held, stated) {
@@ -273,7 +291,8 @@ func (g *gate) checkVersion() error {
 		stated, strings.Join(held, " and "))
 }
 
-// sameLabel compares class labels as Python does, where true and 1 are equal.
+// sameLabel compares class labels as Python does, where true and 1 are equal. JSON has 1 where numpy had True,
+// or the other way round, by the way in which the labels were written out.
 func sameLabel(a, b program.Constant) bool {
 	numeric := func(c program.Constant) bool { return c.Type == program.Number || c.Type == program.Bool }
 	return a == b || numeric(a) && numeric(b) && a.Num == b.Num

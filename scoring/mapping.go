@@ -10,6 +10,18 @@ import (
 
 // Mapping tells where in an event the id, the time and the features are (contract cli.md, "event"). A feature
 // without an entry in Fields is the field of its own name, whatever characters that has.
+//
+// A stream whose events have nested objects, amounts as text and times as numbers may read
+//
+//	id: {path: payment.id}
+//	time: {path: payment.at, type: epoch_ms}
+//	where: {path: type, in: [authorisation]}
+//	fields:
+//	  amount: {path: payment.amount, type: integer_text, scale: 2}
+//	  country: {path: card.issuer.country, default: GB}
+//
+// and every feature that is not listed is still the field of its own name. The YAML names are part of the
+// configuration's format.
 type Mapping struct {
 	ID     Field            `yaml:"id"`
 	Time   TimeField        `yaml:"time"`
@@ -18,6 +30,11 @@ type Mapping struct {
 }
 
 // Field is where and how one value is read. Of Mapping.ID only Path counts.
+//
+// The text types say what is inside of the quotes: decimal a number with sign, fraction and exponent;
+// integer_text a sign and digits alone; bool_text one of the words of Map; debezium_decimal the base64 of a
+// big-endian two's complement number, as change-data-capture connectors write a DECIMAL column. A value of any
+// other JSON type is wrong_type: nothing is converted because it could be.
 type Field struct {
 	Path    string          `yaml:"path"`
 	Type    string          `yaml:"type"`    // json (default), decimal, integer_text, bool_text, debezium_decimal
@@ -27,7 +44,8 @@ type Field struct {
 	Map     map[string]bool `yaml:"map"`     // of bool_text; empty: true and false
 }
 
-// TimeField is where the event time is.
+// TimeField is where the event time is. The layout is one of Go's, written as the reference time would be:
+// 02/01/2006 15:04. A time without a zone is UTC.
 type TimeField struct {
 	Path   string `yaml:"path"`
 	Type   string `yaml:"type"` // rfc3339 (default), layout; of a number, with or without a fraction: epoch_s, epoch_ms, epoch_us
@@ -35,13 +53,15 @@ type TimeField struct {
 }
 
 // Where selects the events that are scored: those whose value at Path equals one of In, in type and value. A nil
-// stands for null and for an absent field.
+// stands for null and for an absent field. An event that is left out is Skipped: it gets neither a decision nor
+// an error.
 type Where struct {
 	Path string `yaml:"path"`
 	In   []any  `yaml:"in"`
 }
 
-// moves tells whether the mapping reads anything but the fields by their own names.
+// moves tells whether the mapping reads anything but the fields by their own names. A mapping that moves
+// nothing needs no second schema for golden events.
 func (m *Mapping) moves() bool {
 	return len(m.Fields) > 0 || m.Where != nil || m.ID.Path != "" || m.Time != (TimeField{})
 }
@@ -55,7 +75,8 @@ const (
 // maxScale bounds a scale: beyond, every number is zero or infinite.
 const maxScale = 400
 
-// compileField compiles everything of an entry but its path.
+// compileField compiles everything of an entry but its path. Everything that can be wrong in a configuration is
+// found here, before the first event: each error names the key.
 func compileField(col column, field Field) (feature, error) {
 	f := feature{column: col, scale: field.Scale}
 	gives := texts | numbers | booleans
@@ -107,6 +128,7 @@ func compileField(col column, field Field) (feature, error) {
 }
 
 // boolWords gives 1 to the words that mean false and 2 to those that mean true; 0 is left for words unknown.
+// They are compared letter by letter: "True" is another word than "true".
 func boolWords(words map[string]bool) (table keyTable) {
 	if len(words) == 0 {
 		words = map[string]bool{"true": true, "false": false}
@@ -121,7 +143,8 @@ func boolWords(words map[string]bool) (table keyTable) {
 	return table
 }
 
-// compileClock compiles everything of the time but its path.
+// compileClock compiles everything of the time but its path. A layout without a single element of the reference
+// time would take one constant text for a time; such a layout is refused.
 func compileClock(t TimeField) (clock, error) {
 	c := clock{path: t.Path}
 	if c.path == "" {
@@ -157,7 +180,8 @@ func epochDigits(unit string) int {
 	}
 }
 
-// compileFieldClock compiles the entry of a field that is a time, and no feature, for features to be computed from.
+// compileFieldClock compiles the entry of a field that is a time, and no feature, for features to be computed
+// from. Its path is resolved like that of any other field.
 func compileFieldClock(field Field) (c clock, err error) {
 	if field.Scale != 0 || field.Default != nil || field.Absent != "" || len(field.Map) > 0 {
 		return c, errors.New("path: a time has a path and a type, and nothing else")
@@ -172,7 +196,7 @@ func compileFieldClock(field Field) (c clock, err error) {
 	return c, nil
 }
 
-// A filter is a compiled Where.
+// A filter is a compiled Where. Each JSON type has its own set, so that one look decides.
 type filter struct {
 	slot    int32
 	names   keyTable
@@ -181,7 +205,8 @@ type filter struct {
 	null    bool
 }
 
-// compileFilter compiles everything of a Where but its path.
+// compileFilter compiles everything of a Where but its path. A text that is listed twice is taken once; the
+// table holds no name twice.
 func compileFilter(w Where) (*filter, error) {
 	f := new(filter)
 	if len(w.In) == 0 {
@@ -235,7 +260,8 @@ func oneIf(b bool) int {
 	return 0
 }
 
-// unknownField says which entry of the mapping names no feature, and which one may be meant.
+// unknownField says which entry of the mapping names no feature, and which one may be meant. A name that
+// differs in nothing but upper and lower case is the commonest slip, and the only one that is guessed at.
 func unknownField(name string, features []string) error {
 	for _, f := range features {
 		if strings.EqualFold(f, name) {

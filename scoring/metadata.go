@@ -15,14 +15,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Sizes that a file of a bundle may have, in bytes.
+// Sizes that a file of a bundle may have, in bytes. They bound what is read into memory before anything of it
+// can be judged.
 const (
 	maxMetadata = 64 << 20
 	maxGolden   = 64 << 20
 	maxModel    = 1 << 30
 )
 
-// Tolerances of golden scores: the one without a word in the metadata, and the widest that still checks something.
+// Tolerances of golden scores: the one without a word in the metadata, and the widest that still checks
+// something. Two programs that add the same numbers in another order differ by some 1e-16 of the sum; a wrong
+// category or a wrong column shows in the first digits.
 const (
 	defaultTolerance = 1e-12
 	maxTolerance     = 1e-6
@@ -30,6 +33,10 @@ const (
 
 // metadata is metadata.json. A pointer or a nil slice tells what the file leaves out. Some keys stand here only for
 // their form to be checked and for Unknown to hold what is truly unknown: nothing at load depends on them.
+//
+// It is read by the strict rules of the JSON library: no name twice, names in their exact case, valid UTF-8,
+// nothing behind the end. What it says is then checked in two steps, by itself (parseMetadata) and against the
+// model (the gate).
 type metadata struct {
 	Schema      *int                      `json:"schema"`
 	Name        string                    `json:"name"`
@@ -49,6 +56,10 @@ type metadata struct {
 	Unknown     map[string]jsontext.Value `json:",embed"`
 }
 
+// modelEntry says which file the model is and how its output is to be understood. Classes and Positive are JSON
+// scalars of any type, compared with the labels inside the model. Output is the method whose value is the
+// score, FraudIs the end of the score that means fraud, and Key the entry of a dict that holds the estimator,
+// where the file is such a dict.
 type modelEntry struct {
 	File     string           `json:"file"`
 	Format   string           `json:"format"`
@@ -60,21 +71,30 @@ type modelEntry struct {
 	Key      string           `json:"key"`
 }
 
+// goldenEntry names the golden rows. Tolerance is absolute for probabilities and relative for outputs above 1.
 type goldenEntry struct {
 	File      string   `json:"file"`
 	SHA256    string   `json:"sha256"`
 	Tolerance *float64 `json:"tolerance"`
 }
 
+// environment is what the model was fitted with. Of all versions that are usually listed only that of
+// scikit-learn can be compared with the model, which carries it.
 type environment struct {
 	ScikitLearn string `json:"scikit_learn"`
 }
 
+// baselineEntry is what holds for the baselines of all features: how many rows they were counted on, and
+// whether those were drawn as live traffic is ("natural") or made even between fraud and the rest
+// ("resampled").
 type baselineEntry struct {
 	Rows      *int64 `json:"rows"`
 	Weighting string `json:"weighting"`
 }
 
+// featureEntry is one column of the training frame, in training order. Kind is numeric or categorical, DType
+// the name of the pandas dtype, Missing says whether a null is allowed or rejected, and MissingAs whether a
+// missing category was nan or none in the frame; empty words are settled with the model's help.
 type featureEntry struct {
 	Name      string     `json:"name"`
 	Kind      string     `json:"kind"`
@@ -86,33 +106,41 @@ type featureEntry struct {
 	Drift     driftEntry `json:"drift"`
 }
 
+// fromEntry is the rule of a feature that is computed: an operation, its operands by name, and an IANA time
+// zone for those operations that read a clock on a wall.
 type fromEntry struct {
 	Op   string   `json:"op"`
 	Of   []string `json:"of"`
 	Zone string   `json:"zone"`
 }
 
+// driftEntry is how a feature is watched: not at all, or with a tolerance of its own, a share between 0 and 1.
 type driftEntry struct {
 	Enabled   *bool    `json:"enabled"`
 	Tolerance *float64 `json:"tolerance"`
 }
 
+// scoreEntry is what is known of the score: its baseline, counted on rows that the model was not fitted on, and
+// a curve from score to probability.
 type scoreEntry struct {
 	Baseline    *counts      `json:"baseline"`
 	Calibration *Calibration `json:"calibration"`
 }
 
+// trainingEntry has the number of rows of the training data, which stands in where a baseline gives none.
 type trainingEntry struct {
 	Rows *int64 `json:"rows"`
 }
 
+// reasonEntry is how a reason is told to people and to case systems: a code of the house, and a sentence.
 type reasonEntry struct {
 	Code string `json:"code"`
 	Text string `json:"text"`
 }
 
 // parseMetadata reads metadata.json strictly and checks everything that needs no model: the words, the numbers
-// against each other, the paths.
+// against each other, the paths. The first fault ends it: what comes after a wrong key is often wrong because
+// of it.
 func parseMetadata(data []byte) (*metadata, error) {
 	m := new(metadata)
 	if err := json.Unmarshal(data, m); err != nil {
@@ -129,6 +157,8 @@ func parseMetadata(data []byte) (*metadata, error) {
 	return m, nil
 }
 
+// checkSchema accepts the one version of the format that there is. A later one is refused and not guessed at,
+// because a key with a new meaning would be read in its old one.
 func (m *metadata) checkSchema() error {
 	switch {
 	case m.Schema == nil:
@@ -144,6 +174,8 @@ func (m *metadata) checkSchema() error {
 	return nil
 }
 
+// checkModel checks the words about the model. Whether they are true of it is for the gate to find out, once it
+// is decoded.
 func (m *metadata) checkModel() error {
 	if err := checkFile("model.file", m.Model.File); err != nil {
 		return err
@@ -164,6 +196,7 @@ func (m *metadata) checkModel() error {
 	return err
 }
 
+// checkGolden bounds the tolerance: a bundle that could widen its own check at will would have none.
 func (m *metadata) checkGolden() error {
 	if m.Golden == nil {
 		return nil
@@ -180,6 +213,7 @@ func (m *metadata) checkGolden() error {
 	return nil
 }
 
+// checkWords checks what stands beside model, golden rows and features.
 func (m *metadata) checkWords() error {
 	if err := checkWord("baseline.weighting", m.Baseline.Weighting, "natural", "resampled"); err != nil {
 		return err
@@ -190,6 +224,8 @@ func (m *metadata) checkWords() error {
 	return checkRows("training.rows", m.Training.Rows)
 }
 
+// checkFeatures holds the features against each other: each has a name, no two have the same, and what is
+// computed is computed from fields.
 func (m *metadata) checkFeatures() error {
 	first := make(map[string]int, len(m.Features))
 	for i, f := range m.Features {
@@ -208,6 +244,7 @@ func (m *metadata) checkFeatures() error {
 	return m.checkOperands(first)
 }
 
+// check holds for a feature by itself; at is its JSON path, for the message.
 func (f *featureEntry) check(at string) error {
 	if err := checkWord(at+".kind", f.Kind, "numeric", "categorical"); err != nil {
 		return err
@@ -229,6 +266,7 @@ func (f *featureEntry) check(at string) error {
 	return nil
 }
 
+// checkBaselines checks the baseline of each feature against the number of rows that all of them share.
 func (m *metadata) checkBaselines() error {
 	rows := m.baselineRows()
 	for i, f := range m.Features {
@@ -243,6 +281,8 @@ func (m *metadata) checkBaselines() error {
 	return nil
 }
 
+// checkScore checks the baseline of the score, which may have been counted on other rows than those of the
+// features, and the calibration.
 func (m *metadata) checkScore() error {
 	if b := m.Score.Baseline; b != nil {
 		rows := b.Rows
@@ -289,7 +329,8 @@ func (m *metadata) classes() (all []program.Constant, positive *program.Constant
 	return all, &c, nil
 }
 
-// scalar is the constant that a JSON scalar other than null stands for.
+// scalar is the constant that a JSON scalar other than null stands for. Numbers become float64, as every label
+// and constant of a model is; null stands for nothing and is none.
 func scalar(raw jsontext.Value) (program.Constant, bool) {
 	switch raw.Kind() {
 	case 't', 'f':
@@ -310,7 +351,7 @@ var formats = []string{
 	"joblib", "pickle", "skops", "onnx", "pmml", "xgboost-json", "xgboost-ubj", "lightgbm-text", "catboost-json",
 }
 
-// outputs are the methods of an estimator that can be the score.
+// outputs are the methods of an estimator that can be the score. Only predict_proba is bounded, by 0 and 1.
 var outputs = []string{"predict_proba", "decision_function", "score_samples", "predict"}
 
 // checkWord refuses a word that is none of a list. An empty word was left out.
@@ -329,7 +370,8 @@ func checkRows(field string, rows *int64) error {
 	return nil
 }
 
-// checkHash refuses what is no SHA-256 in hexadecimal digits. An empty hash was left out.
+// checkHash refuses what is no SHA-256 in hexadecimal digits. An empty hash was left out. Lower case is asked
+// for so that equal hashes are equal strings.
 func checkHash(field, hash string) error {
 	if hash == "" {
 		return nil
@@ -340,7 +382,9 @@ func checkHash(field, hash string) error {
 	return nil
 }
 
-// checkFile refuses a file name that is empty or leads out of the folder.
+// checkFile refuses a file name that is empty or leads out of the folder. A backslash is refused on every
+// system, so that a bundle means the same file wherever it is read. The folder itself is opened as a root that
+// no symbolic link leads out of; this check gives the better message.
 func checkFile(field, name string) error {
 	switch {
 	case name == "":
@@ -372,7 +416,8 @@ func jsonError(reason, file string, err error) *BundleError {
 	return &BundleError{Reason: reason, Field: field, Detail: detail}
 }
 
-// pathOf writes a JSON pointer as people do: features[3].baseline.counts.
+// pathOf writes a JSON pointer as people do: features[3].baseline.counts. A key that happens to be a number
+// looks like an index in it; the path is for reading and is never parsed.
 func pathOf(pointer jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range pointer.Tokens() {

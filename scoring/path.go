@@ -8,12 +8,20 @@ import (
 )
 
 // A step of a path is the key of an object, or an index where index is not -1.
+// Either is enough to find the next value: in an object by name, in an array by place, counted from 0.
 type step struct {
 	name  string
 	index int
 }
 
 // parsePath reads a path: keys joined by dots, a key with other characters in quotes, [n] for an element of an array.
+//
+//	customer.address.country
+//	items[0].price
+//	"card.number".issuer
+//
+// are three such paths; the quotes of the last one keep a dot that belongs to the key, and their inside has the
+// escapes of a Go string.
 func parsePath(path string) ([]step, error) {
 	var steps []step
 	rest := path
@@ -56,7 +64,8 @@ func parsePath(path string) ([]step, error) {
 	}
 }
 
-// parseIndex reads the [n] that rest begins with.
+// parseIndex reads the [n] that rest begins with. The index fits 31 bits on every platform, more than an event
+// of 1 MiB could have elements.
 func parseIndex(rest string) (index int, after string, err error) {
 	digits, after, closed := strings.Cut(rest[1:], "]")
 	n, err := strconv.ParseUint(digits, 10, 31)
@@ -66,7 +75,9 @@ func parseIndex(rest string) (index int, after string, err error) {
 	return int(n), after, nil
 }
 
-// paths is a tree of all the paths that a schema reads. Node 0 is nowhere: what no path leads to.
+// paths is a tree of all the paths that a schema reads. Node 0 is nowhere: what no path leads to. It is built
+// once at load and shared by all scanners, which only read it. A scan walks the tree as it walks the value, so
+// a path costs nothing where the value has no such branch.
 type paths struct {
 	nodes []node
 	slots int
@@ -94,7 +105,8 @@ type item struct {
 	node  int32
 }
 
-// newPaths joins paths to a tree; slots tells where the token of each will be.
+// newPaths joins paths to a tree; slots tells where the token of each will be. A node where a path ends gets
+// slot 0 first, which says only that it needs one; the numbers come when the tree is whole.
 func newPaths(list [][]step) (p *paths, slots []int32) {
 	p = &paths{nodes: []node{{slot: -1}, {slot: -1}}}
 	ends := make([]int32, len(list))
@@ -114,7 +126,8 @@ func newPaths(list [][]step) (p *paths, slots []int32) {
 	return p, slots
 }
 
-// child returns the child of a node, which it adds where it is new.
+// child returns the child of a node, which it adds where it is new. The children are searched in line: this is
+// done once, at load.
 func (p *paths) child(parent int32, s step) int32 {
 	n := &p.nodes[parent]
 	for i, other := range n.names {
@@ -134,7 +147,8 @@ func (p *paths) child(parent int32, s step) int32 {
 	return child
 }
 
-// number gives slots depth first, so that those under a node are neighbours.
+// number gives slots depth first, so that those under a node are neighbours. Then "everything below this node"
+// is a range of slots, which is all that marking a blocked path needs.
 func (p *paths) number(at int32) {
 	n := &p.nodes[at]
 	n.first = int32(p.slots)

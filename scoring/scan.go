@@ -2,14 +2,16 @@ package scoring
 
 import "unicode/utf8"
 
-// The limits of an event's value.
+// The limits of an event's value. They are part of the contract with senders. Depth bounds the recursion of the
+// scanner, the number of keys the table of those that are open: 32 objects of 1,024 keys.
 const (
 	maxBytes = 1 << 20
 	maxDepth = 32
 	maxKeys  = 1024
 )
 
-// kind is what a scan found at a path.
+// kind is what a scan found at a path. The zero value is absent, so that clearing the tokens makes every path
+// unseen.
 type kind uint8
 
 const (
@@ -25,7 +27,7 @@ const (
 )
 
 // A token is the value at a path. number is infinite where no finite float64 is near; start and end are offsets in
-// the value, quotes included.
+// the value, quotes included. It holds nothing of the value but its places, which are good until the next scan.
 type token struct {
 	kind       kind
 	escaped    bool // the text has escapes
@@ -36,6 +38,9 @@ type token struct {
 // A scanner checks JSON values strictly (RFC 8259 without byte order mark, RFC 7493 for duplicate keys and text that
 // is no Unicode) in one pass, and keeps what it meets at the paths that somebody asked for. It knows nothing of what
 // the values are for.
+//
+// One loop has one scanner and uses it for event after event; it must not be shared. Its buffers keep the size
+// of the largest value so far, which the limits bound.
 type scanner struct {
 	paths   *paths
 	data    []byte  // the value and sixteen zeros, so that reading ahead needs no length check
@@ -59,7 +64,9 @@ func newScanner(p *paths) *scanner {
 }
 
 // scan reads value, a whole JSON text, into tokens. It returns false, with code and at set, at the first byte that
-// breaks the grammar or a limit.
+// breaks the grammar or a limit. The zeros behind the value stop every loop: a zero is no digit, no white
+// space, no quote, and inside of a text it is a control character and therefore a fault. So reading a byte
+// ahead needs no comparison with the length.
 func (s *scanner) scan(value []byte) bool {
 	s.code, s.at, s.infinite, s.objects = "", 0, -1, 0
 	s.size = len(value)
@@ -101,7 +108,8 @@ func topKind(c byte) kind {
 	}
 }
 
-// fail records the fault at offset p and returns the offset that stands for one.
+// fail records the fault at offset p and returns the offset that stands for one. Every function of the scanner
+// returns the offset after what it has read, and a negative one ends all of them.
 func (s *scanner) fail(code Code, p int) int {
 	s.code, s.at = code, p
 	return -1
@@ -117,7 +125,8 @@ func (s *scanner) unexpected(p int) int {
 	return s.fail(BadJSON, p)
 }
 
-// skipSpace returns the offset of the first byte from p on that is no white space.
+// skipSpace returns the offset of the first byte from p on that is no white space. RFC 8259 knows these four
+// and no others. The first comparison alone decides for most bytes.
 func skipSpace(data []byte, p int) int {
 	for data[p] <= ' ' && (data[p] == ' ' || data[p] == '\n' || data[p] == '\r' || data[p] == '\t') {
 		p++
@@ -126,6 +135,8 @@ func skipSpace(data []byte, p int) int {
 }
 
 // value reads the value at p, which stands at node of the paths, and returns the offset after it, or -1.
+// Whatever begins neither a text nor an object, an array or a literal is taken for a number, whose grammar
+// refuses what is none.
 func (s *scanner) value(p int, node int32, depth int) int {
 	n := &s.paths.nodes[node]
 	start, found, escaped := p, number, false
@@ -185,7 +196,9 @@ func (s *scanner) number(p int, slot int32) int {
 	return end
 }
 
-// block marks the paths that lead through a value which cannot hold them.
+// block marks the paths that lead through a value which cannot hold them. null in the place of an object makes
+// what would be inside of it absent; a number or a text there is a fault of the event, which the feature's
+// reading reports as wrong_type.
 func (s *scanner) block(n *node, k kind) {
 	if k == null || k == object && len(n.items) == 0 || k == array && n.keys.used == 0 {
 		return
@@ -211,7 +224,8 @@ func (s *scanner) literal(p int, word string) int {
 	return p + len(word)
 }
 
-// object reads the object at p.
+// object reads the object at p. self is the number of the object in order of appearance, by which the keys of
+// different objects are told apart.
 func (s *scanner) object(p int, node int32, depth int) int {
 	if depth > maxDepth {
 		return s.fail(TooDeep, p)
@@ -256,7 +270,8 @@ func (s *scanner) object(p int, node int32, depth int) int {
 	}
 }
 
-// array reads the array at p.
+// array reads the array at p. An element that no path names is read at node 0: checked like any other and kept
+// nowhere.
 func (s *scanner) array(p int, node int32, depth int) int {
 	if depth > maxDepth {
 		return s.fail(TooDeep, p)
@@ -282,7 +297,8 @@ func (s *scanner) array(p int, node int32, depth int) int {
 }
 
 // key reads the key at p the long way: hashes it, compares it with the other keys of its object and looks its path
-// up. From here on the shape of this value is learnt anew.
+// up. From here on the shape of this value is learnt anew. Two keys are the same when their characters are, so
+// an escaped one is compared by what it stands for.
 func (s *scanner) key(p int, self uint32, node int32, depth int) (child int32, end int) {
 	if !s.shape.broken {
 		s.breakShape(depth)

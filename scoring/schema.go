@@ -11,7 +11,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// featureSpec is what the bundle says of one feature, in training order.
+// featureSpec is what the bundle says of one feature, in training order. It is the metadata's word, settled
+// with the model's help where the metadata is silent, in the form that the schema compiles.
 type featureSpec struct {
 	Name            string
 	DType           string // pandas dtype: float64, float32, int64, bool, object, category, …; empty: unknown
@@ -21,7 +22,8 @@ type featureSpec struct {
 	From            *fromEntry // nil: a field of its own
 }
 
-// Schema tells where the values of an event are and what they must be. It is immutable.
+// Schema tells where the values of an event are and what they must be. It is immutable. Any number of loops may
+// read events through one Schema, each with a scanner of its own.
 type Schema struct {
 	paths    *paths
 	features []feature
@@ -33,7 +35,8 @@ type Schema struct {
 }
 
 // newSchema compiles a mapping. The domains of the program's columns are complete by then. Its errors name the key of
-// the mapping at fault.
+// the mapping at fault. Features come first, because they say which entries of the mapping mean something; an
+// entry that means nothing is refused, for it was written to have an effect.
 func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, error) {
 	if len(features) != len(p.Columns) {
 		return nil, fmt.Errorf("the model has %d columns, and %d features are described", len(p.Columns), len(features))
@@ -53,7 +56,8 @@ func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, 
 	return s, nil
 }
 
-// compileFeatures compiles the features that are fields, and then those that are computed from fields.
+// compileFeatures compiles the features that are fields, and then those that are computed from fields. The
+// fields must come first: an operand that is a feature as well is read as that feature is.
 func (s *Schema) compileFeatures(p *program.Program, features []featureSpec, m Mapping, r *routes) error {
 	for i, spec := range features {
 		f, col, field := &s.features[i], newColumn(&p.Columns[i], spec), m.Fields[spec.Name]
@@ -108,13 +112,15 @@ func (s *Schema) checkFields(m Mapping) error {
 	return nil
 }
 
-// routes collects the paths to read, each with the slot to be told where its token will be.
+// routes collects the paths to read, each with the slot to be told where its token will be. The slots are known
+// only when all paths are, since they follow the tree and not the order in which the paths were added.
 type routes struct {
 	list  [][]step
 	slots []*int32
 }
 
-// add adds the path of a field: its own name, dots and all, where the mapping has none.
+// add adds the path of a field: its own name, dots and all, where the mapping has none. Two features may read
+// one path: both are told the same slot.
 func (r *routes) add(name string, field Field, slot *int32) error {
 	steps := []step{{name, -1}}
 	if field.Path != "" {
@@ -136,7 +142,8 @@ func (r *routes) lay() *paths {
 	return p
 }
 
-// compileEnvelope compiles what stands around the features: id, time, where.
+// compileEnvelope compiles what stands around the features: id, time, where. Both id and time are looked for
+// under their usual names where the mapping has none, and an event need have neither.
 func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
 	s.idPath = cmp.Or(m.ID.Path, defaultID)
 	if m.ID.Type != "" || m.ID.Scale != 0 || m.ID.Default != nil || m.ID.Absent != "" || len(m.ID.Map) > 0 {
@@ -167,6 +174,9 @@ func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
 
 // read reads one event into x, in training order, and everything of r that does not depend on the pipeline. It
 // reports whether the pipeline can be asked.
+//
+// The order of its steps is the order of [EventError]. Every feature is read even when an earlier one has
+// refused the event, because the monitor must see all of x; only the first fault is kept.
 func (s *Schema) read(sc *scanner, e *Event, x []float64, missing []Missing, r *Result) bool {
 	*r = Result{Feature: -1, Time: e.Timestamp * 1_000_000}
 	r.Decision.Score = math.NaN() // until there is one: 0 would mean "no fraud"
@@ -223,7 +233,9 @@ func (s *Schema) read(sc *scanner, e *Event, x []float64, missing []Missing, r *
 	return r.Outcome != Refused
 }
 
-// fill copies x to a row of a frame. What is missing is NaN to the monitor and may be None to the pipeline.
+// fill copies x to a row of a frame. What is missing is NaN to the monitor and may be None to the pipeline. The
+// monitor has the one NaN for all that is missing, and an encoder that was fitted on None has a category for
+// it.
 func (s *Schema) fill(row, x []float64) {
 	copy(row, x)
 	for _, i := range s.nones {
@@ -233,7 +245,8 @@ func (s *Schema) fill(row, x []float64) {
 	}
 }
 
-// refuse keeps the first error.
+// refuse keeps the first error. The codes and fields of faults are metric labels and headers, so one event has
+// exactly one.
 func (r *Result) refuse(code Code, field, message string) {
 	if r.Outcome != Refused {
 		r.Outcome, r.Err = Refused, EventError{Code: code, Field: field, Message: message}
@@ -248,7 +261,9 @@ func (r *Result) refuseFeature(i int, code Code, field, message string) {
 	r.refuse(code, field, message)
 }
 
-// readID keeps the id as it is written: a number of 20 digits, or with a zero at its end, must come out as it came in.
+// readID keeps the id as it is written: a number of 20 digits, or with a zero at its end, must come out as it
+// came in. It is a view of the event, a text with its quotes, which goes into the decision as it
+// stands.
 func (s *Schema) readID(sc *scanner, value []byte, r *Result) {
 	switch t := &sc.tokens[s.id]; {
 	case t.kind == absent || t.kind == null:

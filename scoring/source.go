@@ -16,7 +16,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A source is a model as it lies on disk. Files are read through folder, which no name and no symbolic link leaves.
+// A source is a model as it lies on disk. Files are read through folder, which no name and no symbolic link
+// leaves. The files may be changed by somebody meanwhile, so Load reads each of them once: what is hashed is
+// what is decoded.
 type source struct {
 	folder    *os.Root
 	bundle    []byte // metadata.json of a bundle; nil for a bare file
@@ -27,9 +29,12 @@ type source struct {
 	warnings  []string
 }
 
+// metadataFile is the root of a bundle: it has the hashes of the other files, and the signature is over it.
 const metadataFile = "metadata.json"
 
-// open finds out what a path is: a bundle folder, a folder with one model file, or a bare model file.
+// open finds out what a path is: a bundle folder, a folder with one model file, or a bare model file. The
+// folder stays open until close, as a descriptor and not as a path: a folder that is renamed or replaced
+// meanwhile does not mix two bundles.
 func open(path string) (*source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,9 +63,11 @@ func open(path string) (*source, error) {
 	return s, nil
 }
 
+// close gives the descriptor back. What was read stays valid.
 func (s *source) close() { s.folder.Close() }
 
-// inFolder tells a bundle from a folder that holds one bare model.
+// inFolder tells a bundle from a folder that holds one bare model. A metadata.json that is no JSON is taken for
+// a broken bundle and refused as such, and not for notes that happen to have the name.
 func (s *source) inFolder() error {
 	data, err := s.read(metadataFile, maxMetadata)
 	switch {
@@ -78,7 +85,8 @@ func (s *source) inFolder() error {
 	return s.onlyModel()
 }
 
-// onlyModel takes the one model file of a folder.
+// onlyModel takes the one model file of a folder. With two of them a choice would be a guess; the error lists
+// them.
 func (s *source) onlyModel() error {
 	entries, err := fs.ReadDir(s.folder.FS(), ".")
 	if err != nil {
@@ -103,6 +111,7 @@ func (s *source) onlyModel() error {
 }
 
 // besideFile looks for the companion of a bare model: NAME.metadata.json, NAME_metadata.json or metadata.json.
+// The first one that is there counts, unless it is a bundle's.
 func (s *source) besideFile() error {
 	stem := strings.TrimSuffix(s.file, filepath.Ext(s.file))
 	for _, name := range []string{stem + ".metadata.json", stem + "_metadata.json", metadataFile} {
@@ -135,7 +144,8 @@ func isBundle(data []byte) bool {
 	return head["schema"] != nil || named
 }
 
-// read returns a regular file of at most limit bytes.
+// read returns a regular file of at most limit bytes. A name that leads out of the folder, by .. or by a
+// symbolic link, is an error of os.Root, as is a file that is no regular one.
 func (s *source) read(name string, limit int64) ([]byte, error) {
 	name = filepath.FromSlash(name)
 	info, err := s.folder.Stat(name) // before it is opened: to open a pipe would wait for its writer
@@ -161,10 +171,13 @@ func (s *source) read(name string, limit int64) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
+// unreadable is the refusal of a file that the operating system did not give; the cause is its message, which
+// names no content.
 func unreadable(name string, err error) *BundleError {
 	return refuse(fileUnreadable, "", "%s: %v", name, err)
 }
 
+// hashOf is the SHA-256 in lower-case hexadecimal digits, as metadata.json and decisions have it.
 func hashOf(data []byte) string {
 	digest := sha256.Sum256(data)
 	return hex.EncodeToString(digest[:])

@@ -8,6 +8,10 @@ import (
 )
 
 // text reads the string at p and returns the offset after its closing quote, or -1.
+//
+// Eight bytes at a time are looked at for something special; nothing but a quote, a backslash, a control
+// character or a byte beyond ASCII is. A character beyond ASCII must be UTF-8 in its shortest form and no
+// surrogate, which is what utf8.DecodeRune accepts. escaped says that the body is not yet the text.
 func (s *scanner) text(p int) (end int, escaped bool) {
 	p++
 	for {
@@ -41,7 +45,9 @@ func (s *scanner) text(p int) (end int, escaped bool) {
 }
 
 // notPlain has the highest bit set of the first byte that is a quote, a backslash, a control character or no ASCII,
-// if there is one; of later bytes it says nothing.
+// if there is one; of later bytes it says nothing. It is the search for a byte in a word: x^quote is zero in
+// the bytes that are quotes, and subtracting one from each byte sets the highest bit of a zero. A borrow runs
+// into the bytes behind, never into those before.
 func notPlain(eight uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote := eight ^ '"'*ones
@@ -50,7 +56,8 @@ func notPlain(eight uint64) uint64 {
 }
 
 // escape checks the escape at p and returns the offset after it, or -1. Half of a surrogate pair stands for no
-// character, so no UTF-8 can hold it.
+// character, so no UTF-8 can hold it. RFC 8259 allows eight letters after the backslash, and u with four
+// digits. A character beyond U+FFFF is two such escapes, a high surrogate (d800 to dbff) and a low one.
 func (s *scanner) escape(p int) int {
 	switch c := s.data[p+1]; c {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -78,7 +85,9 @@ func (s *scanner) escape(p int) int {
 	}
 }
 
-// hexRune reads the \u escape of four digits at p; fault is the offset of a byte that is no hexadecimal digit, or 0.
+// hexRune reads the \u escape of four digits at p; fault is the offset of a byte that is no hexadecimal digit,
+// or 0. OR with 0x20 folds upper case into lower; it also folds some control characters into digits, which the
+// comparison with '0' sorts out.
 func hexRune(data []byte, p int) (r rune, fault int) {
 	for i := p + 2; i < p+6; i++ {
 		digit := bytes.IndexByte([]byte("0123456789abcdef"), data[i]|0x20)
@@ -90,7 +99,8 @@ func hexRune(data []byte, p int) (r rune, fault int) {
 	return r, 0
 }
 
-// appendUnescaped appends the characters that body, the inside of a valid JSON string, stands for.
+// appendUnescaped appends the characters that body, the inside of a valid JSON string, stands for. The scan has
+// checked each escape, so nothing here can fail; the result is never longer than body.
 func appendUnescaped(dst, body []byte) []byte {
 	for {
 		slash := bytes.IndexByte(body, '\\')

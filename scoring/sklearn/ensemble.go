@@ -12,6 +12,10 @@ import (
 //
 // Ties of a hard vote go to the class that comes first, as in numpy's argmax over bincount. Every member gets the
 // columns as they come; one that is a pipeline has its own preparation.
+//
+// estimators_ holds the fitted members without those that were dropped; flatten_transform and n_jobs leave the
+// outputs alone. The soft sum runs over the members in their order and is divided last, as numpy.average does it.
+// What the row may hold each member checks for itself.
 func (c *compiler) votingClassifier(a *attributes, in matrix) (model classifier) {
 	model.classes = a.classes()
 	members := c.members(a, in, model.classes)
@@ -52,6 +56,7 @@ func (c *compiler) votingClassifier(a *attributes, in matrix) (model classifier)
 	return model
 }
 
+// sum adds from left to right. Where the order of numpy.sum counts, sumOf does it.
 func sum(values []float64) (total float64) {
 	for _, v := range values {
 		total += v
@@ -59,8 +64,9 @@ func sum(values []float64) (total float64) {
 	return total
 }
 
-// members compiles the classifiers in estimators_, every one over the same matrix. One that was dropped stands there
-// as a word. Each must know all classes, by label or by place: most ensembles encode the labels before they fit.
+// members compiles the classifiers in estimators_, every one over the same matrix. One that was dropped stands
+// there as a word. Each must know all classes, by label or by place: most ensembles encode the labels before they
+// fit. Bagging does not come here: its members may read other columns and know fewer classes.
 func (c *compiler) members(a *attributes, in matrix, classes []program.Constant) (members []classifier) {
 	for i, v := range a.list("estimators_") {
 		if a.err != nil {
@@ -83,9 +89,10 @@ func (c *compiler) members(a *attributes, in matrix, classes []program.Constant)
 	return members
 }
 
-// voteWeights reads the weights of the members that were not dropped; nil where all are alike. weights runs along the
-// parameter estimators, in which dropped ones still have a place ("drop", and None before 0.24), unlike in
-// estimators_. A sum of zero raises a ZeroDivisionError in numpy.average.
+// voteWeights reads the weights of the members that were not dropped; nil where all are alike. weights runs along
+// the parameter estimators, in which dropped ones still have a place ("drop", and None before 0.24), unlike in
+// estimators_. A sum of zero raises a ZeroDivisionError in numpy.average. A negative weight is taken like any
+// other; NaN and infinities are refused.
 func (a *attributes) voteWeights(n int) []float64 {
 	if a.err != nil || a.optional("weights") == nil {
 		return nil
@@ -114,7 +121,8 @@ func (a *attributes) voteWeights(n int) []float64 {
 	return weights
 }
 
-// majority counts the votes of each class, from the places of the classes that the members predict.
+// majority counts the votes of each class, from the places of the classes that the members predict. Votes are
+// float64, because weights need not be whole.
 type majority struct {
 	in, votes matrix
 	weights   []float64
@@ -143,6 +151,10 @@ func (s *majority) Run(f *program.Frame) {
 // stack_method_ names what was used in fit: "auto" has been resolved to the first of predict_proba,
 // decision_function and predict that a member has. The final estimator knows the classes by their places, and the
 // labels are put back here.
+//
+// Members whose places are words ("drop") are missing from estimators_ and from stack_method_ alike. The folds of
+// cv served to train the final estimator and are gone. Which rows are scored is for the members and the final
+// estimator to say.
 func (c *compiler) stackingClassifier(a *attributes, in matrix) (model classifier) {
 	classes := a.classes()
 	members := c.members(a, in, classes)
@@ -172,7 +184,8 @@ func (c *compiler) stackingClassifier(a *attributes, in matrix) (model classifie
 	return model
 }
 
-// stacked is what member i hands to the final estimator. Of two probabilities the second says it all.
+// stacked is what member i hands to the final estimator. Of two probabilities the second says it all. Their sum
+// is 1, so that scikit-learn leaves the first out as well. All probabilities of three or more classes are kept.
 func (c *compiler) stacked(a *attributes, i int, method string, m classifier) matrix {
 	var out matrix
 	switch method {
@@ -196,6 +209,10 @@ func (c *compiler) stacked(a *attributes, i int, method string, m classifier) ma
 //
 // decision_function is the mean of theirs, where they have one. scikit-learn adds up the members in groups, one per
 // job, so that its own sum depends on n_jobs in the last digit; here they are added one by one, as with one job.
+//
+// estimators_features_ holds one array of column indices per member. The row is not looked at here, only by the
+// members, which is how scikit-learn does it too; max_samples, bootstrap, oob_score and warm_start concern fit.
+// Without a decision_function in every member, or where one has not met all classes, the whole has none.
 func (c *compiler) baggingClassifier(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -236,7 +253,8 @@ func (c *compiler) baggingClassifier(a *attributes, in matrix) (model classifier
 	return model
 }
 
-// subset selects the columns that a member reads; with bootstrap_features a column may come twice.
+// subset selects the columns that a member reads; with bootstrap_features a column may come twice. A member of
+// three columns in a file of thirty sees a matrix of three registers; nothing is copied.
 func (a *attributes) subset(attribute string, v pickle.Value, in matrix) matrix {
 	indexes := integers(v)
 	if indexes == nil {
@@ -253,8 +271,9 @@ func (a *attributes) subset(attribute string, v pickle.Value, in matrix) matrix 
 	return out
 }
 
-// bagged places the classes of a member among those of the whole: a bootstrap sample may lack one. Then its labels are
-// the places, because bagging encodes y before it draws.
+// bagged places the classes of a member among those of the whole: a bootstrap sample may lack one. Then its
+// labels are the places, because bagging encodes y before it draws. A label that is neither its own place nor the
+// label at that place means that the member belongs to another model.
 func (a *attributes) bagged(i int, classes []program.Constant, m classifier) bagMember {
 	member := bagMember{probability: m.probability, predicted: m.predicted, place: make([]int, len(m.classes))}
 	for k, class := range m.classes {
@@ -286,6 +305,7 @@ type bag struct {
 	divisor float64
 }
 
+// bagMember is one voter, with what it knows about the classes.
 type bagMember struct {
 	probability matrix // nil: it votes
 	predicted   program.Reg
@@ -302,6 +322,7 @@ func (s *bag) Run(f *program.Frame) {
 		for e := range s.members {
 			m := &s.members[e]
 			if m.probability == nil {
+				// predicted is a place among the member's own classes, which place turns into one among all.
 				row[s.sums[m.place[int(row[m.predicted])]]]++
 				continue
 			}

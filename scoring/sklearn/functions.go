@@ -9,6 +9,11 @@ import (
 )
 
 // functionTransformer compiles the identity and the numpy functions that work value by value.
+//
+// func is None for the identity, or a numpy ufunc by name; a lambda or a function of the data scientist's own is
+// code, which nothing here can run, and is refused. inverse_func, check_inverse, accept_sparse and
+// feature_names_out do not touch what transform gives. validate is off by default, and then NaN and infinities
+// pass.
 func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	if d, ok := a.optional("kw_args").(*pickle.Dict); a.optional("kw_args") != nil && (!ok || len(d.Keys) > 0) {
@@ -38,8 +43,10 @@ func (c *compiler) functionTransformer(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// isFloatCheck tells the function that histogram boosting hands its numbers through: check_array with float64 as its
-// type and no check for NaN, as functools.partial keeps it.
+// isFloatCheck tells the function that histogram boosting hands its numbers through: check_array with float64 as
+// its type and no check for NaN, as functools.partial keeps it. A partial keeps its function, its positional and
+// its named arguments and a dict in a tuple of four. Only the exact shape that scikit-learn writes is taken, for
+// one option more could change the result.
 func isFloatCheck(v pickle.Value) bool {
 	o, ok := v.(*pickle.Object)
 	if !ok || o.Class.String() != "functools.partial" || len(o.Args) != 1 {
@@ -68,7 +75,8 @@ func isFloatCheck(v pickle.Value) bool {
 	return options.Len() == 2
 }
 
-// mapEach applies a function to every value.
+// mapEach applies a function to every value. in and out may be the same registers: the hidden layers of a network
+// are worked over in place.
 type mapEach struct {
 	in, out matrix
 	apply   func(float64) float64
@@ -84,8 +92,9 @@ func (s *mapEach) Run(f *program.Frame) {
 	}
 }
 
-// elementwise returns the numpy function that a value names, nil where it names none. numpy of the 0.24 era
-// saved its functions as a call of _ufunc_reconstruct(module, name).
+// elementwise returns the numpy function that a value names, nil where it names none. numpy of the 0.24 era saved
+// its functions as a call of _ufunc_reconstruct(module, name). The module of a ufunc is numpy itself or the
+// private module in which numpy defines it, whose path has changed over the years.
 func elementwise(v pickle.Value) func(float64) float64 {
 	switch f := v.(type) {
 	case pickle.Global:

@@ -19,6 +19,9 @@ type grouping struct {
 // groupings reads how min_frequency and max_categories put infrequent categories together. The fitted encoder holds
 // the places that result (_default_to_infrequent_mappings) and the members of each group (_infrequent_indices), None
 // for a column without one. Encoders before 1.1, ordinal ones before 1.3, do not have that.
+//
+// Without grouping every category has its own place. A file in which the options are set and the result is
+// missing contradicts itself and is refused, since guessing would shift every column behind.
 func (a *attributes) groupings(categories [][]program.Constant) []grouping {
 	out := make([]grouping, len(categories))
 	for i, list := range categories {
@@ -50,7 +53,9 @@ func (a *attributes) groupings(categories [][]program.Constant) []grouping {
 	return out
 }
 
-// grouped reads the grouping of one column with n categories.
+// grouped reads the grouping of one column with n categories. mapping has an integer per category: the place that
+// it takes once the infrequent ones share the last. rare lists the categories of the group; the first of them
+// tells where the group lies.
 func (a *attributes) grouped(mapping, rare pickle.Value, n int, missingLast bool) grouping {
 	g := grouping{place: integers(mapping)}
 	members := integers(rare)
@@ -76,7 +81,8 @@ func (a *attributes) grouped(mapping, rare pickle.Value, n int, missingLast bool
 	return g
 }
 
-// integers reads a list of whole numbers, nil where it is none.
+// integers reads a list of whole numbers, nil where it is none. Numbers beyond 32 bits count as none: whatever is
+// read so is an index or a count.
 func integers(v pickle.Value) []int {
 	items, ok := listItems(v)
 	if !ok {

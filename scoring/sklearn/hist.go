@@ -16,6 +16,10 @@ import (
 //
 // Since 1.4 a model with native categories holds a ColumnTransformer of its own, which codes them and moves them to
 // the front; the features of its trees count in that order.
+//
+// _predictors is a list of iterations, each a list of one TreePredictor per sum; _baseline_prediction is the
+// start; _bin_mapper knows the categories. Binning is a matter of training alone: nodes compare raw values with
+// num_threshold, so that bin edges are not read. Early stopping has left as many iterations as count.
 func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -24,7 +28,8 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 		outputs = 1
 	}
 	a.histLoss(outputs)
-	// The trees of one iteration stand side by side, one per output, and add to these starts in the order of the file.
+	// The trees of one iteration stand side by side, one per output, and add to these starts in the order of the
+	// file. A file without them has lost a part of the model and is refused.
 	start := a.baseline(outputs)
 	if a.err != nil {
 		return
@@ -51,9 +56,9 @@ func (c *compiler) histGradientBoosting(a *attributes, in matrix) (model classif
 	return model
 }
 
-// boostedLink adds the probabilities and the prediction that follow from the sums of a boosted model: the sigmoid of
-// one sum, the softmax of several. raw says that predict looks at the sums themselves, where the largest one wins and
-// a tie goes to the first class.
+// boostedLink adds the probabilities and the prediction that follow from the sums of a boosted model: the sigmoid
+// of one sum, the softmax of several. raw says that predict looks at the sums themselves, where the largest one
+// wins and a tie goes to the first class. Histogram boosting does so since 1.4.
 func (c *compiler) boostedLink(name string, model *classifier, raw bool) {
 	model.probability = c.b.Block(len(model.classes))
 	model.predicted = c.b.New(-1)
@@ -85,7 +90,9 @@ func (a *attributes) histLoss(outputs int) {
 	}
 }
 
-// baseline reads what the sums start from: a number, a row or a column of one number per output, by version.
+// baseline reads what the sums start from: a number, a row or a column of one number per output, by version. It
+// is the log odds of the class shares in training, for several classes their logarithms, possibly shifted by a
+// constant that the softmax does not see.
 func (a *attributes) baseline(outputs int) []float64 {
 	v := a.required("_baseline_prediction")
 	if x, lone := float(v); lone && outputs == 1 {
@@ -148,6 +155,8 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 		}
 	}
 	h.splits = r.splits
+	// The forest is sized when the questions are all known, which is why trees are collected first and added
+	// afterwards.
 	h.forest = forest.New[float64](forest.Shape{Features: features + len(r.splits), Width: 1, Outputs: outputs, Missing: true})
 	for i, t := range trees {
 		if a.err = h.forest.Add(t); a.err != nil {
@@ -162,7 +171,9 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 
 // knownCategories reads, per feature, the raw categories that the binning of training met. They are whole numbers
 // from 0 to 255. scikit-learn builds the same sets anew for every call of predict, from is_categorical_ and
-// bin_thresholds_ of the bin mapper, whose name for a list of categories this is.
+// bin_thresholds_ of the bin mapper, whose name for a list of categories this is. A feature of numbers has nil
+// there. The sets decide about a category that no node sends left: a known one goes right, an unknown one where
+// missing values go.
 func (a *attributes) knownCategories(features int) []*bitset {
 	known := make([]*bitset, features)
 	o, ok := a.required("_bin_mapper").(*pickle.Object)
@@ -192,8 +203,9 @@ func (a *attributes) knownCategories(features int) []*bitset {
 	return known
 }
 
-// categorySet reads the categories of one feature. scikit-learn 1.2 and older fit on negative categories as well and
-// then raise an OverflowError for every row; such a model is refused here.
+// categorySet reads the categories of one feature. scikit-learn 1.2 and older fit on negative categories as well
+// and then raise an OverflowError for every row; such a model is refused here. bin_thresholds_ of such a feature
+// holds its categories as numbers.
 func (a *attributes) categorySet(v pickle.Value) *bitset {
 	s := new(bitset)
 	array, ok := v.(*pickle.Array)
@@ -214,7 +226,7 @@ func (a *attributes) categorySet(v pickle.Value) *bitset {
 	return s
 }
 
-// truth reads a boolean, a number of 0 or 1 included.
+// truth reads a boolean, a number of 0 or 1 included. Arrays of uint8 in place of booleans are the reason.
 func truth(v pickle.Value) (value, ok bool) {
 	switch b := pickle.Plain(v).(type) {
 	case bool:

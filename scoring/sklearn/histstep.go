@@ -10,6 +10,8 @@ import (
 // bitset is a set of categories 0 to 255.
 type bitset [4]uint64
 
+// Word c/64 holds category c, lowest bit first, which is how the eight 32-bit words of the file lie when joined
+// in pairs.
 func (s *bitset) add(c uint8)      { s[c>>6] |= 1 << (c & 63) }
 func (s *bitset) has(c uint8) bool { return s[c>>6]>>(c&63)&1 == 1 }
 
@@ -49,8 +51,9 @@ func category(v float64) uint8 {
 	return uint8(int32(v))
 }
 
-// A categoryTable answers all questions about the category of one feature at once: a row of bits for each category,
-// and at the end one for what is none.
+// A categoryTable answers all questions about the category of one feature at once: a row of bits for each
+// category, and at the end one for what is none. Bit k of a row answers question k of splits: 0 for left, 1 for
+// right.
 type categoryTable struct {
 	feature int
 	wraps   bool
@@ -60,7 +63,8 @@ type categoryTable struct {
 }
 
 // tabulate asks every question about every category beforehand. A model has few features with categories, but may
-// have hundreds of questions, each of which would otherwise be asked of every row.
+// have hundreds of questions, each of which would otherwise be asked of every row. Each feature with categories
+// costs 257 rows, which is two kilobytes for every 64 questions.
 func tabulate(splits []categorySplit) []categoryTable {
 	var tables []categoryTable
 	place := make(map[int]int)
@@ -94,7 +98,8 @@ func tabulate(splits []categorySplit) []categoryTable {
 // none is the row of a categoryTable for what is no category.
 const none = 256
 
-// put writes the answers of a row into x, the one to question k at k*step.
+// put writes the answers of a row into x, the one to question k at k*step. x is a slot of the forest, in which
+// neighbouring features of one row lie step values apart.
 func (t *categoryTable) put(x []float64, step int, v float64) {
 	c := none
 	if v == v && (v >= 0 || t.wraps) {
@@ -107,7 +112,8 @@ func (t *categoryTable) put(x []float64, step int, v float64) {
 }
 
 // histStep runs a histogram boosting over a frame: rows stay float64, NaN and infinities are taken. It is the
-// counterpart of [forest.Step], which casts to float32.
+// counterpart of [forest.Step], which casts to float32. block is how many rows the forest takes at once; start
+// has one number per output.
 type histStep struct {
 	forest  *forest.Forest[float64]
 	tables  []categoryTable
@@ -117,6 +123,8 @@ type histStep struct {
 }
 
 // newHistStep asks for the scratch that a block of rows needs: their values, then their sums.
+//
+// Compute refuses coded columns: a native category reaches this step as the number that its encoder gave it.
 func newHistStep(b *program.Builder, h *histogram, in matrix, start []float64) *histStep {
 	b.Compute(in)
 	s := &histStep{forest: h.forest, tables: tabulate(h.splits), in: in, out: b.Block(len(start)), start: start}
@@ -125,7 +133,9 @@ func newHistStep(b *program.Builder, h *histogram, in matrix, start []float64) *
 	return s
 }
 
-// Run takes the rows of the frame through the forest, a block at a time.
+// Run takes the rows of the frame through the forest, a block at a time. Each sum begins with its start, and
+// trees add to it in the order of the file; a sum that began with 0 and got the start last would round
+// differently.
 func (s *histStep) Run(f *program.Frame) {
 	stride, outputs := s.forest.Stride(), len(s.out)
 	for first := 0; first < f.Rows; first += s.block {

@@ -14,7 +14,8 @@ const predictorClass = "sklearn.ensemble._hist_gradient_boosting.predictor.TreeP
 // maxSplits bounds the distinct splits on categories of a model, each of which costs a value per row.
 const maxSplits = 1 << 15
 
-// histReader reads trees and gathers their splits on categories: equal ones of different trees are one.
+// histReader reads trees and gathers their splits on categories: equal ones of different trees are one. place
+// finds a split that was met before, seen a tree that stands in the file twice.
 type histReader struct {
 	features int
 	known    []*bitset
@@ -24,8 +25,9 @@ type histReader struct {
 	seen     map[*pickle.Object]bool
 }
 
-// tree reads one TreePredictor: an array of nodes, the root first. Whether they form a tree is for the forest to check,
-// which refuses shared children, cycles and what lies outside.
+// tree reads one TreePredictor: an array of nodes, the root first. Whether they form a tree is for the forest to
+// check, which refuses shared children, cycles and what lies outside. Values are those of all nodes, though only
+// leaves use theirs; count is how many training rows each node held, which reasons need and prediction does not.
 func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 	o, ok := v.(*pickle.Object)
 	if !ok || o.Class.String() != predictorClass || r.seen[o] {
@@ -55,8 +57,8 @@ func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 	return t, a.err
 }
 
-// histFields are the columns of the node array that prediction needs. The width of a node changed between versions;
-// the names did not.
+// histFields are the columns of the node array that prediction needs. The width of a node changed between
+// versions; the names did not. All are read as float64, which holds every uint32 and every index exactly.
 type histFields struct {
 	value, feature, threshold, missing, left, right, leaf, categorical, bits []float64
 
@@ -75,8 +77,9 @@ func (a *attributes) histFields(nodes *pickle.Array) *histFields {
 
 // node reads node i. A leaf's children are 0 in the file, so that is_leaf alone tells it.
 //
-// A split on a category becomes one on the feature that answers it: 0 goes left, 1 right. Where a missing category
-// goes is part of the answer, which is why such a feature is never missing itself.
+// A split on a category becomes one on the feature that answers it: 0 goes left, 1 right. Where a missing
+// category goes is part of the answer, which is why such a feature is never missing itself. A number goes left
+// where it is at most num_threshold. feature_idx counts the columns behind the preprocessor.
 func (r *histReader) node(a *attributes, f *histFields, i int) forest.Node {
 	if f.leaf[i] != 0 {
 		return forest.Node{Left: forest.Leaf, Right: forest.Leaf}
@@ -130,7 +133,8 @@ func (a *attributes) leftSets() []float64 {
 	return words
 }
 
-// leftSet is row i of that matrix.
+// leftSet is row i of that matrix. i comes as a float64 from the node array, so that NaN and fractions have to be
+// kept out as well as what lies outside.
 func (a *attributes) leftSet(words []float64, i float64) (s bitset) {
 	if !(i >= 0 && i < float64(len(words)/8)) {
 		a.structure("raw_left_cat_bitsets", fmt.Sprintf("%d rows", len(words)/8), fmt.Sprintf("a node names row %v of it", i))

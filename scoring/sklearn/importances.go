@@ -13,8 +13,12 @@ import (
 )
 
 // selectFromModel keeps the columns to which an inner model gives weight: those whose importance is not below the
-// threshold, and of them the max_features largest. The inner model never predicts. Whether NaN is taken the model as it was before
-// fit is asked.
+// threshold, and of them the max_features largest. The inner model never predicts. Whether NaN is taken the model
+// as it was before fit is asked.
+//
+// estimator_ is the fitted inner model and estimator its pattern; prefit=True may leave the latter alone, which
+// is then the fitted one. scikit-learn computes importances and threshold anew at every transform; here that is
+// done once.
 func (c *compiler) selectFromModel(a *attributes, in matrix) matrix {
 	a.reads(in)
 	inner, asked := a.inner("estimator_", "estimator"), a.inner("estimator")
@@ -30,7 +34,8 @@ func (c *compiler) selectFromModel(a *attributes, in matrix) matrix {
 	return c.keep(a, in, mask, asked.acceptsMissing())
 }
 
-// recursive keeps the columns of a mask that fit has left: RFE, RFECV and SequentialFeatureSelector.
+// recursive keeps the columns of a mask that fit has left: RFE, RFECV and SequentialFeatureSelector. support_ is
+// a boolean per column. step, min_features_to_select, direction and scoring led to it and count no more.
 func (c *compiler) recursive(a *attributes, in matrix) matrix {
 	a.reads(in)
 	inner := a.inner("estimator")
@@ -49,8 +54,9 @@ func (c *compiler) recursive(a *attributes, in matrix) matrix {
 	return c.keep(a, in, mask, inner.acceptsMissing())
 }
 
-// inner opens an estimator that is read for its attributes alone, under the first of the names that holds one. Models
-// that nothing here could run, regressors say, may serve: only their weights count.
+// inner opens an estimator that is read for its attributes alone, under the first of the names that holds one.
+// Models that nothing here could run, regressors say, may serve: only their weights count. Nothing of such a
+// model enters the program.
 func (a *attributes) inner(names ...string) *attributes {
 	for _, name := range names {
 		if o, ok := a.optional(name).(*pickle.Object); ok {
@@ -62,8 +68,9 @@ func (a *attributes) inner(names ...string) *attributes {
 	return nil
 }
 
-// keepLargest takes from the mask all but the max_features largest importances, the first of equal ones. A function
-// in max_features was called by fit, which left the number beside it.
+// keepLargest takes from the mask all but the max_features largest importances, the first of equal ones. A
+// function in max_features was called by fit, which left the number beside it. Columns below the threshold stay
+// out even where there is room.
 func (a *attributes) keepLargest(importances []float64, mask []bool) {
 	v := a.optional("max_features_")
 	if v == nil {
@@ -86,8 +93,9 @@ func (a *attributes) keepLargest(importances []float64, mask []bool) {
 	}
 }
 
-// threshold reads the threshold: a number, "mean" or "median", either with a factor. By default it is the mean, and
-// 1e-5 where the inner model was fitted with an l1 penalty, which 1.8 learned to see in l1_ratio as well.
+// threshold reads the threshold: a number, "mean" or "median", either with a factor. By default it is the mean,
+// and 1e-5 where the inner model was fitted with an l1 penalty, which 1.8 learned to see in l1_ratio as well. The
+// factor may be any number, "-inf" included, which keeps all. Median is numpy's: the mean of the middle two.
 func (a *attributes) threshold(inner *attributes, importances []float64) float64 {
 	v := a.optional("threshold")
 	if f, ok := float(v); ok {
@@ -124,7 +132,8 @@ func (a *attributes) threshold(inner *attributes, importances []float64) float64
 	return scale
 }
 
-// sparsePenalty tells a model whose fit made useless weights zero.
+// sparsePenalty tells a model whose fit made useless weights zero. The tolerance is that of numpy.isclose(ratio,
+// 1).
 func (a *attributes) sparsePenalty() bool {
 	if a.optional("penalty") == "l1" || strings.Contains(a.object.Class.Name, "Lasso") {
 		return true
@@ -145,7 +154,8 @@ func (a *attributes) sparsePenalty() bool {
 func meanOf(values []float64) float64 { return sumOf(values) / float64(len(values)) }
 
 // sumOf adds in the order of numpy.sum, so that importances which equal their own mean still do: eight sums at a
-// time for up to 128 values, the sum of both halves for more.
+// time for up to 128 values, the sum of both halves for more. The halves are cut at a multiple of eight, so that
+// only the last block has a rest.
 func sumOf(values []float64) float64 {
 	n := len(values)
 	if n > 128 {
@@ -194,7 +204,9 @@ func (a *attributes) importances(inner *attributes, n int) []float64 {
 	return out
 }
 
-// norms reads coef_ of the inner model; outer says which norm.
+// norms reads coef_ of the inner model; outer says which norm. norm_order is a parameter of the selector: 1, 2 or
+// infinity are known, 1 being the default. A vector is one row, whose norm is the absolute value whatever the
+// order.
 func (a *attributes) norms(outer *attributes, n int) []float64 {
 	array := a.array("coef_")
 	if a.err != nil {
@@ -247,6 +259,8 @@ func absolute(values []float64) []float64 {
 
 // impurityShares computes feature_importances_ of a tree or of an ensemble of trees: the mean over the trees that
 // split at all, made to add up to 1. Forests take the share of each tree, boosting takes the sums as they are.
+// Trees that are a lone leaf are left out of the mean rather than counted as zero, and a model of nothing but
+// those has importances of zero.
 func (a *attributes) impurityShares(n int) []float64 {
 	name := a.object.Class.Name
 	switch name {
@@ -299,8 +313,9 @@ func (a *attributes) impurityShares(n int) []float64 {
 	return shares(out)
 }
 
-// weightedShares is the mean of the importances of AdaBoost's members by their weights. Members without a weight were
-// planned and never fitted.
+// weightedShares is the mean of the importances of AdaBoost's members by their weights. Members without a weight
+// were planned and never fitted. Each member has importances of its own, of whatever kind it is, already made to
+// add up to 1.
 func (a *attributes) weightedShares(n int) []float64 {
 	members := a.list("estimators_")
 	array := a.array("estimator_weights_")
@@ -337,8 +352,9 @@ func (a *attributes) weightedShares(n int) []float64 {
 	return out
 }
 
-// boosterImportances are those of XGBoost, by default the mean gain of a column's splits, and of LightGBM, by default
-// their number.
+// boosterImportances are those of XGBoost, by default the mean gain of a column's splits, and of LightGBM, by
+// default their number. The parser is that of the classifier, but regressors are welcome here: only their gains
+// and counts are read.
 func (a *attributes) boosterImportances(n int) (out []float64) {
 	inner, err := a.boosterObject()
 	if err != nil {
@@ -377,7 +393,7 @@ func (a *attributes) members() []pickle.Value {
 	return a.list("estimators_")
 }
 
-// shares divides by the sum, if there is one.
+// shares divides by the sum, if there is one. It works in place.
 func shares(values []float64) []float64 {
 	if sum := sumOf(values); sum > 0 {
 		for i := range values {
@@ -387,8 +403,10 @@ func shares(values []float64) []float64 {
 	return values
 }
 
-// impurityOf sums, per column, by how much the splits of one tree lower the impurity, weighted by the samples that
-// reach them and divided by those at the root. split is false for a tree that is a lone leaf.
+// impurityOf sums, per column, by how much the splits of one tree lower the impurity, weighted by the samples
+// that reach them and divided by those at the root. split is false for a tree that is a lone leaf. The attributes
+// stand in the structured array nodes of tree_: children, feature, impurity and weighted_n_node_samples, a record
+// per node.
 func (a *attributes) impurityOf(n int) (out []float64, split bool) {
 	out = make([]float64, n)
 	o, ok := a.required("tree_").(*pickle.Object)
@@ -412,6 +430,7 @@ func (a *attributes) impurityOf(n int) (out []float64, split bool) {
 	// Δ = w·impurity - w_left·impurity_left - w_right·impurity_right, in that order of rounding.
 	count := len(left)
 	for i := range left {
+		// A leaf has -1 for both children.
 		if left[i] < 0 {
 			continue
 		}
@@ -430,8 +449,9 @@ func (a *attributes) impurityOf(n int) (out []float64, split bool) {
 	return out, count > 1
 }
 
-// acceptsMissing tells whether scikit-learn takes an estimator for one that accepts NaN (its tag allow_nan). A forest
-// is asked as a fresh tree with its criterion would be.
+// acceptsMissing tells whether scikit-learn takes an estimator for one that accepts NaN (its tag allow_nan). A
+// forest is asked as a fresh tree with its criterion would be. What it does not know refuses NaN, as most of
+// scikit-learn does.
 func (a *attributes) acceptsMissing() bool {
 	switch name := a.object.Class.Name; name {
 	case "DecisionTreeClassifier", "ExtraTreeClassifier":

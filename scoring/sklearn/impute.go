@@ -12,6 +12,11 @@ import (
 //
 // On an object array it moves categories about, None among them; on numbers it computes with float64, where
 // None was turned into NaN on the way in. The type of statistics_ tells which of the two it was fitted on.
+//
+// statistics_ has an entry per column: mean, median, most frequent value or constant, by strategy, whose name is
+// asked for only where it decides about empty columns. fill_value is in there already. With missing_values other
+// than NaN, NaN raises and the row is unscorable. Columns that are left out shift the ones behind them to the
+// left, as in Python.
 func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	array := a.array("statistics_")
@@ -57,7 +62,8 @@ func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	return s.matrix(in, indicated)
 }
 
-// replacement binds what is missing in register r and what takes its place.
+// replacement binds what is missing in register r and what takes its place. For objects both are constants of the
+// column's domain, so that an encoder behind the imputer knows what was filled in.
 func (c *compiler) replacement(r program.Reg, absent, fill program.Constant, objects bool) replacement {
 	m := replacement{in: r, out: -1, flag: -1, nan: absent.Type == program.NaN, column: c.b.Origin(r)}
 	if objects {
@@ -76,7 +82,8 @@ func numberCell(c program.Constant) *program.Cell {
 	return &program.Cell{Value: c.Num}
 }
 
-// missingValues reads what counts as missing; NaN is the default.
+// missingValues reads what counts as missing; NaN is the default. None counts as a mark of its own, which only
+// objects can hold.
 func (a *attributes) missingValues() program.Constant {
 	v, ok := a.object.Attr("missing_values")
 	if !ok {
@@ -89,7 +96,8 @@ func (a *attributes) missingValues() program.Constant {
 	return c
 }
 
-// indicator reads the columns whose missing values become columns of their own, in order.
+// indicator reads the columns whose missing values become columns of their own, in order. The indicator must have
+// been fitted with the same mark as its imputer, which is what scikit-learn does itself.
 func (a *attributes) indicator(n int, absent program.Constant) []int {
 	if !a.flag("add_indicator", false) || a.err != nil {
 		return nil
@@ -130,7 +138,8 @@ type replacement struct {
 	column        int16 // for messages
 }
 
-// matrix is the order of the result: the columns that are kept, then the indicators.
+// matrix is the order of the result: the columns that are kept, then the indicators. The indicators stand in the
+// order of features_.
 func (s *impute) matrix(in matrix, indicated []int) matrix {
 	var out matrix
 	for _, m := range s.each {
@@ -161,6 +170,7 @@ func (s *impute) Run(f *program.Frame) {
 			if isNaN && s.refuseNaN {
 				f.Fail(i, program.Unscorable, m.column)
 			}
+			// The flag is that of the value as it came in, before it is filled.
 			flag := 0.0
 			if missing {
 				v, flag = m.fill.Value, 1

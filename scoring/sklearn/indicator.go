@@ -10,6 +10,9 @@ import (
 
 // missingIndicator compiles one register per column of features_: 1 where the value is missing. With features set to
 // missing-only these are the columns that had gaps in training, and by error_on_new a gap elsewhere raises.
+//
+// features_ lists the columns in the order of the result. The result is boolean in Python and 0 or 1 here; sparse
+// decides about storage alone. Infinities raise whatever counts as missing.
 func (c *compiler) missingIndicator(a *attributes, in matrix) matrix {
 	a.reads(in)
 	absent := a.missingValues()
@@ -53,7 +56,7 @@ func (c *compiler) missingIndicator(a *attributes, in matrix) matrix {
 	return out
 }
 
-// indicate flags what is missing.
+// indicate flags what is missing. It fills nothing; an imputer that should must stand beside it.
 type indicate struct {
 	each []flag
 	nan  bool // NaN is what is missing; where it is not, NaN is not accepted

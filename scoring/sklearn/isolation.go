@@ -16,6 +16,10 @@ import (
 //
 // score_samples is the score, decision_function is it minus offset_, and predict asks for the sign of that. There are
 // no probabilities. offset_ is -½ with contamination="auto", else a quantile of the training scores.
+//
+// _max_samples (max_samples_ in older files) is the number of rows that each tree was grown on, n in the formula.
+// contamination has done its work in offset_; max_features and bootstrap have left estimators_features_ and the
+// trees. Since 1.6 NaN is scored; before that it makes a row unscorable.
 func (c *compiler) isolationForest(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = []program.Constant{program.NumberConstant(-1), program.NumberConstant(1)}
@@ -44,9 +48,10 @@ func (c *compiler) isolationForest(a *attributes, in matrix) (model classifier) 
 	return model
 }
 
-// isolationTrees reads the trees with the depth of each leaf as its value: the splits above it and what the rows that
-// share it would still need, added and rounded in the order in which scikit-learn does it. Missing values are taken
-// since 1.6, when these trees learned to.
+// isolationTrees reads the trees with the depth of each leaf as its value: the splits above it and what the rows
+// that share it would still need, added and rounded in the order in which scikit-learn does it. Missing values
+// are taken since 1.6, when these trees learned to. A forest adds leaf values, so that the sum of depths comes
+// out of the same kernels that score any other forest.
 func (a *attributes) isolationTrees(features int) *forest.Forest[float32] {
 	trees, subsets := a.list("estimators_"), a.list("estimators_features_")
 	if a.err == nil && (len(trees) == 0 || len(trees) != len(subsets)) {
@@ -79,7 +84,8 @@ func (a *attributes) isolationTrees(features int) *forest.Forest[float32] {
 }
 
 // addOver appends a tree that was grown on a subset of the columns: its features count within the subset, and are
-// renumbered to columns of the model.
+// renumbered to columns of the model. With max_features=1.0 the subset is all columns in order and the numbers
+// stay.
 func addOver(f *forest.Forest[float32], t forest.Tree, columns []int) error {
 	for i := range t.Nodes {
 		if n := &t.Nodes[i]; n.Left != forest.Leaf {
@@ -92,8 +98,9 @@ func addOver(f *forest.Forest[float32], t forest.Tree, columns []int) error {
 	return f.Add(t)
 }
 
-// depths replaces the values of a tree by path lengths. The children of a node stand behind it in the file; where they
-// do not, the forest refuses the tree or the value is never used.
+// depths replaces the values of a tree by path lengths. The children of a node stand behind it in the file; where
+// they do not, the forest refuses the tree or the value is never used. The length of a path is the number of
+// nodes on it plus c of the rows at its end, less one.
 func (a *attributes) depths(t *forest.Tree) {
 	if a.err != nil {
 		return
@@ -126,8 +133,8 @@ func (a *attributes) depths(t *forest.Tree) {
 	}
 }
 
-// averagePath is c(n) of the paper: how deep an unsuccessful search in a binary tree of n values ends on average: 2·H(n-1) - 2(n-1)/n, with
-// the harmonic number as log + γ.
+// averagePath is c(n) of the paper: how deep an unsuccessful search in a binary tree of n values ends on average:
+// 2·H(n-1) - 2(n-1)/n, with the harmonic number as log + γ. Below three rows it is 0 or 1 by definition.
 func averagePath(n float64) float64 {
 	const gamma = 0.57721566490153286060651209008240243
 	switch {
@@ -139,13 +146,15 @@ func averagePath(n float64) float64 {
 	return float64(2*(math.Log(n-1)+gamma)) - 2*(n-1)/n
 }
 
-// pathScore turns the sum of depths into score_samples and decision_function.
+// pathScore turns the sum of depths into score_samples and decision_function. divisor is the number of trees
+// times c(n), offset is offset_.
 type pathScore struct {
 	depth, score, decision program.Reg
 	divisor, offset        float64
 }
 
-// Run takes a forest that saw a single row, whose divisor is 0, for certain: its score is -½.
+// Run takes a forest that saw a single row, whose divisor is 0, for certain: its score is -½. The predicted class
+// follows from decision: at or above zero is an inlier.
 func (s *pathScore) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

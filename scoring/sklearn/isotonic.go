@@ -9,9 +9,14 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// isotonic reads the line of a fitted IsotonicRegression: the steps of the pool-adjacent-violators fit, thinned to the
-// points where the slope changes. A falling fit (increasing_ False) has falling y and needs nothing else. Outside its ends it is flat ("clip"), as calibration asks for
-// it; the thresholds must ascend, or bisection would lose its way.
+// isotonic reads the line of a fitted IsotonicRegression: the steps of the pool-adjacent-violators fit, thinned
+// to the points where the slope changes. A falling fit (increasing_ False) has falling y and needs nothing else.
+// Outside its ends it is flat ("clip"), as calibration asks for it; the thresholds must ascend, or bisection
+// would lose its way.
+//
+// X_thresholds_ and y_thresholds_ are vectors of equal length, X_min_ and X_max_ the ends of the first. y_min and
+// y_max bound the fit and have left their mark in y. IsotonicRegression casts what it is asked to the type of its
+// thresholds, so that those of float32 give a value rounded to that first.
 func (a *attributes) isotonic() *polyline {
 	if bounds := a.text("out_of_bounds", "nan"); a.err == nil && bounds != "clip" {
 		a.unknown("out_of_bounds", bounds)
@@ -39,7 +44,8 @@ type polyline struct {
 	single bool // the points are float32, and so is what is asked of them
 }
 
-// at interpolates like numpy.interp: y_j + slope·(x - x_j), and y_j itself at a point.
+// at interpolates like numpy.interp: y_j + slope·(x - x_j), and y_j itself at a point. NaN goes through, since
+// the classifier behind may have let it pass.
 func (p *polyline) at(x float64) float64 {
 	if p.single {
 		x = float64(float32(x))
@@ -86,14 +92,15 @@ func (c *compiler) temperature(a *attributes, v pickle.Value, s *temperature) {
 	}
 }
 
-// temperature computes the scaled logits, for which the softmax follows as a step of its own.
+// temperature computes the scaled logits, for which the softmax follows as a step of its own. in has one register
+// for two classes, else one per class; out has one per class.
 type temperature struct {
 	in, out matrix
 	beta    float64
 	logs    bool // the response is probabilities
 }
 
-// Run scales row by row.
+// Run scales row by row. The 1e-12 keeps the logarithm of a certain class finite; it is scikit-learn's constant.
 func (s *temperature) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

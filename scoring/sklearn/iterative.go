@@ -14,6 +14,10 @@ import (
 // Predictions are cut to the bounds of their column. A row without any value keeps what the initial imputer gave it.
 // The method is that of van Buuren and Groothuis-Oudshoorn (J. Stat. Software 45, 2011) with one draw, the mean. Samples
 // from the posterior are refused, since no two calls of scikit-learn agree on them.
+//
+// max_iter, tol, imputation_order and n_nearest_features shaped the sequence and are not read again. A column
+// without a gap in training that skip_complete passed over is not in it: a gap there keeps the initial guess.
+// min_value and max_value have become one bound per column, _min_value and _max_value, which may be infinite.
 func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	if a.flag("sample_posterior", false) {
@@ -58,6 +62,8 @@ func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 }
 
 // emptyColumns tells the columns that had no value in training. Older files say so by the statistics alone.
+// _is_empty_feature came with keep_empty_features; where it is absent an empty column is one whose statistic is
+// NaN.
 func (a *attributes) emptyColumns(n int) []bool {
 	if array, ok := a.optional("_is_empty_feature").(*pickle.Array); ok {
 		if mask, err := array.Bools(); err == nil && len(mask) == n {
@@ -79,7 +85,8 @@ func (a *attributes) emptyColumns(n int) []bool {
 	return where(statistics, func(v float64) bool { return v != v })
 }
 
-// rounds reads the sequence of predictions. Each is a named tuple of column, neighbours and model.
+// rounds reads the sequence of predictions. Each is a named tuple of column, neighbours and model. The tuple is
+// read by place, since a named tuple keeps its arguments in order and its names in its class.
 func (a *attributes) rounds(s *refine) {
 	low, high := a.numbers("_min_value", len(s.out)), a.numbers("_max_value", len(s.out))
 	for _, v := range a.list("imputation_sequence_") {
@@ -159,7 +166,8 @@ func (c *compiler) flags(a *attributes, in matrix, absent program.Constant) matr
 	return s.matrix(in, indicated)
 }
 
-// refine replaces initial guesses by predictions.
+// refine replaces initial guesses by predictions. The three matrices have the same length and stand side by side:
+// column j is known[j] before, filled[j] with a guess, out[j] at the end.
 type refine struct {
 	known, filled, out matrix // before, after the initial imputer, and the result
 	fixed              []bool // empty columns, whose guess stands
@@ -169,7 +177,7 @@ type refine struct {
 	absent             float64
 }
 
-// prediction is one linear model for one column.
+// prediction is one linear model for one column. low and high bound what it predicts, in the unit of the column.
 type prediction struct {
 	column     int
 	neighbours matrix
@@ -178,7 +186,8 @@ type prediction struct {
 	low, high  float64
 }
 
-// Run takes a row through all rounds: what a model predicts is what the next one reads.
+// Run takes a row through all rounds: what a model predicts is what the next one reads. Whether a column is
+// missing is asked of the row as it came in, so that a later round replaces what an earlier one has predicted.
 func (s *refine) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -9,12 +9,17 @@ import (
 
 // labelEncoder compiles LabelEncoder over one column, where a mapper or a pipeline of one's own has put it: the place
 // of a value in classes_. A value that is not there raises in scikit-learn.
+//
+// classes_ is a sorted vector of the values of training, numbers or texts. The encoder was made for targets and
+// knows nothing of matrices, which is why only sklearn-pandas and hand-written pipelines bring it here; its codes
+// are float64 like everything in a row.
 func (c *compiler) labelEncoder(a *attributes, in matrix) matrix {
 	classes := a.labelClasses(in)
 	if a.err != nil {
 		return nil
 	}
 	s := &ordinal{in: in, out: c.computed(in), columns: c.b.Origins(in), fail: true}
+	// The last place is that of an unknown value. It is never read as a result, because fail gives the row up.
 	codes := make([]float64, len(classes)+1)
 	for i := range classes {
 		codes[i] = float64(i)
@@ -28,6 +33,9 @@ func (c *compiler) labelEncoder(a *attributes, in matrix) matrix {
 // labelBinarizer compiles LabelBinarizer over one column: pos_label in the column of the value's class and neg_label
 // in the others. Two classes give one column, that of the second. A value that is no class gives neg_label everywhere,
 // but what cannot be a label, a gap in a column of text or a fraction, raises.
+//
+// classes_ is as for LabelEncoder, neg_label and pos_label are whole numbers (0 and 1 by default). sparse_output
+// decides about storage. y_type_ says what the target of training was: several labels at once are refused.
 func (c *compiler) labelBinarizer(a *attributes, in matrix) matrix {
 	classes := a.labelClasses(in)
 	negative, positive := a.number("neg_label"), a.number("pos_label")
@@ -52,7 +60,8 @@ func (c *compiler) labelBinarizer(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// labelClasses reads the classes of an encoder of labels, which takes one column.
+// labelClasses reads the classes of an encoder of labels, which takes one column. The bound keeps a lookup within
+// the budget of an encoder of columns.
 func (a *attributes) labelClasses(in matrix) []program.Constant {
 	classes := a.constants("classes_")
 	switch {
@@ -65,7 +74,8 @@ func (a *attributes) labelClasses(in matrix) []program.Constant {
 	return classes
 }
 
-// indicators writes a column per class.
+// indicators writes a column per class. text says that the column is coded, in which None has a code of its own
+// and no number is a fraction.
 type indicators struct {
 	in                 program.Reg
 	out                matrix

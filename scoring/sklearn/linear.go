@@ -10,6 +10,16 @@ import (
 //
 // Two classes have one row of coefficients and one decision value, whose sign decides; more classes have a row each
 // and the largest decision value decides.
+//
+// coef_ is a float64 matrix of a row per decision value and a column per feature, intercept_ a vector. With d the
+// decision value, the probability of the second of two classes is
+//
+//	1 / (1 + exp(-d))	one versus rest, and the binomial loss
+//	1 / (1 + exp(-2d))	multi_class="multinomial" with two classes
+//
+// and of several classes the softmax of all d, or each one's sigmoid divided by their sum. penalty, C,
+// class_weight and the rest shaped the coefficients. NaN and infinities raise a ValueError, and the row is
+// unscorable.
 func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -48,7 +58,8 @@ func (c *compiler) logisticRegression(a *attributes, in matrix) (model classifie
 	return model
 }
 
-// intercept reads intercept_, which is a lone number where liblinear fitted none.
+// intercept reads intercept_, which is a lone number where liblinear fitted none. The number is 0 then, and
+// stands for every row of coefficients.
 func (a *attributes) intercept(rows int) []float64 {
 	if _, lone := float(a.optional("intercept_")); !lone {
 		return a.vector("intercept_", rows)
@@ -62,6 +73,10 @@ func (a *attributes) intercept(rows int) []float64 {
 
 // oneVersusRest tells which of the two probability models a LogisticRegression is. multi_class went away in 1.8;
 // newton-cholesky learned the multinomial loss in 1.6.
+//
+// "auto", the default up to 1.4, means one versus rest for two classes and for liblinear, which knows nothing
+// else; "deprecated" is what the default was called until the parameter went, and means the same. "warn" was a
+// default before that, with the meaning of "ovr".
 func (a *attributes) oneVersusRest(classes int) bool {
 	if !a.has("multi_class") {
 		return classes <= 2
@@ -80,7 +95,8 @@ func (a *attributes) oneVersusRest(classes int) bool {
 	}
 }
 
-// classes reads the class labels: at least two, none twice.
+// classes reads the class labels: at least two, none twice. classes_ is sorted, as numpy.unique leaves it, and
+// every other attribute counts in its order. A label may be a number, a boolean or a text.
 func (a *attributes) classes() []program.Constant {
 	classes := a.constants("classes_")
 	if a.err != nil {
@@ -99,14 +115,18 @@ func (a *attributes) classes() []program.Constant {
 	return classes
 }
 
-// affine computes out_k = Σ x_j·coef_kj + intercept_k.
+// affine computes out_k = Σ x_j·coef_kj + intercept_k. from spans in where the inputs are neighbours; it is the
+// zero Span, and without effect, where a compiler has not asked for it.
 type affine struct {
 	in, out         matrix
 	from            program.Span
 	coef, intercept []float64 // coef in row order, one row per output
 }
 
-// Run keeps four sums so that the additions of one row do not wait for each other.
+// Run keeps four sums so that the additions of one row do not wait for each other. The order of a dot product is
+// the one thing in which parity is given up: BLAS, which numpy calls, has an order per processor, so that
+// scikit-learn's own last digits differ from machine to machine. Products are rounded one by one all the same,
+// since a fused sum would differ from both.
 func (s *affine) Run(f *program.Frame) {
 	n := len(s.in)
 	for i := range f.Rows {
@@ -133,7 +153,7 @@ func (s *affine) Run(f *program.Frame) {
 	}
 }
 
-// dot4 is dot with four sums, added up in the order of affine.Run.
+// dot4 is dot with four sums, added up in the order of affine.Run. x and w have the same length.
 func dot4(x, w []float64) float64 {
 	var s0, s1, s2, s3 float64
 	for ; len(x) >= 4 && len(w) >= 4; x, w = x[4:], w[4:] {

@@ -14,6 +14,10 @@ import (
 // They have no predict_proba; whoever asks for it is refused by name and told to calibrate. A row with NaN or an
 // infinity raises a ValueError in scikit-learn and is a fault here. How the coefficients were found (loss, penalty,
 // solver) does not matter any more.
+//
+// A perceptron and its kin differ in how they were trained only. coef_ has a row per decision value, or is a
+// vector for two classes in some releases; intercept_ a number for each row. average=True of an SGDClassifier has
+// left the averaged numbers in the same attributes.
 func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.binarizedClasses()
@@ -34,7 +38,8 @@ func (c *compiler) linearModel(a *attributes, in matrix) (model classifier) {
 	return model
 }
 
-// decide adds the prediction of a linear model.
+// decide adds the prediction of a linear model. A decision value of zero is the first class, since scikit-learn
+// asks whether it is above zero.
 func (c *compiler) decide(name string, model *classifier) {
 	if len(model.decision) == 1 {
 		c.b.Add(name, &sign{raw: model.decision[0], out: model.predicted})
@@ -43,7 +48,8 @@ func (c *compiler) decide(name string, model *classifier) {
 	c.b.Add(name, &argmax{model.decision, model.predicted})
 }
 
-// binarizedClasses reads the class labels; a RidgeClassifier keeps them in its LabelBinarizer only.
+// binarizedClasses reads the class labels; a RidgeClassifier keeps them in its LabelBinarizer only. The
+// binarizer's classes_ is what the property of the same name reads in Python.
 func (a *attributes) binarizedClasses() []program.Constant {
 	o, ok := a.optional("_label_binarizer").(*pickle.Object)
 	if a.has("classes_") || !ok {
@@ -67,8 +73,9 @@ func (a *attributes) coefficients(rows, columns int) []float64 {
 // log loss gives the sigmoid, modified_huber gives (clip(d, -1, 1) + 1) / 2 after Zhang (JMLR 2002, appendix B);
 // classes beyond two are normalised.
 //
-// The log loss was called "log" before 1.1 and the squared one "squared_loss" before 1.0. With the other losses an
-// SGDClassifier has no predict_proba.
+// The log loss was called "log" before 1.1 and the squared one "squared_loss" before 1.0. With the other losses
+// an SGDClassifier has no predict_proba. The probabilities of modified_huber are exactly 0 or 1 beyond a margin
+// of one.
 func (c *compiler) stochasticGradient(a *attributes, in matrix) (model classifier) {
 	loss := a.text("loss", "hinge")
 	model = c.linearModel(a, in)
@@ -89,8 +96,8 @@ func (c *compiler) stochasticGradient(a *attributes, in matrix) (model classifie
 	return model
 }
 
-// logistic adds the probabilities of independent sigmoids, one per class, divided by their sum: what scikit-learn calls
-// one versus rest.
+// logistic adds the probabilities of independent sigmoids, one per class, divided by their sum: what scikit-learn
+// calls one versus rest. Its two classes have 1/(1+exp(-d)), whatever the model was fitted with.
 func (c *compiler) logistic(name string, model *classifier) {
 	model.probability = c.b.Block(len(model.classes))
 	if len(model.decision) == 1 {
@@ -103,7 +110,8 @@ func (c *compiler) logistic(name string, model *classifier) {
 // clippedLine computes the probabilities of the modified Huber loss.
 type clippedLine struct{ raw, out matrix }
 
-// Run divides by the sum where there are more than two classes; if all are zero they share alike.
+// Run divides by the sum where there are more than two classes; if all are zero they share alike. The lone
+// decision value gives the second class, and the first what is left, so that both add up to 1 exactly.
 func (s *clippedLine) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -129,8 +137,9 @@ func (s *clippedLine) Run(f *program.Frame) {
 }
 
 // discriminant compiles linear discriminant analysis: a linear model whose probabilities are the sigmoid of two
-// classes and the softmax of more. Every solver ends in coef_ and intercept_; the projection that svd and eigen leave
-// besides serves transform only.
+// classes and the softmax of more. Every solver ends in coef_ and intercept_; the projection that svd and eigen
+// leave besides serves transform only. shrinkage, tol and store_covariance leave nothing that predict reads;
+// priors_ is part of the intercept.
 func (c *compiler) discriminant(a *attributes, in matrix) (model classifier) {
 	model = c.linearModel(a, in)
 	if a.err != nil {
@@ -146,8 +155,9 @@ func (c *compiler) discriminant(a *attributes, in matrix) (model classifier) {
 	return model
 }
 
-// aligned checks that the part of an ensemble tells the classes of the whole, in the same order: by their labels, or
-// by their places where the ensemble has encoded them.
+// aligned checks that the part of an ensemble tells the classes of the whole, in the same order: by their labels,
+// or by their places where the ensemble has encoded them. A member with the same labels in another order cannot
+// come from scikit-learn, which sorts them, and would swap the probabilities.
 func (a *attributes) aligned(attribute string, classes, part []program.Constant) {
 	places := make([]program.Constant, len(classes))
 	for i := range places {

@@ -6,12 +6,18 @@ import (
 	"fraudstream/scoring/pickle"
 )
 
+// mapperClass is compared in more than one file: a mapper can name the columns of a model that does not know
+// them.
 const mapperClass = "sklearn_pandas.dataframe_mapper.DataFrameMapper"
 
 // dataFrameMapper compiles sklearn-pandas' DataFrameMapper: a transformer, or several in a row, for each group of
 // columns, which it takes from the frame by name; the results stand side by side in the order of the list. Columns
 // that no group names are left out (default=False), appended as they are (None), or appended through the transformer
 // in default. What concerns names and containers alone, such as alias, df_out, input_df and sparse, changes no value.
+//
+// features is the list of groups as the caller wrote it, built_features what fit made of it: columns by name, and
+// a list of transformers as one TransformerPipeline. A group whose column is missing raises a KeyError in pandas
+// and refuses the model here.
 func (c *compiler) dataFrameMapper(a *attributes, in matrix) matrix {
 	names := c.b.Names(in)
 	if names == nil {
@@ -35,13 +41,14 @@ func (c *compiler) dataFrameMapper(a *attributes, in matrix) matrix {
 	return c.join(a, out, c.unmapped(a, in, names))
 }
 
-// group is one entry of a mapper.
+// group is one entry of a mapper. An entry may hold a third item, a dict of options, which is about names alone.
 type group struct {
 	names        []string
 	transformers []pickle.Value
 }
 
-// groups reads the entries: as fit has built them, which resolves functions that choose columns, or as they were given.
+// groups reads the entries: as fit has built them, which resolves functions that choose columns, or as they were
+// given. A mapper saved before fit has features only, and its transformers refuse themselves as unfitted.
 func (a *attributes) groups(attribute string) []group {
 	if a.optional(attribute) == nil {
 		attribute = "features"
@@ -80,7 +87,8 @@ func series(v pickle.Value) []pickle.Value {
 	return []pickle.Value{v}
 }
 
-// mapped takes the columns of a group through its transformers.
+// mapped takes the columns of a group through its transformers. Messages name a group by its first column, since
+// groups have no name.
 func (c *compiler) mapped(a *attributes, g group, in matrix) matrix {
 	for _, v := range g.transformers {
 		if a.err != nil {
@@ -95,8 +103,8 @@ func (c *compiler) mapped(a *attributes, g group, in matrix) matrix {
 	return in
 }
 
-// unmapped is what becomes of the columns that no group names, in the order of the frame. Columns that a function has
-// chosen count as not named.
+// unmapped is what becomes of the columns that no group names, in the order of the frame. Columns that a function
+// has chosen count as not named. drop_cols lists columns that are left out in any case.
 func (c *compiler) unmapped(a *attributes, in matrix, names []string) matrix {
 	rule, ok := a.object.Attr("built_default")
 	if !ok {

@@ -7,7 +7,8 @@ import (
 	"fraudstream/scoring/pickle"
 )
 
-// errNoColumns refuses a model whose number of columns nobody tells.
+// errNoColumns refuses a model whose number of columns nobody tells. Compile recognises it by identity and looks
+// for a better reason.
 var errNoColumns error = &UnsupportedError{
 	Reason: "schema-mismatch", Attribute: "n_features_in_",
 	Advice: "the model does not say which columns it reads; name the features",
@@ -15,6 +16,10 @@ var errNoColumns error = &UnsupportedError{
 
 // columnNames returns one name per column of the model: the caller's, which must be those that the model was
 // fitted on; else the model's own; else empty ones.
+//
+// Where both are known they must agree one by one: a bundle that names the same features in another order would
+// feed each number to the wrong coefficient and still score. Names that a booster has made up for an array count
+// as none.
 func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, error) {
 	own, n, err := c.input(root)
 	if err != nil {
@@ -47,6 +52,11 @@ func (c *compiler) columnNames(root pickle.Value, wanted []string) ([]string, er
 }
 
 // input finds the names (nil: none) and the number (-1: unknown) of the columns that an estimator was fitted on.
+//
+// scikit-learn records names (feature_names_in_, since 1.0) where it was fitted on a frame and the number
+// (n_features_in_) anyway; a pipeline keeps neither and asks its first step, which is what the end of this
+// function does. _feature_names_in and _n_features are what 0.24 called them in a ColumnTransformer, n_features_
+// in trees; active_fields is that of a PMMLPipeline.
 func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 	a, err := c.enter(v)
 	if err != nil {
@@ -87,7 +97,9 @@ func (c *compiler) input(v pickle.Value) (names []string, n int, err error) {
 	return nil, -1, nil
 }
 
-// firstPart is the part of a pipeline, a union, a search or an ensemble that reads the columns first.
+// firstPart is the part of a pipeline, a union, a search or an ensemble that reads the columns first. A member of
+// a bagging reads a subset of the columns and is no witness. A parameter such as estimator may hold an unfitted
+// pattern, so that it is asked only where wrapsFitted says that it was fitted.
 func firstPart(a *attributes) (pickle.Value, bool) {
 	for _, attribute := range []string{"best_estimator_", "estimator_"} {
 		if inner := a.optional(attribute); inner != nil {

@@ -7,7 +7,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// maxNeighborhood bounds what a search for neighbours reads for a row: training rows times columns.
+// maxNeighborhood bounds what a search for neighbours reads for a row: training rows times columns. Four million
+// products take a few milliseconds, which is what an event may cost.
 const maxNeighborhood = 1 << 22
 
 // nearestNeighbors compiles KNeighborsClassifier: every training row is compared, whatever index it was fitted with,
@@ -21,6 +22,10 @@ const maxNeighborhood = 1 << 22
 //
 // Weights by distance are taken from the trees and from metrics other than the Euclidean. Without a tree scikit-learn
 // finds that one from squares that nearly cancel, with an error that depends on the rows scored together.
+//
+// _fit_X is a float64 matrix of the training rows, _y the place of each row's class, effective_metric_ the metric
+// once minkowski has been resolved by its p, _fit_method what index was chosen. leaf_size and algorithm decide
+// about speed. A tie between classes in the probabilities goes to the first, as in scikit-learn.
 func (c *compiler) nearestNeighbors(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -41,7 +46,8 @@ func (c *compiler) nearestNeighbors(a *attributes, in matrix) (model classifier)
 	return model
 }
 
-// neighborhood reads the training rows, their classes, the metric and the weights.
+// neighborhood reads the training rows, their classes, the metric and the weights. An index (KDTree, BallTree) is
+// compiled code's own state and is never opened; the rows that it was built from lie beside it.
 func (a *attributes) neighborhood(columns, classes int) *neighborhood {
 	s := &neighborhood{metric: a.text("effective_metric_", "")}
 	array := a.array("_fit_X")
@@ -86,7 +92,8 @@ func (a *attributes) neighborhood(columns, classes int) *neighborhood {
 	return s
 }
 
-// neighborWeights reads how neighbours count: all alike, or by the inverse of their distance.
+// neighborWeights reads how neighbours count: all alike, or by the inverse of their distance. A function in
+// weights is code and is refused.
 func (a *attributes) neighborWeights(s *neighborhood) {
 	switch weights := a.optional("weights"); weights {
 	case nil, "uniform":
@@ -100,7 +107,8 @@ func (a *attributes) neighborWeights(s *neighborhood) {
 	}
 }
 
-// neighborhood finds the k nearest training rows.
+// neighborhood finds the k nearest training rows. rows is the training matrix in row order, labels has a class
+// per row.
 type neighborhood struct {
 	in, out matrix
 	rows    []float64
@@ -111,7 +119,8 @@ type neighborhood struct {
 	cancels bool // scikit-learn finds d² as x·x - 2x·y + y·y
 }
 
-// Run keeps the nearest rows in order of distance; a training row enters where it is nearer than the last of them.
+// Run keeps the nearest rows in order of distance; a training row enters where it is nearer than the last of
+// them. The scratch holds the row itself, the distances of the k neighbours and their classes, in this order.
 func (s *neighborhood) Run(f *program.Frame) {
 	n := len(s.in)
 	x := f.Lane64[:n]
@@ -129,7 +138,8 @@ func (s *neighborhood) Run(f *program.Frame) {
 	}
 }
 
-// search fills nearest and label, and tells what it had to leave out.
+// search fills nearest and label, and tells what it had to leave out. A row at the same distance as the last
+// neighbour stays outside, where it may compete. In a sound row no distance is NaN.
 func (s *neighborhood) search(x, nearest, label []float64) outside {
 	rest, held := outside{distance: math.Inf(1)}, 0
 	for t, y := range s.labels {
@@ -157,7 +167,8 @@ type outside struct {
 	mixed           bool // there are several, of different classes
 }
 
-// add takes note of a row that is left out.
+// add takes note of a row that is left out. Only the nearest of those outside can take a place, so that the
+// others are forgotten.
 func (o *outside) add(distance, label float64) {
 	switch {
 	case distance < o.distance:
@@ -167,9 +178,11 @@ func (o *outside) add(distance, label float64) {
 	}
 }
 
-// reach is by how much rounding may change the distance d of the last neighbour. A difference of squares is as exact as
-// the squares: |y|² is at most 2|x|² + 2d², and the error a few units in the last place of their sum. Whole numbers
-// are not told apart here; what ties with them ties exactly and is within reach anyway.
+// reach is by how much rounding may change the distance d of the last neighbour. A difference of squares is as
+// exact as the squares: |y|² is at most 2|x|² + 2d², and the error a few units in the last place of their sum.
+// Whole numbers are not told apart here; what ties with them ties exactly and is within reach anyway. With a tree
+// or another metric distances are summed from differences, which are exact to a part in 10^15 or so; 1e-12 leaves
+// room.
 func (s *neighborhood) reach(x []float64, d float64) float64 {
 	if !s.cancels {
 		return d * 1e-12
@@ -196,7 +209,8 @@ func (o *outside) competes(nearest, label []float64, reach float64) bool {
 	return false
 }
 
-// distance is that of the metric; of the Euclidean the square, whose order is the same.
+// distance is that of the metric; of the Euclidean the square, whose order is the same. chebyshev is the largest
+// difference of a column, manhattan the sum of all.
 func (s *neighborhood) distance(a, b []float64) float64 {
 	if s.metric == "euclidean" {
 		return squaredDistance(a, b)
@@ -214,6 +228,7 @@ func (s *neighborhood) distance(a, b []float64) float64 {
 }
 
 // share turns the neighbours into probabilities. A neighbour at distance zero leaves nothing to the others.
+// nearest is in ascending order, so that its first element tells whether any distance is zero.
 func (s *neighborhood) share(row, nearest, label []float64) {
 	for _, r := range s.out {
 		row[r] = 0

@@ -10,6 +10,9 @@ import (
 // length (l2) or the largest absolute value (max).
 //
 // A row without length is left alone. Since 1.0 that is one shorter than ten machine epsilons, before only a zero one.
+//
+// It has no fitted state at all: norm is a parameter, and two rows never know of each other. Every output depends
+// on every column, so that nothing behind it can be explained column by column.
 func (c *compiler) normalizer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &normalize{in: in, norm: a.text("norm", "l2")}
@@ -33,7 +36,8 @@ func (c *compiler) normalizer(a *attributes, in matrix) matrix {
 // epsilon is numpy.finfo(float64).eps, the distance from 1 to the next number.
 const epsilon = 0x1p-52
 
-// normalize divides a row by its norm.
+// normalize divides a row by its norm. Its outputs are a block of new registers, for the columns are still needed
+// by others.
 type normalize struct {
 	in, out matrix
 	norm    string
@@ -54,7 +58,8 @@ func (s *normalize) Run(f *program.Frame) {
 	}
 }
 
-// length is the norm of the columns of one row.
+// length is the norm of the columns of one row. The square of l2 is rounded before it is added, and numpy's
+// square root is correctly rounded as Go's is.
 func (s *normalize) length(row []float64) float64 {
 	// Sums go from left to right; numpy's pairs differ in the last digits alone.
 	sum, top := 0.0, 0.0
@@ -76,6 +81,8 @@ func (s *normalize) length(row []float64) float64 {
 }
 
 // binarizer compiles 1 where x is above the threshold, else 0.
+//
+// threshold is a parameter and defaults to 0. NaN and infinities raise.
 func (c *compiler) binarizer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &binarize{in: in, threshold: a.number("threshold")}

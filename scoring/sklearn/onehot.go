@@ -6,7 +6,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// Places of a category that an encoder does not place.
+// Places of a category that an encoder does not place. They share a type with the places themselves, which are
+// never negative.
 const (
 	zeros  = -1 // no output is set
 	refuse = -2 // the row cannot be scored
@@ -16,6 +17,11 @@ const (
 //
 // All that the encoder does with a category is settled here: grouping of infrequent ones, the value that is dropped,
 // and what becomes of a value that training did not know. A row then costs a lookup and a store per column.
+//
+// categories_ is a list of a vector per column. sparse, sparse_output and dtype change how ones and zeros are
+// stored; min_frequency and max_categories have left their groups, drop its indices. The outputs of a column
+// stand together, in the order of its categories, the group of infrequent ones last. handle_unknown="error" makes
+// a row with an unknown category a fault that names the column; "ignore" leaves its block zero.
 func (c *compiler) oneHotEncoder(a *attributes, in matrix) matrix {
 	a.reads(in)
 	categories := a.categories(in)
@@ -40,6 +46,7 @@ func (c *compiler) oneHotEncoder(a *attributes, in matrix) matrix {
 			unknown = g.infrequent
 		}
 		places := append(slices.Clone(g.place), unknown)
+		// An unknown value that is sent to the group moves up with it when a value before it is dropped.
 		values := g.values
 		if dropped[i] >= 0 {
 			values--
@@ -59,7 +66,8 @@ func (c *compiler) oneHotEncoder(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// drop takes one encoded value out: it becomes all zeros and those behind it move up.
+// drop takes one encoded value out: it becomes all zeros and those behind it move up. refuse and zeros are below
+// every place and stay as they are.
 func drop(places []int, dropped int) {
 	for k, p := range places {
 		switch {
@@ -73,6 +81,9 @@ func drop(places []int, dropped int) {
 
 // dropped reads which encoded value of each column is left out, -1 for none. Since 1.2 the attribute counts after
 // the grouping of infrequent categories; before, there was no grouping in most files and the two are the same.
+//
+// drop_idx_ is an object array of an index or None per column, or None where nothing is dropped. With
+// drop="if_binary" only columns of two values have an index.
 func (a *attributes) dropped(groups []grouping) []int {
 	out := make([]int, len(groups))
 	for i := range out {
@@ -109,7 +120,8 @@ func (a *attributes) dropped(groups []grouping) []int {
 	return out
 }
 
-// oneHot sets the register of the value that each column holds.
+// oneHot sets the register of the value that each column holds. The last of places[j] is the one that an unknown
+// category of column j takes, whatever handle_unknown made of it.
 type oneHot struct {
 	in, out matrix
 	columns []int16

@@ -12,6 +12,10 @@ import (
 // NaN is no category of its own, though it stands in the list: it becomes encoded_missing_value, which files before
 // 1.1 do not have and which is NaN there. None is an ordinary category. A NaN in a column that had none in training
 // is an unknown category like any other.
+//
+// categories_ and the grouping are those of OneHotEncoder. unknown_value is a number outside of the places, or
+// NaN, and stands for whatever training did not know under handle_unknown="use_encoded_value"; under "error" such
+// a row cannot be scored. Codes are float64 here, whatever dtype says, as long as it can hold them.
 func (c *compiler) ordinalEncoder(a *attributes, in matrix) matrix {
 	a.reads(in)
 	categories := a.categories(in)
@@ -50,7 +54,8 @@ func (c *compiler) ordinalEncoder(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// encoded reads a number that stands for something else; it may be NaN.
+// encoded reads a number that stands for something else; it may be NaN. Infinity is refused, as no estimator
+// behind could take it.
 func (a *attributes) encoded(name string) float64 {
 	v := a.required(name)
 	x, ok := float(v)
@@ -60,7 +65,8 @@ func (a *attributes) encoded(name string) float64 {
 	return x
 }
 
-// encodedType refuses an output type in which a place could be rounded or wrapped.
+// encodedType refuses an output type in which a place could be rounded or wrapped. Eight or sixteen bits are what
+// could wrap; a name as text is taken at its word.
 func (a *attributes) encodedType() {
 	v := a.optional("dtype")
 	switch t := v.(type) {
@@ -81,7 +87,7 @@ func (a *attributes) encodedType() {
 	a.unknown("dtype", v)
 }
 
-// ordinal replaces every category by its code.
+// ordinal replaces every category by its code. It serves [compiler.labelEncoder] as well.
 type ordinal struct {
 	in, out matrix
 	columns []int16

@@ -8,6 +8,9 @@ import (
 )
 
 // finish chooses the output and the positive class, and closes the program.
+//
+// An IsolationForest looks for outliers, so that its positive class is -1, the first; everywhere else the last
+// class is the one that is looked for unless the caller says otherwise.
 func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec) (*program.Program, error) {
 	a := attributesOf(root.(*pickle.Object))
 	positive := a.positiveClass(model.classes, spec.Positive)
@@ -46,7 +49,8 @@ func firstOutput(model classifier) string {
 	return "predict"
 }
 
-// score is the register of the output that was asked for.
+// score is the register of the output that was asked for. A decision value of two classes is that of the second
+// and is not turned round for the first: the metadata of a bundle say by fraud_is what a low one means.
 func (c *compiler) score(a *attributes, model classifier, output string, positive int) program.Reg {
 	switch output {
 	case "predict_proba":
@@ -77,7 +81,8 @@ func (c *compiler) score(a *attributes, model classifier, output string, positiv
 	return 0
 }
 
-// predictedLabel makes the label itself the score, where labels are numbers.
+// predictedLabel makes the label itself the score, where labels are numbers. A stacking asks for it too, where a
+// member knows nothing but labels.
 func (c *compiler) predictedLabel(a *attributes, model classifier) program.Reg {
 	s := &label{predicted: model.predicted, out: c.b.New(-1)}
 	for _, class := range model.classes {
@@ -92,6 +97,8 @@ func (c *compiler) predictedLabel(a *attributes, model classifier) program.Reg {
 }
 
 // positiveClass finds the positive class; without a wish it is the last. Like Python, true and 1 are equal.
+// Metadata in JSON cannot tell 1 from 1.0 or a numpy integer, so that numbers compare by value and texts only
+// with texts.
 func (a *attributes) positiveClass(classes []program.Constant, wish *program.Constant) int {
 	if wish == nil {
 		return len(classes) - 1

@@ -15,6 +15,13 @@ import (
 // The solver, the learning rate and early stopping shaped the weights and nothing else. A row with NaN or an infinity
 // raises a ValueError. A network fitted on float32 data computes in float32 in scikit-learn; here the last digits are
 // better, and the golden rows tell whether that is within tolerance.
+//
+// With W_l the weights of layer l and f the activation, a row h_0 = x goes through
+//
+//	h_l = f(h_(l-1)·W_l + b_l)
+//
+// up to the last layer, which has the link in the place of f. There is a step per layer and one per activation,
+// so that a batch goes through a layer as a whole.
 func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -40,6 +47,7 @@ func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classif
 	for i, s := range layers {
 		s.in, s.out = in, c.b.Block(len(s.intercept))
 		c.b.Add(name, s)
+		// The identity is left out rather than computed; the last layer has its link instead.
 		if i < len(layers)-1 && a.text("activation", "") != "identity" {
 			c.b.Add(name, &mapEach{in: s.out, out: s.out, apply: apply})
 		}
@@ -52,6 +60,8 @@ func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classif
 	model.probability, model.predicted = c.b.Block(len(model.classes)), c.b.New(-1)
 	if outputs == 1 {
 		c.b.Add(name, &sigmoid{in[0], model.probability, 1})
+		// Exactly ½ is the first class: a LabelBinarizer turns outputs into labels there, and wants more than its
+		// threshold.
 		c.b.Add(name, &atLeast{in: model.probability[1], out: model.predicted, threshold: math.Nextafter(0.5, 1), yes: 1})
 		return model
 	}
@@ -60,7 +70,8 @@ func (c *compiler) multilayerPerceptron(a *attributes, in matrix) (model classif
 	return model
 }
 
-// activation is the function of the hidden layers, nil for a name that is none of scikit-learn's four.
+// activation is the function of the hidden layers, nil for a name that is none of scikit-learn's four. relu
+// passes NaN on, as the maximum of numpy does.
 func activation(name string) func(float64) float64 {
 	switch name {
 	case "identity":
@@ -78,7 +89,9 @@ func activation(name string) func(float64) float64 {
 // maxWeights bounds the weights of all layers together: layers may share one array in a hostile file.
 const maxWeights = 1 << 21
 
-// layers reads one affine map per layer, in order. The outputs of one are the inputs of the next. They come from coefs_, whose matrices have a row per input, and intercepts_.
+// layers reads one affine map per layer, in order. The outputs of one are the inputs of the next. They come from
+// coefs_, whose matrices have a row per input, and intercepts_. The bound is on what a row costs, a
+// multiplication per weight.
 func (a *attributes) layers(inputs, outputs int) []*affine {
 	weights, offsets := a.list("coefs_"), a.list("intercepts_")
 	if a.err == nil && (len(weights) == 0 || len(weights) != len(offsets)) {
@@ -105,7 +118,8 @@ func (a *attributes) layers(inputs, outputs int) []*affine {
 	return layers
 }
 
-// layer reads one layer and turns its matrix, so that the weights of an output lie side by side.
+// layer reads one layer and turns its matrix, so that the weights of an output lie side by side. The numbers are
+// those of the file; only their order changes.
 func (a *attributes) layer(i, inputs int, weights, offsets pickle.Value) *affine {
 	s := new(affine)
 	w, b := arrayOf(weights), arrayOf(offsets)
@@ -139,7 +153,8 @@ func arrayOf(v pickle.Value) *pickle.Array {
 	return nil
 }
 
-// atLeast chooses a class where a value reaches a threshold, and another where it does not.
+// atLeast chooses a class where a value reaches a threshold, and another where it does not. NaN reaches no
+// threshold.
 type atLeast struct {
 	in, out   program.Reg
 	threshold float64

@@ -13,7 +13,8 @@ type part struct {
 	columns   pickle.Value // of a column transformer
 }
 
-// parts reads a list of (name, estimator) or (name, estimator, columns) tuples.
+// parts reads a list of (name, estimator) or (name, estimator, columns) tuples. Names are only shown, except
+// where weights or columns refer to them.
 func (a *attributes) parts(attribute string, size int) []part {
 	items := a.list(attribute)
 	parts := make([]part, 0, len(items))
@@ -41,11 +42,16 @@ func (a *attributes) parts(attribute string, size int) []part {
 }
 
 // pipelineTransform takes the matrix through every step.
+//
+// memory, verbose and transform_input do not matter once fit is over.
 func (c *compiler) pipelineTransform(a *attributes, in matrix) matrix {
 	return c.through(a, a.parts("steps", 2), in)
 }
 
 // pipelineClassify takes the matrix through every step but the last, which classifies.
+//
+// Everything that the last step offers is offered: its classes, its outputs, its reasons. A last step that is no
+// classifier is refused by classify, which names it.
 func (c *compiler) pipelineClassify(a *attributes, in matrix) (model classifier) {
 	steps := a.parts("steps", 2)
 	if a.err != nil {
@@ -62,7 +68,8 @@ func (c *compiler) pipelineClassify(a *attributes, in matrix) (model classifier)
 	return model
 }
 
-// through compiles the transformers of a pipeline. A sampler of imbalanced-learn acts in fit only.
+// through compiles the transformers of a pipeline. A sampler of imbalanced-learn acts in fit only. A matrix is a
+// list of registers, so that a pipeline emits nothing itself: each step reads what the one before has left.
 func (c *compiler) through(a *attributes, steps []part, in matrix) matrix {
 	for _, s := range steps {
 		if a.err != nil {
@@ -78,7 +85,8 @@ func (c *compiler) through(a *attributes, steps []part, in matrix) matrix {
 	return in
 }
 
-// isSampler tells the resamplers of imbalanced-learn, which a pipeline skips once it is fitted.
+// isSampler tells the resamplers of imbalanced-learn, which a pipeline skips once it is fitted. They change which
+// rows are fitted on; at predict time the pipeline of imbalanced-learn passes them by.
 func isSampler(v pickle.Value) bool {
 	o, ok := v.(*pickle.Object)
 	return ok && (strings.HasPrefix(o.Class.Module, "imblearn.over_sampling.") ||

@@ -6,10 +6,15 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// platt adds the probabilities of a support vector machine: a sigmoid for each pair of classes, and from those the
-// class probabilities after Wu, Lin and Weng (2004). libsvm finds them by iteration and stops at a tolerance, which
-// shows in the third decimal, so that the same steps are taken here: from equal shares, in the same order, to the same
-// tolerance of 0.005 divided by the number of classes, and at most 100 times.
+// platt adds the probabilities of a support vector machine: a sigmoid for each pair of classes, and from those
+// the class probabilities after Wu, Lin and Weng (2004). libsvm finds them by iteration and stops at a tolerance,
+// which shows in the third decimal, so that the same steps are taken here: from equal shares, in the same order,
+// to the same tolerance of 0.005 divided by the number of classes, and at most 100 times, or once per class where
+// there are more.
+//
+// For a pair with value v the sigmoid is 1/(1 + exp(A·v + B)), with A from probA_ and B from probB_ in the order
+// of the pairs. Newer files name them _probA and _probB. Two classes are coupled like more, by the same
+// iteration, whose first look at equal shares may already end it.
 func (c *compiler) platt(a *attributes, name string, model *classifier, pairs matrix) {
 	n := len(model.classes)
 	s := &platt{in: pairs, out: c.b.Block(n)}
@@ -28,10 +33,11 @@ type platt struct {
 	slope, offset []float64
 }
 
-// least is how far pairwise probabilities are kept from 0 and 1.
+// least is how far pairwise probabilities are kept from 0 and 1. It is libsvm's min_prob.
 const least = 1e-7
 
-// Run lays the pairwise probabilities out as a matrix r, with r_ij + r_ji = 1, and couples them.
+// Run lays the pairwise probabilities out as a matrix r, with r_ij + r_ji = 1, and couples them. The scratch is
+// r, Q, p and Qp one behind the other.
 func (s *platt) Run(f *program.Frame) {
 	n := len(s.out)
 	r, q := f.Lane64[:n*n], f.Lane64[n*n:2*n*n]
@@ -54,7 +60,7 @@ func (s *platt) Run(f *program.Frame) {
 	}
 }
 
-// stableSigmoid is 1/(1+exp(x)) without overflow.
+// stableSigmoid is 1/(1+exp(x)) without overflow. exp is only taken of what is not above zero.
 func stableSigmoid(x float64) float64 {
 	if x >= 0 {
 		e := math.Exp(-x)
@@ -63,8 +69,10 @@ func stableSigmoid(x float64) float64 {
 	return 1 / (1 + math.Exp(x))
 }
 
-// couple minimises pᵀQp over probabilities p, where Q_tt = Σ_j r_jt² and Q_tj = -r_jt·r_tj: algorithm 2 of the paper.
-// Qp is kept up to date as p changes; p is divided by its sum after every step.
+// couple minimises pᵀQp over probabilities p, where Q_tt = Σ_j r_jt² and Q_tj = -r_jt·r_tj: algorithm 2 of the
+// paper. Qp is kept up to date as p changes; p is divided by its sum after every step. r_ij is how likely class i
+// is, given that it is i or j; the p that fits all pairs best need not fit any one exactly. The matrices are
+// square, in row order.
 func couple(r, q, p, qp []float64) {
 	n := len(p)
 	for t := range n {
@@ -94,6 +102,7 @@ func couple(r, q, p, qp []float64) {
 			return
 		}
 		for t := range n {
+			// One coordinate moves at a time, and p, Qp and pᵀQp are brought up to date for it at once.
 			step := (pqp - qp[t]) / q[t*n+t]
 			p[t] += step
 			pqp = (pqp + float64(step*(float64(step*q[t*n+t])+2*qp[t]))) / (1 + step) / (1 + step)

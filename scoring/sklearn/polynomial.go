@@ -9,6 +9,11 @@ import (
 // polynomialFeatures compiles all products of up to degree columns: the bias first, then the columns, then the
 // products of two, and so on, each in lexicographic order. A product of d columns is that of d-1 times one more, in
 // the order in which scikit-learn multiplies.
+//
+// Of two columns a and b degree 2 gives 1, a, b, a², ab, b²; interaction_only leaves the squares out and
+// include_bias the 1. order decides about memory. The number of products grows with the degree as a binomial
+// coefficient, so that the program's limit of registers is met while they are made and not afterwards. NaN and
+// infinities raise; a product that overflows is infinite, for the next estimator to refuse.
 func (c *compiler) polynomialFeatures(a *attributes, in matrix) matrix {
 	a.reads(in)
 	if n, ok := integer(a.optional("n_input_features_")); ok && n != int64(len(in)) {
@@ -55,7 +60,8 @@ func (c *compiler) polynomialFeatures(a *attributes, in matrix) matrix {
 	return out
 }
 
-// degrees reads the degree: the highest alone, or since 1.0 the lowest and the highest.
+// degrees reads the degree: the highest alone, or since 1.0 the lowest and the highest. A lone number has 0 as
+// its lowest degree.
 func (a *attributes) degrees() (low, high int) {
 	v := a.required("degree")
 	pair := integers(v)
@@ -72,6 +78,7 @@ func (a *attributes) degrees() (low, high int) {
 }
 
 // A term is a product of columns in ascending order, the first of which is column first. It lies in register at.
+// It is a name for a register: what is multiplied stands in products.
 type term struct {
 	first int
 	at    program.Reg
@@ -105,9 +112,10 @@ type products struct {
 	each []product
 }
 
+// product writes left·right into out.
 type product struct{ left, right, out program.Reg }
 
-// Run writes 1 for the bias, then every product.
+// Run writes 1 for the bias, then every product. One multiplication rounds once; there is no sum to fuse it with.
 func (s *products) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -12,6 +12,10 @@ import (
 // Box-Cox is (x^λ - 1)/λ, or log x for λ = 0, and wants x > 0. Yeo-Johnson (Biometrika 87, 2000) is the same of x + 1
 // for x ≥ 0, and -((1-x)^(2-λ) - 1)/(2-λ) below. scikit-learn computed the latter with pow until 1.8 and leaves it to
 // scipy's expm1 since; where λ is small the two differ in digits that count, so each file gets its own.
+//
+// lambdas_ is a float64 per column, _scaler a fitted StandardScaler that is there with standardize=True. copy
+// does not matter. NaN passes in both transforms, infinities raise; Box-Cox raises for zero and below, too, and
+// such a row is unscorable.
 func (c *compiler) powerTransformer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &power{in: in, lambda: a.vector("lambdas_", len(in)), columns: c.b.Origins(in)}
@@ -43,7 +47,8 @@ func (c *compiler) powerTransformer(a *attributes, in matrix) matrix {
 	return out
 }
 
-// power applies a transform with one exponent per column.
+// power applies a transform with one exponent per column. The function is chosen once, while compiling, and
+// called through a pointer for every value.
 type power struct {
 	in, out  matrix
 	lambda   []float64
@@ -66,8 +71,9 @@ func (s *power) Run(f *program.Frame) {
 	}
 }
 
-// boxCox is scipy.special.boxcox, which takes the logarithm for |λ| < 1e-19 and splits the exponential where it would
-// overflow.
+// boxCox is scipy.special.boxcox, which takes the logarithm for |λ| < 1e-19 and splits the exponential where it
+// would overflow. With a small λ the difference x^λ - 1 would lose most of its digits; expm1 of λ·log x keeps
+// them.
 func boxCox(x, lambda float64) float64 {
 	t := math.Log(x)
 	switch {
@@ -80,7 +86,8 @@ func boxCox(x, lambda float64) float64 {
 	}
 }
 
-// yeoJohnson is the transform; minusOne(x, p) is (x+1)^p - 1.
+// yeoJohnson is the transform; minusOne(x, p) is (x+1)^p - 1. The cases near λ = 0 and λ = 2 are limits of their
+// neighbours, and the bounds of both are scikit-learn's: below epsilon in one, not above it in the other.
 func yeoJohnson(x, lambda float64, minusOne func(x, p float64) float64) float64 {
 	switch {
 	case x != x:

@@ -9,6 +9,10 @@ import (
 //
 // Since 1.5 the mean is projected as well and taken off afterwards, and a deviation below the machine epsilon counts
 // as that.
+//
+// components_ is a matrix of a row per component and a column per feature, mean_ a vector, explained_variance_ a
+// number per component. svd_solver, iterated_power and tol found them and are not read. Each component is
+// computed from all columns, which is why a model behind a PCA has no reasons.
 func (c *compiler) pca(a *attributes, in matrix) matrix {
 	a.reads(in)
 	k := a.height("components_")
@@ -45,8 +49,9 @@ func (c *compiler) pca(a *attributes, in matrix) matrix {
 	return w.out
 }
 
-// whitening reads the standard deviations of k components, √explained_variance_; nil where whiten is off. One that is
-// zero, which files before 1.5 may have, would divide every row by zero and is refused.
+// whitening reads the standard deviations of k components, √explained_variance_; nil where whiten is off. One
+// that is zero, which files before 1.5 may have, would divide every row by zero and is refused. An absent whiten
+// is off, which is its default.
 func (a *attributes) whitening(k int) []float64 {
 	if !a.flag("whiten", false) || a.err != nil {
 		return nil
@@ -67,8 +72,9 @@ func (a *attributes) whitening(k int) []float64 {
 	return scale
 }
 
-// truncatedSVD compiles X·components_ᵀ: a projection without a mean, so that zeros stay cheap for sparse matrices. How
-// the components were found (algorithm, n_iter) does not matter any more.
+// truncatedSVD compiles X·components_ᵀ: a projection without a mean, so that zeros stay cheap for sparse
+// matrices. How the components were found (algorithm, n_iter) does not matter any more. components_ is as in PCA;
+// singular_values_ and the explained variances describe the fit.
 func (c *compiler) truncatedSVD(a *attributes, in matrix) matrix {
 	a.reads(in)
 	k := a.height("components_")
@@ -82,7 +88,8 @@ func (c *compiler) truncatedSVD(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// height is the number of rows of a two-dimensional array attribute.
+// height is the number of rows of a two-dimensional array attribute. It tells how many outputs a projection has,
+// before the rest is checked against it.
 func (a *attributes) height(name string) int {
 	array := a.array(name)
 	if a.err == nil && len(array.Shape) != 2 {

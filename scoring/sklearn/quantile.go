@@ -14,6 +14,9 @@ import (
 //
 // quantiles_ has a row per reference and a column per feature; references_ are the ranks of the rows. Ranks are
 // interpolated upwards and downwards and the mean is taken, so that a value that fills many quantiles gets their middle.
+//
+// n_quantiles, subsample and ignore_implicit_zeros have shaped the two arrays. Values outside of what training
+// held get the rank of the nearer end, so that no row is refused but one with an infinity; NaN stays NaN.
 func (c *compiler) quantileTransformer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &quantile{in: in, references: a.vector("references_", a.length("references_"))}
@@ -57,7 +60,8 @@ func (c *compiler) quantileTransformer(a *attributes, in matrix) matrix {
 // come on its way through the normal distribution (BOUNDS_THRESHOLD).
 const boundary = 1e-7
 
-// length is the number of elements of an array attribute, 0 where it is none.
+// length is the number of elements of an array attribute, 0 where it is none. It is asked before a vector is read
+// whose length nothing else in the model tells.
 func (a *attributes) length(name string) int {
 	if array := a.array(name); array != nil {
 		return array.Len()
@@ -65,7 +69,8 @@ func (a *attributes) length(name string) int {
 	return 0
 }
 
-// quantile looks every value up among the quantiles of its column.
+// quantile looks every value up among the quantiles of its column. low and high are what scikit-learn clips
+// normal quantiles to, about ±5.2.
 type quantile struct {
 	in, out    matrix
 	references []float64
@@ -88,7 +93,9 @@ func (s *quantile) Run(f *program.Frame) {
 	}
 }
 
-// rank is where x stands among the quantiles. The lower end holds where both ends are one.
+// rank is where x stands among the quantiles. The lower end holds where both ends are one. The rank from below is
+// where an ascending search ends, that from above where a descending one does, with its sign turned; they differ
+// where x stands more than once.
 func (s *quantile) rank(x float64, quantiles []float64) float64 {
 	first, last := quantiles[0], quantiles[len(quantiles)-1]
 	near := 0.0
@@ -106,8 +113,9 @@ func (s *quantile) rank(x float64, quantiles []float64) float64 {
 	return 0.5 * (interpolate(x, quantiles, s.references) - interpolateDown(x, quantiles, s.references))
 }
 
-// interpolate is numpy.interp(x, xs, ys): from the last xs that is not above x towards the next, constant beyond the
-// ends. It rounds in numpy's order.
+// interpolate is numpy.interp(x, xs, ys): from the last xs that is not above x towards the next, constant beyond
+// the ends. It rounds in numpy's order. numpy computes the slope first and multiplies afterwards, and at a point
+// returns the y of the point itself.
 func interpolate(x float64, xs, ys []float64) float64 {
 	j := sort.Search(len(xs), func(i int) bool { return xs[i] > x }) - 1
 	switch {
@@ -120,7 +128,8 @@ func interpolate(x float64, xs, ys []float64) float64 {
 	return float64(slope*(x-xs[j])) + ys[j]
 }
 
-// interpolateDown is numpy.interp(-x, -xs[::-1], -ys[::-1]): the same from the other side.
+// interpolateDown is numpy.interp(-x, -xs[::-1], -ys[::-1]): the same from the other side. Neither list is
+// turned: the search and the signs are.
 func interpolateDown(x float64, xs, ys []float64) float64 {
 	j := sort.SearchFloat64s(xs, x)
 	switch {
@@ -133,8 +142,9 @@ func interpolateDown(x float64, xs, ys []float64) float64 {
 	return float64(slope*(xs[j]-x)) - ys[j]
 }
 
-// normalQuantile is the x with Φ(x) = p, to the last digits: Go's inverse error function, which is blunt in the tails,
-// and two steps of Halley's method on Φ(x) - p. It is infinite for 0 and 1.
+// normalQuantile is the x with Φ(x) = p, to the last digits: Go's inverse error function, which is blunt in the
+// tails, and two steps of Halley's method on Φ(x) - p. It is infinite for 0 and 1. Halley's step is x - u/(1 +
+// x·u/2), with u the error of Φ divided by the density at x; it triples the digits that are right.
 func normalQuantile(p float64) float64 {
 	if p != p || p <= 0 || p >= 1 {
 		return math.Sqrt2 * math.Erfinv(2*p-1)

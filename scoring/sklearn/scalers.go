@@ -8,6 +8,10 @@ import (
 )
 
 // standardScaler compiles (x - mean_) / scale_. Either may be switched off.
+//
+// mean_ and scale_ are float64 vectors, scale_ the square root of var_, or 1 for a constant column. What is
+// switched off (with_mean, with_std) is not read, though it may be there. With the mean taken off, a column is
+// known to be 0 on average, which reasons build on.
 func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &standardize{in: in, mean: make([]float64, len(in)), scale: ones(len(in))}
@@ -25,8 +29,9 @@ func (c *compiler) standardScaler(a *attributes, in matrix) matrix {
 	return out
 }
 
-// robustScaler compiles (x - center_) / scale_: the median and the distance of two quantiles in the place of mean and
-// standard deviation. Either may be switched off.
+// robustScaler compiles (x - center_) / scale_: the median and the distance of two quantiles in the place of mean
+// and standard deviation. Either may be switched off. quantile_range and unit_variance are part of scale_. A
+// median is no mean, so that its columns do not count as centred.
 func (c *compiler) robustScaler(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &standardize{in: in, mean: make([]float64, len(in)), scale: ones(len(in))}
@@ -40,7 +45,8 @@ func (c *compiler) robustScaler(a *attributes, in matrix) matrix {
 	return c.standardized(a, s)
 }
 
-// maxAbsScaler compiles x / scale_, the largest absolute value seen, and cuts to [-1, 1] where clip is set (since 1.8).
+// maxAbsScaler compiles x / scale_, the largest absolute value seen, and cuts to [-1, 1] where clip is set (since
+// 1.8). max_abs_ is the same as scale_ but for columns of zeros, which have 1 there.
 func (c *compiler) maxAbsScaler(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &standardize{in: in, mean: make([]float64, len(in)), scale: a.vector("scale_", len(in))}
@@ -55,7 +61,7 @@ func (c *compiler) maxAbsScaler(a *attributes, in matrix) matrix {
 	return r.out
 }
 
-// ones are n factors that change nothing.
+// ones are n factors that change nothing. Division by 1 leaves every float64 as it is.
 func ones(n int) []float64 {
 	v := make([]float64, n)
 	for i := range v {
@@ -64,7 +70,8 @@ func ones(n int) []float64 {
 	return v
 }
 
-// standardized adds the step of a scaler that takes NaN as it comes and raises on infinities.
+// standardized adds the step of a scaler that takes NaN as it comes and raises on infinities. Infinities are
+// looked for by the step itself rather than by a check before it, which would read every value twice.
 func (c *compiler) standardized(a *attributes, s *standardize) matrix {
 	if a.err != nil {
 		return nil
@@ -76,7 +83,8 @@ func (c *compiler) standardized(a *attributes, s *standardize) matrix {
 	return s.out
 }
 
-// computed returns new registers for numbers computed one by one from in.
+// computed returns new registers for numbers computed one by one from in. Each keeps the origin of its own input,
+// so that messages and reasons can still name the column.
 func (c *compiler) computed(in matrix) matrix {
 	out := make(matrix, len(in))
 	for i, r := range in {
@@ -95,7 +103,8 @@ func (a *attributes) nonZero(name string, values []float64) {
 	}
 }
 
-// standardize subtracts, then divides: the order in which StandardScaler rounds.
+// standardize subtracts, then divides: the order in which StandardScaler rounds. Dividing by scale is not the
+// same as multiplying by its reciprocal, which rounds twice.
 type standardize struct {
 	in, out     matrix
 	from, to    program.Span
@@ -123,7 +132,8 @@ func (s *standardize) Run(f *program.Frame) {
 }
 
 // neighbours is Run for registers that stand side by side, and tells whether all results are finite. That costs
-// nothing: the processor waits for the divisions.
+// nothing: the processor waits for the divisions. v - v is zero for every finite v and NaN for the rest, and a
+// NaN stays in the sum.
 func (s *standardize) neighbours(x, y []float64) (finite bool) {
 	y, mean, scale := y[:len(x)], s.mean[:len(x)], s.scale[:len(x)]
 	zero := 0.0
@@ -135,7 +145,8 @@ func (s *standardize) neighbours(x, y []float64) (finite bool) {
 	return zero == 0
 }
 
-// check finds the first infinite value of a row.
+// check finds the first infinite value of a row. A result may be infinite by overflow where its value was not:
+// that row is for the next estimator to refuse.
 func (s *standardize) check(f *program.Frame, i int, row []float64) {
 	for j, r := range s.in {
 		if math.IsInf(row[r], 0) {
@@ -146,6 +157,10 @@ func (s *standardize) check(f *program.Frame, i int, row []float64) {
 }
 
 // minMaxScaler compiles x * scale_ + min_, cut to feature_range where clip is set.
+//
+// scale_ and min_ are float64 vectors, made in fit from feature_range and the extremes of each column; data_min_
+// and data_max_ are not needed. A value beyond the extremes goes beyond feature_range unless clip is set. NaN
+// passes, infinities raise.
 func (c *compiler) minMaxScaler(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &rescale{in: in, scale: a.vector("scale_", len(in)), offset: a.vector("min_", len(in))}
@@ -175,7 +190,8 @@ func (a *attributes) limit(v any) float64 {
 	return x
 }
 
-// rescale multiplies, then adds: the order in which MinMaxScaler rounds. The factors of a ColumnTransformer use it too.
+// rescale multiplies, then adds: the order in which MinMaxScaler rounds. The factors of a ColumnTransformer use
+// it too. low and high are read with clip alone.
 type rescale struct {
 	in, out       matrix
 	scale, offset []float64
@@ -197,7 +213,7 @@ func (s *rescale) Run(f *program.Frame) {
 	}
 }
 
-// clip is numpy.clip: NaN stays NaN.
+// clip is numpy.clip: NaN stays NaN. Both comparisons are false for NaN.
 func clip(v, low, high float64) float64 {
 	if v < low {
 		return low

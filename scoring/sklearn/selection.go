@@ -12,7 +12,8 @@ import (
 // A selector keeps some columns. What its fit has learned are scores, p-values, variances or a mask; which columns
 // these keep scikit-learn works out anew at every call, and so does this file, once, in the same arithmetic.
 
-// keep takes the columns that the mask chooses. missing says whether the selector lets NaN through.
+// keep takes the columns that the mask chooses. missing says whether the selector lets NaN through. The registers
+// are handed on themselves, so that a selection costs nothing per row and keeps names, origins and categories.
 func (c *compiler) keep(a *attributes, in matrix, mask []bool, missing bool) matrix {
 	if a.err == nil && len(mask) != len(in) {
 		a.mismatch("scores_", fmt.Sprintf("%d columns", len(mask)), fmt.Sprintf("the estimator is given %d", len(in)))
@@ -34,7 +35,7 @@ func (c *compiler) keep(a *attributes, in matrix, mask []bool, missing bool) mat
 }
 
 // givesFrames tells whether set_output asked for data frames. The rows of an event are one, and so is what every
-// earlier step of such a pipeline gives.
+// earlier step of such a pipeline gives. The configuration lies in the state of each estimator.
 func (a *attributes) givesFrames() bool {
 	config, ok := a.optional("_sklearn_output_config").(*pickle.Dict)
 	if !ok || a.version() < parseVersion("1.3") {
@@ -45,6 +46,10 @@ func (a *attributes) givesFrames() bool {
 }
 
 // varianceThreshold keeps the columns whose variance is above the threshold.
+//
+// variances_ is a float64 per column; for threshold 0 fit has replaced it by the smaller of variance and range,
+// so that rounding does not keep a constant column. NaN is let through, and a column of nothing but NaN has a
+// variance that is above nothing.
 func (c *compiler) varianceThreshold(a *attributes, in matrix) matrix {
 	a.reads(in)
 	variances := a.numbers("variances_", len(in))
@@ -63,6 +68,9 @@ func where(values []float64, chosen func(float64) bool) []bool {
 
 // univariate compiles the filters that score every column by itself. Each class has one parameter, which the
 // general filter calls param.
+//
+// scores_ and pvalues_ are vectors with a number per column, pvalues_ None for a score function that has none.
+// score_func itself is code: it was called by fit and is left alone here.
 func (c *compiler) univariate(a *attributes, in matrix) matrix {
 	a.reads(in)
 	mode, parameter := a.object.Class.Name, "alpha"
@@ -120,7 +128,8 @@ func (a *attributes) best(n int, parameter string) []bool {
 	return mask
 }
 
-// percentile chooses the scores above a quantile of all scores, and as many of those that equal it as there is room.
+// percentile chooses the scores above a quantile of all scores, and as many of those that equal it as there is
+// room. percentile is what share of the columns is kept, from 0 to 100.
 func (a *attributes) percentile(n int, parameter string) []bool {
 	scores := a.scores(n)
 	percent := a.number(parameter)
@@ -158,7 +167,8 @@ func (a *attributes) percentile(n int, parameter string) []bool {
 	return mask
 }
 
-// scores reads scores_, where NaN counts as the lowest number.
+// scores reads scores_, where NaN counts as the lowest number. A column that was constant has a score of NaN
+// under f_classif, the default.
 func (a *attributes) scores(n int) []float64 {
 	scores := slices.Clone(a.numbers("scores_", n))
 	for i, s := range scores {
@@ -169,7 +179,7 @@ func (a *attributes) scores(n int) []float64 {
 	return scores
 }
 
-// ascending is the stable order of values.
+// ascending is the stable order of values. It returns indices, lowest value first, equal ones in their order.
 func ascending(values []float64) []int {
 	order := make([]int, len(values))
 	for i := range order {
@@ -179,7 +189,8 @@ func ascending(values []float64) []int {
 	return order
 }
 
-// quantileOf is numpy's linear quantile: between the two values around (n-1)·q, from the nearer of them.
+// quantileOf is numpy's linear quantile: between the two values around (n-1)·q, from the nearer of them. q runs
+// from 0 to 1; values are copied before they are sorted.
 func quantileOf(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	// numpy computes from the nearer neighbour so that the result is the same from both sides.
@@ -194,7 +205,8 @@ func quantileOf(values []float64, q float64) float64 {
 }
 
 // falseDiscovery is the procedure of Benjamini and Hochberg: all p-values up to the largest that is not above
-// α·rank/n. The p-value of a constant column is NaN, which numpy sorts behind all numbers.
+// α·rank/n. The p-value of a constant column is NaN, which numpy sorts behind all numbers. All p-values below
+// that limit are kept, even those that exceed the bound of their own rank.
 func falseDiscovery(p []float64, alpha float64) []bool {
 	limit := math.Inf(-1)
 	numbers := slices.DeleteFunc(slices.Clone(p), math.IsNaN)

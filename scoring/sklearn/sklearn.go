@@ -73,7 +73,9 @@ type classifier struct {
 	additive    additive
 }
 
-// compiler holds what is common to the walk over one model.
+// compiler holds what is common to the walk over one model. open are the estimators between the outermost and
+// this one, met all that were ever entered. An estimator may stand in several places, and each compiles anew:
+// repeats and copies count how often that happens.
 type compiler struct {
 	b    *program.Builder
 	path []string // names of the steps from the outside to here, for messages
@@ -108,8 +110,9 @@ func Compile(v pickle.Value, spec program.Spec) (*program.Program, error) {
 	return c.finish(root, model, spec)
 }
 
-// deeper looks for a better reason than that the columns are unknown: a model of a class that is not understood, or
-// that was never fitted, does not name them either.
+// deeper looks for a better reason than that the columns are unknown: a model of a class that is not understood,
+// or that was never fitted, does not name them either. The attempt without any column is made for its error
+// alone, and the program it begins is thrown away.
 func (c *compiler) deeper(root pickle.Value, err error) error {
 	if !errors.Is(err, errNoColumns) {
 		return err
@@ -125,7 +128,8 @@ func (c *compiler) deeper(root pickle.Value, err error) error {
 	return err
 }
 
-// transform compiles a transformer that reads in; its result is the transformed matrix.
+// transform compiles a transformer that reads in; its result is the transformed matrix. What the compiler of a
+// class returns beside an error has no meaning.
 func (c *compiler) transform(v pickle.Value, in matrix) (matrix, error) {
 	a, err := c.enter(v)
 	if err != nil {
@@ -140,7 +144,8 @@ func (c *compiler) transform(v pickle.Value, in matrix) (matrix, error) {
 	return out, a.err
 }
 
-// classify compiles a classifier that reads in.
+// classify compiles a classifier that reads in. A class that is known as a classifier here may be known as a
+// transformer too; where it stands decides. The innermost model that is no sum leaves its name for reasons.
 func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
 	o, _ := v.(*pickle.Object)
 	again := c.met[o]
@@ -164,7 +169,8 @@ func (c *compiler) classify(v pickle.Value, in matrix) (classifier, error) {
 	return model, a.err
 }
 
-// enter opens an estimator. One that is open already holds itself.
+// enter opens an estimator. One that is open already holds itself. Whoever enters must leave. While only the
+// names of columns are looked for there is no builder yet, and nothing is counted.
 func (c *compiler) enter(v pickle.Value) (*attributes, error) {
 	o, ok := v.(*pickle.Object)
 	if !ok {
@@ -202,6 +208,7 @@ func (c *compiler) enter(v pickle.Value) (*attributes, error) {
 	return a, nil
 }
 
+// leave closes the estimator that was opened last.
 func (c *compiler) leave() { c.open = c.open[:len(c.open)-1] }
 
 // within runs compile for a part of the model that has a name.
@@ -211,6 +218,7 @@ func (c *compiler) within(name string, compile func()) {
 	c.path = c.path[:len(c.path)-1]
 }
 
+// place is the path to here as messages show it, "preprocess.num".
 func (c *compiler) place() string { return strings.Join(c.path, ".") }
 
 // stepName is what messages call the steps of an estimator: its path and its class.
@@ -221,7 +229,8 @@ func (c *compiler) stepName(a *attributes) string {
 	return c.place() + " (" + a.object.Class.Name + ")"
 }
 
-// reads checks that an estimator was fitted on as many columns as it now gets.
+// reads checks that an estimator was fitted on as many columns as it now gets. An estimator that does not say
+// passes; its arrays must fit the columns all the same.
 func (a *attributes) reads(in matrix) {
 	if v := a.optional("n_features_in_"); v != nil {
 		if n, ok := integer(v); !ok || n != int64(len(in)) {
@@ -233,7 +242,9 @@ func (a *attributes) reads(in matrix) {
 // libraries are those whose classes a later version could support; anything else is code of one's own.
 var libraries = []string{"sklearn", "imblearn", "xgboost", "lightgbm", "numpy", "sklearn2pmml", "sklearn_pandas"}
 
-// unsupportedClass refuses an estimator by its class.
+// unsupportedClass refuses an estimator by its class. role is what the place asks for, as messages name it. The
+// reason tells what can be done: code of one's own never loads, a class of a library might one day, and a model
+// that ends in something else needs another end.
 func unsupportedClass(a *attributes, role string) error {
 	e := &UnsupportedError{Reason: "unsupported-estimator", Class: a.class}
 	library, _, _ := strings.Cut(a.object.Class.Module, ".")

@@ -18,6 +18,12 @@ const maxSplineDegree = 16
 //
 // bsplines_ holds one scipy BSpline per column: knots t, and coefficients c with a row per basis function and a column
 // per output. c is the identity, except for periodic splines, where the last functions are the first ones again.
+//
+// degree, n_knots and knots are part of the splines already; order and sparse_output decide about storage.
+// extrapolation says what happens outside of the outermost knots: "constant" takes the values at the end,
+// "linear" follows the slopes there, "continue" the polynomials, "periodic" wraps around and "error" raises,
+// which makes the row unscorable. The functions of one column stand side by side and, between the ends, add up to
+// 1, if none is left out (include_bias).
 func (c *compiler) splineTransformer(a *attributes, in matrix) matrix {
 	a.reads(in)
 	s := &splines{extrapolation: a.text("extrapolation", "constant"), columns: c.b.Origins(in)}
@@ -134,7 +140,8 @@ type splines struct {
 	missing       bool // NaN gives zeros
 }
 
-// spline is the basis of one column.
+// spline is the basis of one column. The register of a column and those of its functions are filled in by the
+// compiler.
 type spline struct {
 	in                  program.Reg
 	out                 matrix
@@ -145,7 +152,8 @@ type spline struct {
 	slopeLow, slopeHigh []float64 // and their derivatives
 }
 
-// Run computes the functions of every column of a row.
+// Run computes the functions of every column of a row. The scratch holds the functions that are not zero, then
+// the outputs.
 func (s *splines) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -163,6 +171,7 @@ func (s *splines) Run(f *program.Frame) {
 }
 
 // at computes the outputs at x, beyond the ends as the extrapolation says. It is false where scikit-learn raises.
+// values has a place per output and is written whole.
 func (s *spline) at(x float64, extrapolation string, work, values []float64) bool {
 	outside := x < s.low || x > s.high
 	switch {
@@ -187,8 +196,8 @@ func (s *spline) at(x float64, extrapolation string, work, values []float64) boo
 	return true
 }
 
-// wrapped brings x between the ends with Python's remainder. A column that was constant has no width; its values count
-// as 0.
+// wrapped brings x between the ends with Python's remainder. A column that was constant has no width; its values
+// count as 0. Python's remainder has the sign of the divisor, Go's that of the dividend.
 func (s *spline) wrapped(x float64) float64 {
 	span := s.high - s.low
 	if !(span > 0) {
@@ -201,8 +210,9 @@ func (s *spline) wrapped(x float64) float64 {
 	return s.low + offset
 }
 
-// linear continues the first or the last functions along their slopes; the others and their slopes are zero there.
-// Both happen to a value between ends that have crossed.
+// linear continues the first or the last functions along their slopes; the others and their slopes are zero
+// there. Both happen to a value between ends that have crossed. With a degree of 1 two functions are continued
+// all the same, as scikit-learn does.
 func (s *spline) linear(x float64, values []float64) {
 	clear(values)
 	for j := range max(s.degree, 2) {
@@ -215,7 +225,8 @@ func (s *spline) linear(x float64, values []float64) {
 	}
 }
 
-// segment is the last knot that is not above x, of those that begin a segment of the spline.
+// segment is the last knot that is not above x, of those that begin a segment of the spline. Before the first
+// knot it is the first segment, behind the last the last one: that is what continues a polynomial.
 func (s *spline) segment(x float64) int {
 	knots := s.knots[s.degree+1 : s.last]
 	return s.degree + sort.Search(len(knots), func(i int) bool { return knots[i] > x })
@@ -228,7 +239,8 @@ func (s *spline) values(x float64, work, values []float64) {
 	s.combine(at, work, values)
 }
 
-// combine sums the coefficients of the functions that are not zero on the segment at.
+// combine sums the coefficients of the functions that are not zero on the segment at. Sums run over the functions
+// in ascending order, each product rounded before it is added.
 func (s *spline) combine(at int, work, values []float64) {
 	clear(values)
 	for n, w := range work {
@@ -240,6 +252,9 @@ func (s *spline) combine(at int, work, values []float64) {
 }
 
 // basis computes the degree+1 functions that are not zero on the segment at, by the recursion of Cox and de Boor.
+// Each round raises the degree by one: function n becomes a sum of two neighbours of one degree less, weighted by
+// where x lies between the knots. A segment without width gives nothing, where the formula would divide zero by
+// zero.
 func (s *spline) basis(x float64, at, degree int, h []float64) {
 	h[0] = 1
 	for j := 1; j <= degree; j++ {
@@ -257,8 +272,9 @@ func (s *spline) basis(x float64, at, degree int, h []float64) {
 	}
 }
 
-// slopes computes the derivatives of the outputs at x: a difference of two functions of one degree less, each divided
-// by the width of its knots and multiplied by the degree.
+// slopes computes the derivatives of the outputs at x: a difference of two functions of one degree less, each
+// divided by the width of its knots and multiplied by the degree. It is called at the ends alone, while a model
+// is compiled, and may allocate.
 func (s *spline) slopes(x float64, work, values []float64) {
 	at, k := s.segment(x), s.degree
 	lower := make([]float64, k+1)

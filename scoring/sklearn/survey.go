@@ -20,20 +20,25 @@ type Estimator struct {
 
 // Survey lists every estimator that a file holds, from the outside inwards. An estimator that fit has replaced by a
 // fitted copy is left out.
+//
+// It serves the command that shows what is in a file, before anything is known to be supported, and therefore
+// never fails: what it cannot make sense of it passes over.
 func Survey(v pickle.Value) []Estimator {
 	s := surveyor{seen: make(map[*pickle.Object]bool), index: make(map[[2]string]int)}
 	s.value("", v)
 	return s.found
 }
 
-// A surveyor walks over all values of a file, whatever they are, and notes the estimators among them.
+// A surveyor walks over all values of a file, whatever they are, and notes the estimators among them. The order
+// of found is that in which a reader of the file would meet them.
 type surveyor struct {
 	found []Estimator
 	index map[[2]string]int // place and class to an index of found
 	seen  map[*pickle.Object]bool
 }
 
-// value looks into a value. The decoder has made sure that nothing holds itself and that nothing is nested too deeply.
+// value looks into a value. The decoder has made sure that nothing holds itself and that nothing is nested too
+// deeply. Keys of a dict become part of the place.
 func (s *surveyor) value(place string, v pickle.Value) {
 	switch v := v.(type) {
 	case *pickle.Object:
@@ -87,7 +92,8 @@ func (s *surveyor) object(place string, o *pickle.Object) {
 	}
 }
 
-// items looks into a list: a (name, estimator, …) pair goes by its name, everything else by its list.
+// items looks into a list: a (name, estimator, …) pair goes by its name, everything else by its list. The hundred
+// trees of a forest share the place "estimators_[]" and are counted.
 func (s *surveyor) items(place string, items []pickle.Value) {
 	for _, item := range items {
 		pair, ok := item.(*pickle.Tuple)
@@ -110,7 +116,8 @@ func namesParts(attribute string) bool {
 	return attribute == "steps" || attribute == "transformers_" || attribute == "transformer_list"
 }
 
-// replaced tells a parameter whose fitted copy lies beside it, such as transformers beside transformers_.
+// replaced tells a parameter whose fitted copy lies beside it, such as transformers beside transformers_. The
+// parameter would list every estimator twice, once fitted and once as it was before.
 func replaced(o *pickle.Object, name string) bool {
 	has := func(attribute string) bool { v, ok := o.Attr(attribute); return ok && v != nil }
 	if has(name + "_") {
@@ -130,8 +137,9 @@ func replaced(o *pickle.Object, name string) bool {
 // join puts a name behind a place.
 func join(place, name string) string { return strings.TrimPrefix(place+"."+name, ".") }
 
-// Obstacles lists what keeps a model from being compiled: the error of [Compile], and what stands in the way in its
-// other parts, each compiled by itself. It is empty for a model that compiles.
+// Obstacles lists what keeps a model from being compiled: the error of [Compile], and what stands in the way in
+// its other parts, each compiled by itself. It is empty for a model that compiles. One error at a time is a slow
+// way to learn that five steps of a pipeline are unsupported.
 func Obstacles(v pickle.Value, spec program.Spec) []*UnsupportedError {
 	_, err := Compile(v, spec)
 	if err == nil {
@@ -159,15 +167,17 @@ func Obstacles(v pickle.Value, spec program.Spec) []*UnsupportedError {
 	return list
 }
 
-// sameObstacle compares what two errors complain of.
+// sameObstacle compares what two errors complain of. Reason and advice follow from these.
 func sameObstacle(a, b *UnsupportedError) bool {
 	return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Attribute, b.Attribute), cmp.Compare(a.Value, b.Value)) == 0
 }
 
-// maxParts is the number of parts that are compiled one by one; honest models have a few dozen.
+// maxParts is the number of parts that are compiled one by one; honest models have a few dozen. Each part costs a
+// compilation of its own.
 const maxParts = 1 << 10
 
-// maxAlone is the number of columns up to which a part is compiled by itself.
+// maxAlone is the number of columns up to which a part is compiled by itself. It is as many as a program may have
+// at all.
 const maxAlone = 1 << 14
 
 // A partsWalk visits the parts of pipelines, unions and column transformers that hold no named parts themselves, each
@@ -177,6 +187,7 @@ type partsWalk struct {
 	visit func(o *pickle.Object, last bool)
 }
 
+// walk goes down from v. A part that holds named parts is not visited itself, for its error would be theirs.
 func (w *partsWalk) walk(v pickle.Value, last bool, depth int) {
 	o, ok := v.(*pickle.Object)
 	if !ok || w.seen[o] || len(w.seen) >= maxParts || depth > maxDepth || isSampler(o) {

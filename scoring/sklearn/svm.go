@@ -25,6 +25,11 @@ const maxSupport = 1 << 22
 // Probabilities come from a calibration of their own (probability=True) and need not agree with the prediction. Models
 // fitted on sparse matrices and kernels that are functions or precomputed are refused. A row costs the number of
 // support vectors times that of columns, which is bounded.
+//
+// support_vectors_ is a float64 matrix of the vectors, class by class; _n_support counts those of each class,
+// _dual_coef_ has classes-1 rows and _intercept_ a number per pair. _gamma is what "scale" or "auto" came to in
+// fit. C, nu, shrinking and cache_size shaped these and count no more. A row with NaN or an infinity is
+// unscorable.
 func (c *compiler) supportVectors(a *attributes, in matrix) (model classifier) {
 	a.reads(in)
 	model.classes = a.classes()
@@ -50,9 +55,10 @@ func (c *compiler) supportVectors(a *attributes, in matrix) (model classifier) {
 	return model
 }
 
-// pairDecision adds decision_function. Of more than two classes each has its votes and, as a fraction, how sure they
-// are. decision_function_shape="ovo" gives a column for each pair instead: no class has a score then, and none is
-// offered.
+// pairDecision adds decision_function. Of more than two classes each has its votes and, as a fraction, how sure
+// they are. decision_function_shape="ovo" gives a column for each pair instead: no class has a score then, and
+// none is offered. break_ties lets predict follow these values instead of the plain votes; scikit-learn forbids
+// it together with "ovo".
 func (c *compiler) pairDecision(a *attributes, name string, model *classifier, pairs matrix) {
 	if len(pairs) == 1 {
 		d := &scaleAll{in: pairs, out: c.b.Block(1), factor: -1}
@@ -74,7 +80,8 @@ func (c *compiler) pairDecision(a *attributes, name string, model *classifier, p
 	}
 }
 
-// pair is the machine of two classes: a coefficient per support vector, 0 for those of other classes.
+// pair is the machine of two classes: a coefficient per support vector, 0 for those of other classes. Zeros keep
+// Run simple: with two classes, by far the most common, there are none.
 type pair struct {
 	coefficients []float64
 	intercept    float64
@@ -82,6 +89,8 @@ type pair struct {
 
 // pairs reads _dual_coef_, in which the support vectors of class i have a row for each of the other classes, and
 // _intercept_. Both are libsvm's own, of which dual_coef_ and intercept_ are a view with the sign turned round.
+// For two classes the attribute without the underscore has the opposite sign; libsvm's own is read so that one
+// rule serves any number of classes.
 func (a *attributes) pairs(classes, vectors int) []pair {
 	coefficients := a.matrix("_dual_coef_", classes-1, vectors)
 	machines := classes * (classes - 1) / 2
@@ -127,7 +136,8 @@ type supportVectors struct {
 	in, out matrix
 }
 
-// Run computes each kernel once per row, for all pairs.
+// Run computes each kernel once per row, for all pairs. A kernel costs as much as there are columns and is shared
+// by all pairs, of which each adds one product per vector.
 func (s *supportVectors) Run(f *program.Frame) {
 	x, values := f.Lane64[:len(s.in)], f.Lane64[len(s.in):len(s.in)+s.kernel.count]
 	for i := range f.Rows {
@@ -147,7 +157,8 @@ func (s *supportVectors) Run(f *program.Frame) {
 	}
 }
 
-// kernel is the support vectors and what compares them with a row.
+// kernel is the support vectors and what compares them with a row. vectors holds count rows of one value per
+// column.
 type kernel struct {
 	kind          string
 	vectors       []float64
@@ -156,7 +167,8 @@ type kernel struct {
 	degree        int
 }
 
-// kernel reads the kernel: linear ⟨v,x⟩, poly (γ⟨v,x⟩ + r)^d, sigmoid tanh(γ⟨v,x⟩ + r) or rbf exp(-γ|v-x|²).
+// kernel reads the kernel: linear ⟨v,x⟩, poly (γ⟨v,x⟩ + r)^d, sigmoid tanh(γ⟨v,x⟩ + r) or rbf exp(-γ|v-x|²). Only
+// polynomials have a degree; coef0 is r.
 func (a *attributes) kernel(columns int) *kernel {
 	k := &kernel{kind: a.text("kernel", "rbf")}
 	if a.flag("_sparse", false) {
@@ -194,7 +206,8 @@ func (a *attributes) kernel(columns int) *kernel {
 	return k
 }
 
-// apply writes the kernel of x and every support vector.
+// apply writes the kernel of x and every support vector. The distance of rbf is summed from differences;
+// scikit-learn's own does so too for dense rows.
 func (k *kernel) apply(x, out []float64) {
 	n := len(x)
 	for v := range out {
@@ -214,7 +227,8 @@ func (k *kernel) apply(x, out []float64) {
 	}
 }
 
-// dot is the scalar product, each product rounded before it is added.
+// dot is the scalar product, each product rounded before it is added. It adds from left to right, b being at
+// least as long as a.
 func dot(a, b []float64) float64 {
 	sum := 0.0
 	for i, v := range a {
@@ -223,7 +237,8 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
-// squaredDistance is the square of the Euclidean distance.
+// squaredDistance is the square of the Euclidean distance. It is exact to rounding even for rows that nearly
+// coincide, unlike the sum of squares less twice the product.
 func squaredDistance(a, b []float64) float64 {
 	sum := 0.0
 	for i, v := range a {
@@ -233,7 +248,8 @@ func squaredDistance(a, b []float64) float64 {
 	return sum
 }
 
-// wholePower multiplies by squaring, as libsvm does for a whole exponent.
+// wholePower multiplies by squaring, as libsvm does for a whole exponent. The exponent is not negative; anything
+// to the power of 0 is 1.
 func wholePower(base float64, exponent int) float64 {
 	result := 1.0
 	for ; exponent > 0; exponent /= 2 {
@@ -245,8 +261,8 @@ func wholePower(base float64, exponent int) float64 {
 	return result
 }
 
-// pairVotes counts for each class the pairs that it wins. Unless only that is wanted, it adds the sum of its margins as
-// a number between -⅓ and ⅓, so that it settles ties and nothing else.
+// pairVotes counts for each class the pairs that it wins. Unless only that is wanted, it adds the sum of its
+// margins as a number between -⅓ and ⅓, so that it settles ties and nothing else.
 type pairVotes struct {
 	in, out matrix
 	plain   bool
@@ -273,7 +289,7 @@ func (s *pairVotes) Run(f *program.Frame) {
 	}
 }
 
-// count adds the votes.
+// count adds the votes. The register of a class holds its votes as a float64, to which one is added per pair.
 func (s *pairVotes) count(row []float64) {
 	n, p := len(s.out), 0
 	for i := range n {
@@ -288,7 +304,8 @@ func (s *pairVotes) count(row []float64) {
 	}
 }
 
-// margin adds the values of the pairs of class k, those that it leads and, negated, those in which it comes second.
+// margin adds the values of the pairs of class k, those that it leads and, negated, those in which it comes
+// second. The order of the pairs is fixed, so that the sum rounds the same in every row.
 func (s *pairVotes) margin(row []float64, k int) float64 {
 	n, p, sum := len(s.out), 0, 0.0
 	for i := range n {
@@ -306,6 +323,7 @@ func (s *pairVotes) margin(row []float64, k int) float64 {
 }
 
 // plattOf reads the sigmoid of each pair. scikit-learn 0.24 named the attributes without an underscore before.
+// Without probability=True both are empty vectors.
 func (a *attributes) plattOf(name string, n int) []float64 {
 	if old := name[1:] + "_"; !a.has(name) && a.has(old) {
 		name = old

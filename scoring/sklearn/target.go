@@ -10,6 +10,11 @@ import (
 // targetEncoder compiles the smoothed mean of the target per category: encodings_ holds a list per column, and with
 // more than two classes one per column and class, the classes of a column side by side. A category that training did
 // not know, NaN and None among them, gets target_mean_.
+//
+// The encoder knows the target of training, so that its numbers are in the unit of that: a share of frauds for a
+// binary one. categories_ is that of OneHotEncoder; None and NaN are categories where training had them. An
+// unknown category never raises. fit_transform encodes training rows by cross-fitting and gives other numbers
+// than transform does, which is what runs here.
 func (c *compiler) targetEncoder(a *attributes, in matrix) matrix {
 	a.reads(in)
 	categories := a.categories(in)
@@ -40,7 +45,9 @@ func (c *compiler) targetEncoder(a *attributes, in matrix) matrix {
 	return s.out
 }
 
-// targetMeans reads the mean of the target over all training rows: what an unknown category becomes: one number, or one per class of a multi-class target.
+// targetMeans reads the mean of the target over all training rows: what an unknown category becomes: one number,
+// or one per class of a multi-class target. A continuous target has one mean as well, since a regression may have
+// come before the classifier.
 func (a *attributes) targetMeans() []float64 {
 	switch kind := a.text("target_type_", ""); kind {
 	case "binary", "continuous":
@@ -75,7 +82,8 @@ type targetMeans struct {
 	out  matrix
 }
 
-// targetMean is one column of the result; the last of its values is that of an unknown category.
+// targetMean is one column of the result; the last of its values is that of an unknown category. One lookup and
+// one load per value are all that is left of it at scoring time.
 type targetMean struct {
 	in, out program.Reg
 	lookup  *program.Lookup

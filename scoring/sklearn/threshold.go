@@ -8,6 +8,8 @@ import (
 
 // frozenClassify compiles the estimator that a FrozenEstimator (since 1.6) keeps from being fitted again. It stands
 // where cv="prefit" stood before, and has no meaning for predictions.
+//
+// estimator is the fitted model itself, not a pattern of one: fit of the wrapper does nothing.
 func (c *compiler) frozenClassify(a *attributes, in matrix) (model classifier) {
 	inner := a.required("estimator")
 	if a.err == nil {
@@ -25,9 +27,10 @@ func (c *compiler) frozenTransform(a *attributes, in matrix) (out matrix) {
 	return out
 }
 
-// fixedThreshold compiles a classifier of two classes whose prediction has a threshold of its own. "auto" is ½ for
-// probabilities and 0 for decision values. Scores are those of the classifier inside, so that the thresholds of a
-// bundle, not this one, decide about transactions; what predict says is held against the golden rows all the same.
+// fixedThreshold compiles a classifier of two classes whose prediction has a threshold of its own. "auto" is ½
+// for probabilities and 0 for decision values. Scores are those of the classifier inside, so that the thresholds
+// of a bundle, not this one, decide about transactions; what predict says is held against the golden rows all the
+// same. pos_label None means the second class.
 func (c *compiler) fixedThreshold(a *attributes, in matrix) (model classifier) {
 	threshold, auto := 0.0, a.optional("threshold") == "auto"
 	if !auto {
@@ -38,6 +41,11 @@ func (c *compiler) fixedThreshold(a *attributes, in matrix) (model classifier) {
 
 // tunedThreshold compiles the same with the threshold that a cross-validation has found. The positive class is that of
 // the metric: its argument, else 1 for the metrics that have one, else the second class.
+//
+// best_threshold_ is a float64 in the unit of the response, probability or decision value. The metric lies in
+// _curve_scorer as a function by name (_score_func) with its arguments (_kwargs); it is never called. Metrics
+// without a pos_label argument leave the choice to the second class, and a metric of one's own is refused, since
+// its default cannot be known.
 func (c *compiler) tunedThreshold(a *attributes, in matrix) (model classifier) {
 	threshold := a.number("best_threshold_")
 	o, ok := a.required("_curve_scorer").(*pickle.Object)
@@ -69,9 +77,10 @@ func (c *compiler) tunedThreshold(a *attributes, in matrix) (model classifier) {
 	return c.thresholded(a, in, threshold, false, positive)
 }
 
-// thresholded compiles the classifier inside and compares the response for the positive class: its probability, or its
-// decision value, negated where the positive class is the first. What reaches the threshold is positive. A model that
-// was not fitted again keeps the estimator under its parameter's name.
+// thresholded compiles the classifier inside and compares the response for the positive class: its probability,
+// or its decision value, negated where the positive class is the first. What reaches the threshold is positive. A
+// model that was not fitted again keeps the estimator under its parameter's name. Probabilities and decision
+// values stay those of the inner classifier; the predicted class is all that changes.
 func (c *compiler) thresholded(a *attributes, in matrix, threshold float64, auto bool, positive pickle.Value) (model classifier) {
 	inner := a.optional("estimator_")
 	if inner == nil {

@@ -13,6 +13,10 @@ import (
 
 // tree reads the attribute tree_ of a fitted decision tree with the given number of features and of values per
 // node. The node array grew from seven fields to eight in 1.3; fields are found by name.
+//
+// A Tree pickles as a call with three arguments and a state of four: max_depth, node_count, nodes and values. The
+// thresholds are float64 and the rows that are compared with them float32, so that x <= threshold is decided as
+// scikit-learn decides it only if the row is rounded first: forest.Step does that.
 func (a *attributes) tree(features, width int) (t forest.Tree) {
 	o, ok := a.required("tree_").(*pickle.Object)
 	if a.err != nil {
@@ -31,7 +35,8 @@ func (a *attributes) tree(features, width int) (t forest.Tree) {
 	return t
 }
 
-// structure refuses a tree that is no tree.
+// structure refuses a tree that is no tree. Such a tree would send the kernels out of bounds or around in
+// circles.
 func (a *attributes) structure(attribute, value, advice string) {
 	a.refuse("tree-structure", attribute, value, advice)
 }
@@ -54,8 +59,9 @@ func (a *attributes) treeShape(features, width int) {
 	}
 }
 
-// treeNodes reads the array of nodes. A leaf has -1 for both children; its feature and threshold (-2) mean nothing.
-// missing_go_to_left is there since 1.3.
+// treeNodes reads the array of nodes. A leaf has -1 for both children; its feature and threshold (-2) mean
+// nothing. missing_go_to_left is there since 1.3. Whether children and features are in range is for the forest to
+// check, which does it for every kind of tree.
 func (a *attributes) treeNodes() []forest.Node {
 	array, ok := a.optional("nodes").(*pickle.Array)
 	if a.err == nil && (!ok || len(array.Shape) != 1) {
@@ -88,7 +94,8 @@ func (a *attributes) treeNodes() []forest.Node {
 	return nodes
 }
 
-// nodeField reads one field of all nodes.
+// nodeField reads one field of all nodes. A structured array keeps its fields interleaved, record by record; this
+// takes one out as float64, which holds indices and thresholds alike without loss.
 func (a *attributes) nodeField(nodes *pickle.Array, name string) []float64 {
 	field, err := nodes.Field(name)
 	if err == nil {
@@ -100,8 +107,9 @@ func (a *attributes) nodeField(nodes *pickle.Array, name string) []float64 {
 	return nil
 }
 
-// nodeWeights reads how much of training went through each node: the sum of the sample weights, or the number of rows.
-// Predictions do without it, so that nothing is refused where it is absent; reasons do not.
+// nodeWeights reads how much of training went through each node: the sum of the sample weights, or the number of
+// rows. Predictions do without it, so that nothing is refused where it is absent; reasons do not. An absent field
+// gives nil.
 func (a *attributes) nodeWeights(v pickle.Value, name string) []float64 {
 	if nodes, ok := v.(*pickle.Array); ok && a.err == nil {
 		if field, err := nodes.Field(name); err == nil {
@@ -112,12 +120,13 @@ func (a *attributes) nodeWeights(v pickle.Value, name string) []float64 {
 	return nil
 }
 
-// newtonWeights turns the rows of each leaf of a boosted tree into a bound on their second derivatives, by which the leaves
-// are averaged for reasons. values are the leaves, in which a learning rate may be contained.
+// newtonWeights turns the rows of each leaf of a boosted tree into a bound on their second derivatives, by which
+// the leaves are averaged for reasons. values are the leaves, in which a learning rate may be contained.
 //
-// Such a leaf is Newton's step v = Σ residual / Σ h over its rows, where residuals are at most 1 and h at most ¼, so that
-// Σ h is at most n·min(¼, 1/|v|). With rows alone as weights one leaf of two certain frauds, whose step is 10^10, would
-// move the mean of the whole tree, and every reason with it.
+// Such a leaf is Newton's step v = Σ residual / Σ h over its rows, where residuals are at most 1 and h at most ¼,
+// so that Σ h is at most n·min(¼, 1/|v|). With rows alone as weights one leaf of two certain frauds, whose step
+// is 10^10, would move the mean of the whole tree, and every reason with it. rate is what values have been
+// multiplied by already; 1 where they are as they were fitted.
 func newtonWeights(rows, values []float64, rate float64) []float64 {
 	if len(rows) != len(values) {
 		return nil
@@ -131,7 +140,8 @@ func newtonWeights(rows, values []float64, rate float64) []float64 {
 	return weights
 }
 
-// treeValues reads the values of the nodes: class counts or shares of a classifier, the leaf value of a regressor.
+// treeValues reads the values of the nodes: class counts or shares of a classifier, the leaf value of a
+// regressor. The shape is nodes by outputs by width, and one output is all that is supported.
 func (a *attributes) treeValues(nodes, width int) []float64 {
 	array, ok := a.optional("values").(*pickle.Array)
 	if a.err != nil {
@@ -151,7 +161,8 @@ func (a *attributes) treeValues(nodes, width int) []float64 {
 }
 
 // shares reads the tree of a classifier and makes shares of its class counts. Files since 1.4 hold shares, which
-// scikit-learn takes as they are; it divided by the sum before.
+// scikit-learn takes as they are; it divided by the sum before. The values of inner nodes are shares too and
+// serve reasons: a path tells how the share changed at each step.
 func (a *attributes) shares(features, classes int) forest.Tree {
 	t := a.tree(features, classes)
 	if a.err != nil {

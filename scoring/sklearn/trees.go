@@ -10,11 +10,19 @@ import (
 )
 
 // decisionTree compiles a single tree: a forest of one.
+//
+// The leaf that a row ends in gives one share per class, and the largest is predicted. criterion, splitter and
+// max_depth grew the tree; they matter only for whether NaN is taken. Rows are rounded to float32 before they are
+// compared.
 func (c *compiler) decisionTree(a *attributes, in matrix) classifier {
 	return c.voting(a, in, []*attributes{a}, a.takesMissing(false))
 }
 
 // randomForest compiles the mean of the class shares of its trees.
+//
+// estimators_ is a list of trees, which all have the classes of the forest by their places. n_jobs lets
+// scikit-learn add trees in another order from call to call; bootstrap, oob_score and class_weight have no part
+// in predict. An ExtraTreesClassifier differs in how its trees were grown.
 func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
 	estimators := a.list("estimators_")
 	if a.err == nil && len(estimators) == 0 {
@@ -37,7 +45,8 @@ func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
 	return c.voting(a, in, trees, trees[0].takesMissing(true))
 }
 
-// isTreeClassifier tells the two classes that forests are made of.
+// isTreeClassifier tells the two classes that forests are made of. A regressor in their place would have values
+// of another width.
 func isTreeClassifier(o *pickle.Object) bool {
 	switch o.Class.String() {
 	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
@@ -47,7 +56,8 @@ func isTreeClassifier(o *pickle.Object) bool {
 }
 
 // voting compiles trees whose leaves hold one share per class. Each tree adds to every class, in the order of the
-// file, and the sums are divided at the end: scikit-learn's own order with one job.
+// file, and the sums are divided at the end: scikit-learn's own order with one job. With shares rather than
+// counts at the leaves every tree has the same say, whatever its leaf held.
 func (c *compiler) voting(a *attributes, in matrix, trees []*attributes, missing bool) (model classifier) {
 	a.reads(in)
 	if v := a.optional("n_outputs_"); v != nil && a.err == nil {
@@ -89,7 +99,8 @@ func within(err error, place string, many bool) error {
 
 // takesMissing tells whether scikit-learn accepts NaN at the door of a tree, alone or as the first of a forest.
 // Single trees do since 1.3 and forests since 1.4; extra trees do since 1.6. 1.9 dropped the conditions on the
-// criterion and on monotonic constraints.
+// criterion and on monotonic constraints. Where it is false, NaN makes a row unscorable; where it is true, each
+// node says where NaN goes.
 func (a *attributes) takesMissing(inForest bool) bool {
 	v := a.version()
 	if v < parseVersion("1.3") || inForest && v < parseVersion("1.4") {

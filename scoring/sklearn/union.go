@@ -6,6 +6,10 @@ import (
 )
 
 // featureUnion gives every transformer all columns and puts the results side by side.
+//
+// transformer_list holds (name, transformer) pairs, of which "drop" gives nothing and "passthrough" the columns
+// as they are. A transformer sees the same registers as its neighbours and writes new ones, so that none disturbs
+// another. n_jobs does not matter.
 func (c *compiler) featureUnion(a *attributes, in matrix) matrix {
 	parts := a.parts("transformer_list", 2)
 	weights := a.weights("transformer_weights")
@@ -26,7 +30,8 @@ func (c *compiler) featureUnion(a *attributes, in matrix) matrix {
 	return out
 }
 
-// join puts two matrices side by side.
+// join puts two matrices side by side. append may write behind left, so that a caller who still needs left clones
+// it.
 func (c *compiler) join(a *attributes, left, right matrix) matrix {
 	if len(left)+len(right) > program.MaxRegisters && a.err == nil {
 		a.err = program.ErrFull
@@ -34,7 +39,8 @@ func (c *compiler) join(a *attributes, left, right matrix) matrix {
 	return append(left, right...)
 }
 
-// weights reads a dict from the names of transformers to factors.
+// weights reads a dict from the names of transformers to factors. A transformer that is not in it keeps the
+// factor 1 and gets no step.
 func (a *attributes) weights(name string) map[string]float64 {
 	v := a.optional(name)
 	if v == nil {
@@ -58,7 +64,8 @@ func (a *attributes) weights(name string) map[string]float64 {
 	return weights
 }
 
-// weighted multiplies the result of one transformer by its factor, if it has one.
+// weighted multiplies the result of one transformer by its factor, if it has one. The product is by a scalar, as
+// in scikit-learn; the sum with 0 that rescale adds changes at most the sign of a zero.
 func (c *compiler) weighted(a *attributes, name string, weights map[string]float64, in matrix) matrix {
 	w, ok := weights[name]
 	if !ok || a.err != nil {

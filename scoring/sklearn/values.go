@@ -8,7 +8,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// float reads a number. A boolean is none.
+// float reads a number. A boolean is none. Numpy scalars and arrays without dimensions count as the number that
+// they hold; an integer beyond 64 bits is rounded to the nearest float64.
 func float(v pickle.Value) (float64, bool) {
 	switch n := pickle.Plain(v).(type) {
 	case int64:
@@ -26,13 +27,15 @@ func float(v pickle.Value) (float64, bool) {
 	return 0, false
 }
 
-// integer reads a whole number.
+// integer reads a whole number. A float is none, even 3.0: the attributes that are read so are always integers in
+// scikit-learn.
 func integer(v pickle.Value) (int64, bool) {
 	n, ok := pickle.Plain(v).(int64)
 	return n, ok
 }
 
-// floats reads an array of numbers or booleans, whatever its shape, in row order.
+// floats reads an array of numbers or booleans, whatever its shape, in row order. Single and double precision fit
+// into float64 without loss; integers beyond 2^53 are rounded.
 func floats(a *pickle.Array) ([]float64, bool) {
 	switch a.Type.Kind {
 	case 'f', 'i', 'u', 'b':
@@ -42,7 +45,8 @@ func floats(a *pickle.Array) ([]float64, bool) {
 	return nil, false
 }
 
-// constant reads a category, a fill value or a label.
+// constant reads a category, a fill value or a label. NaN among them becomes a constant of its own type, which
+// equals itself.
 func constant(v pickle.Value) (program.Constant, bool) {
 	switch p := pickle.Plain(v).(type) {
 	case nil:
@@ -57,7 +61,8 @@ func constant(v pickle.Value) (program.Constant, bool) {
 	}
 }
 
-// constants reads the elements of an array, whatever its type.
+// constants reads the elements of an array, whatever its type. The order is that of the array; what is no
+// constant, a date for one, makes the whole fail.
 func constants(a *pickle.Array) ([]program.Constant, bool) {
 	values, err := a.Values()
 	if err != nil {
@@ -75,7 +80,8 @@ func constants(a *pickle.Array) ([]program.Constant, bool) {
 }
 
 // listItems returns the items of a Python sequence, of a one-dimensional array, of a pandas Index, or of the list
-// that ColumnTransformer keeps its remainder in (a UserList: its items are the attribute data).
+// that ColumnTransformer keeps its remainder in (a UserList: its items are the attribute data). A set has no
+// order that a model could mean, and is none.
 func listItems(v pickle.Value) ([]pickle.Value, bool) {
 	if o, ok := v.(*pickle.Object); ok && o.Class.Name == "_RemainderColsList" {
 		v, _ = o.Attr("data")
@@ -87,7 +93,8 @@ func listItems(v pickle.Value) ([]pickle.Value, bool) {
 	return items, err == nil
 }
 
-// texts returns the items of v if all of them are strings.
+// texts returns the items of v if all of them are strings. A lone string is no list of its letters: Elements
+// refuses it.
 func texts(v pickle.Value) ([]string, bool) {
 	items, ok := listItems(v)
 	if !ok {
@@ -102,7 +109,8 @@ func texts(v pickle.Value) ([]string, bool) {
 	return out, true
 }
 
-// show prints a value for a message, shortened.
+// show prints a value for a message, shortened. Whole arrays and lists are described rather than printed: a
+// message names a model's attribute and is no place for its data.
 func show(v pickle.Value) string {
 	var s string
 	switch p := pickle.Plain(v).(type) {
@@ -133,7 +141,8 @@ func show(v pickle.Value) string {
 	return s
 }
 
-// describe names an array by its type and shape.
+// describe names an array by its type and shape. It takes nil, so that a message can be made about what was not
+// there.
 func describe(a *pickle.Array) string {
 	if a == nil || a.Type == nil {
 		return "an array"

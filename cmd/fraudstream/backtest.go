@@ -17,6 +17,7 @@ type backtest struct {
 
 	began       int64 // event time at which the open tick began, Unix milliseconds; of no use where ticks are fixed
 	open        bool  // it has begun
+	behind      int   // events in a row from before that
 	first, last int64 // event times seen, the earliest and the latest
 	timed       bool  // there were any
 
@@ -40,6 +41,10 @@ func newBacktest(monitor *drift.Monitor, o drift.Options) *backtest {
 // tickMillis is when a tick is old enough. The shard knows, but to ask it costs more than to observe an event.
 const tickMillis = 10_000
 
+// behindEvents is how many events in a row must be from before the open tick to be more than late: the times of the file
+// themselves have gone back.
+const behindEvents = 200
+
 // observe is the rowSink of the monitor. A row of which nothing could be read, or that is left out, it does not see.
 func (b *backtest) observe(n int64, r *scoring.Result) error {
 	if r.X == nil || r.Outcome == scoring.Skipped {
@@ -49,10 +54,8 @@ func (b *backtest) observe(n int64, r *scoring.Result) error {
 	if err != nil {
 		return err
 	}
-	if !b.fixed && (!b.open || at-b.began >= tickMillis) {
-		if closed := b.closeTick(at); closed || !b.open {
-			b.open, b.began = true, at
-		}
+	if !b.fixed {
+		b.turn(at)
 	}
 	full := false
 	if r.Outcome == scoring.Refused {
@@ -64,6 +67,37 @@ func (b *backtest) observe(n int64, r *scoring.Result) error {
 		b.closeTick(at)
 	}
 	return nil
+}
+
+// turn ends the open tick if the event that comes next is late enough, and begins the next one with it.
+//
+// A late event belongs to the tick in which it is read. But a file may hold one partition after the other, or the newest
+// events first: then the times go back for good, no event would ever be 10 s after the beginning of the open tick, and
+// all that follows would disappear in it. So a tick ends as well when a long run of events is 10 s before its beginning.
+func (b *backtest) turn(at int64) {
+	if b.behind++; at >= b.began {
+		b.behind = 0
+	}
+	switch {
+	case !b.open:
+		b.closeTick(at) // the first call begins a tick
+		b.open, b.began = true, at
+	case at-b.began >= tickMillis:
+		if b.closeTick(at) {
+			b.began = at
+		}
+	case b.behind >= behindEvents && b.began-at >= tickMillis:
+		b.turnBack(at)
+	}
+}
+
+// turnBack ends the open tick although its events lie before its beginning. To the shard a clock that goes back begins
+// the tick anew, and so it is shown the time twice: as it is and 10 s on.
+func (b *backtest) turnBack(at int64) {
+	b.closeTick(at)
+	b.closeTick(at + tickMillis)
+	b.closeTick(at)
+	b.began, b.behind = at, 0
 }
 
 // time returns the event time in Unix milliseconds; 0 where there is none and none is needed. A refused event may have

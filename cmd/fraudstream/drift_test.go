@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,6 +199,43 @@ func TestRefusedRowsReachTheQualityCells(t *testing.T) {
 	}
 	if !slices.Contains(report.Alarms, struct{ Feature, Kind string }{"amount", kindQuality}) {
 		t.Errorf("alarms %v", report.Alarms)
+	}
+}
+
+// TestTimesThatGoBackEndIntervals reads a file newest first, and one that holds the later half before the earlier: it has
+// about as many intervals as in order, and no more where single events are late.
+func TestTimesThatGoBackEndIntervals(t *testing.T) {
+	lines := slices.Collect(bytes.Lines(drifting(4000, math.MaxInt)))
+	intervals := func(lines [][]byte) int {
+		_, out, said := runDrift(t, bytes.Join(lines, nil))
+		found := regexp.MustCompile(`4,000 events in (\d+) interval`).FindStringSubmatch(out)
+		if found == nil {
+			t.Fatalf("printed %s\nand said %s", out, said)
+		}
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ordered := intervals(lines)
+	if ordered < 10 {
+		t.Fatalf("%d intervals in order", ordered)
+	}
+	backward := slices.Clone(lines)
+	slices.Reverse(backward)
+	late := slices.Clone(lines)
+	for i := 100; i < len(late); i += 100 {
+		late[i] = lines[0]
+	}
+	for name, other := range map[string][][]byte{
+		"newest first":   backward,
+		"halves swapped": slices.Concat(lines[2000:], lines[:2000]),
+		"some are late":  late,
+	} {
+		if n := intervals(other); n < ordered-3 || n > ordered {
+			t.Errorf("%s: %d intervals, %d in order", name, n, ordered)
+		}
 	}
 }
 

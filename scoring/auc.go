@@ -12,7 +12,8 @@ import (
 
 // aucOf is the area under the ROC curve of the golden scores against what became of the rows; nil where the truth is
 // left out, is not one label for each score, or knows only one outcome. A wrong truth refuses nothing: it is a figure
-// for people and no property of the model.
+// for people and no property of the model. It lies within 0 and 1; a half is what guessing gives. Where a low
+// score means fraud the area is counted from that end.
 func aucOf(scores []float64, truth jsontext.Value, p *program.Program, fraudIsLow bool) *float64 {
 	var labels []jsontext.Value
 	if len(truth) == 0 || json.Unmarshal(truth, &labels) != nil || len(labels) != len(scores) {
@@ -33,7 +34,8 @@ func aucOf(scores []float64, truth jsontext.Value, p *program.Program, fraudIsLo
 }
 
 // outcomesOf tells which labels mean fraud: the positive class, where all labels are classes of the model; else 1 and
-// true, since an outlier detector with the classes -1 and 1 is compared with outcomes of 0 and 1.
+// true, since an outlier detector with the classes -1 and 1 is compared with outcomes of 0 and 1. Labels of
+// both kinds, or one that is neither, make the truth unusable: ok is false.
 func outcomesOf(labels []jsontext.Value, p *program.Program) (fraud []bool, ok bool) {
 	constants := make([]program.Constant, len(labels))
 	classes, binary := true, true

@@ -8,6 +8,9 @@ import (
 )
 
 // Bundle is what is known of the model beside its arithmetic.
+//
+// It is filled by the gate, belongs to the [Scorer] and is not changed afterwards; slices and pointers in it
+// are shared and only read.
 type Bundle struct {
 	Name, Version   string // of the metadata; else the base name of the path and the first 12 hex digits of the hash
 	SHA256          string // of the model file
@@ -38,7 +41,8 @@ func (b *Bundle) nameless(base string) {
 	b.Version = cmp.Or(b.Version, b.SHA256[:12])
 }
 
-// Feature is a column as the bundle describes it.
+// Feature is a column as the bundle describes it. They stand in training order, and a feature's index here is
+// its index in x.
 type Feature struct {
 	Name           string
 	Categorical    bool
@@ -52,6 +56,10 @@ type Feature struct {
 
 // Baseline is what training looked like. Categorical baselines have Values, numeric ones Edges; a simple companion
 // has neither, only Mean, Std, Min, Max and Missing. Min and Max are infinite where nothing tells them.
+//
+// Counts has one number for each bin or listed category, Sums one for each bin, where they are given. Values,
+// Known and the edges are in the numbers of x, so that the monitor compares without knowing what a category is
+// called; Labels are for people. All counts are of rows.
 type Baseline struct {
 	Rows                     int64
 	Edges, Sums              []float64
@@ -67,12 +75,14 @@ type Baseline struct {
 }
 
 // Seasonal splits the cells of a baseline by the hour of the week in UTC; hour 0 begins on Monday at 00:00.
+// Each column, summed over the hours, is the cell of the baseline that it splits.
 type Seasonal struct {
 	Values  [][]int64 // 168 rows of value cells: Counts, and Other behind them for a categorical baseline
 	Quality [][]int64 // 168 rows of ok, missing, outside, unseen
 }
 
-// Calibration maps a score to a probability, piecewise linear through the points (X[i], Y[i]).
+// Calibration maps a score to a probability, piecewise linear through the points (X[i], Y[i]). A score outside
+// of the points is for its reader to place: scoring itself decides by the raw score and not by this.
 type Calibration struct {
 	X []float64 `json:"x"` // strictly ascending
 	Y []float64 `json:"y"` // within 0 and 1
@@ -80,7 +90,8 @@ type Calibration struct {
 
 // baseline turns checked counts into the numbers that x carries. rows are those of the metadata, nil where nothing
 // tells. The column is that of a categorical feature, else nil; categories that the model never compares get codes of
-// their own in its domain. at is the JSON path for errors.
+// their own in its domain. at is the JSON path for errors. Where the metadata gives neither the baseline nor
+// all of them a number of rows, it is the sum of the cells.
 func (c *counts) baseline(at string, column *program.Column, dtype string, rows *int64) (*Baseline, error) {
 	b := &Baseline{
 		Edges: c.Edges, Sums: c.Sums, Counts: c.Counts,

@@ -21,7 +21,8 @@ const (
 	fileUnreadable    = "file-unreadable"    // no such file, no permission, over the size limit
 )
 
-// BundleError refuses a model folder, or the companion of a bare file, for what its own files say.
+// BundleError refuses a model folder, or the companion of a bare file, for what its own files say. Nothing
+// about it changes by trying again: somebody has to write another bundle, or the one that was meant.
 type BundleError struct {
 	Reason string // a stable word: "metadata-invalid", "hash-mismatch", "schema-mismatch", …
 	Field  string // JSON path in metadata.json (features[3].baseline.counts), or a path after "golden.json: "
@@ -42,7 +43,8 @@ func refuse(reason, field, format string, args ...any) *BundleError {
 }
 
 // Reason is the stable word of an error of [Load]: that of the bundle, of the pickle or of the model's meaning.
-// Anything else is "other"; no error is the empty string.
+// Anything else is "other"; no error is the empty string. It looks through wrapped errors. There are a few
+// dozen words at most, so they may be a label of a metric.
 func Reason(err error) string {
 	var bundle *BundleError
 	var syntax *pickle.SyntaxError

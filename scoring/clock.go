@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// A clock reads the event time.
+// A clock reads the event time. All of its times are Unix nanoseconds in an int64, which bounds the years: 1677
+// to 2262.
 type clock struct {
 	path   string
 	slot   int32
@@ -14,10 +15,13 @@ type clock struct {
 	layout string // empty: RFC 3339
 }
 
-// maxLayoutText bounds the text that is tried against a layout.
+// maxLayoutText bounds the text that is tried against a layout. The time package's cost grows with the text,
+// and no layout writes a time of that length.
 const maxLayoutText = 128
 
-// read returns Unix nanoseconds, or false where the token is no time that int64 nanoseconds can hold (1677 to 2262).
+// read returns Unix nanoseconds, or false where the token is no time that int64 nanoseconds can hold (1677 to
+// 2262). A number is read from its digits and not from its float64: 53 bits do not hold today's microseconds
+// and a fraction of them.
 func (c *clock) read(s *scanner, t *token) (int64, bool) {
 	switch {
 	case c.digits > 0 && t.kind == number:
@@ -39,7 +43,8 @@ func (c *clock) read(s *scanner, t *token) (int64, bool) {
 	return unixNano(at.Unix(), int64(at.Nanosecond()))
 }
 
-// nanoseconds is d·10^digits, cut off after the point towards the past.
+// nanoseconds is d·10^digits, cut off after the point towards the past. Towards the past means that -0.5 ns is
+// -1, so that times before 1970 keep their order. It is false where the result does not fit 63 bits.
 func nanoseconds(d decimal, digits int) (int64, bool) {
 	n, exponent := d.mantissa, d.exponent+digits
 	cut := d.truncated
@@ -80,6 +85,9 @@ func (c *clock) message() string {
 
 // parseRFC3339 reads date, T, time of day with any number of fractional digits (those beyond the ninth are cut off)
 // and Z or an offset. A leap second has no place in Unix time and is refused.
+//
+// The year has four digits, day and month exist in the Gregorian calendar, and the letters may be of either
+// case, as RFC 3339 has it. It takes no layout of the time package, which is slower and more lenient.
 func parseRFC3339(b []byte) (int64, bool) {
 	if len(b) < len("2006-01-02T15:04:05Z") || b[4] != '-' || b[7] != '-' || b[10]|0x20 != 't' || b[13] != ':' || b[16] != ':' {
 		return 0, false
@@ -103,7 +111,8 @@ func parseRFC3339(b []byte) (int64, bool) {
 	return unixNano(seconds, int64(nanos))
 }
 
-// twoDigits is the number at b[i:i+2], or far below zero.
+// twoDigits is the number at b[i:i+2], or far below zero. Subtracting '0' from a byte below it wraps around to
+// a large one, so one comparison decides for either side.
 func twoDigits(b []byte, i int) int {
 	tens, ones := b[i]-'0', b[i+1]-'0'
 	if tens > 9 || ones > 9 {
@@ -112,7 +121,8 @@ func twoDigits(b []byte, i int) int {
 	return int(tens)*10 + int(ones)
 }
 
-// fraction reads an optional point and digits as nanoseconds.
+// fraction reads an optional point and digits as nanoseconds. The caller has made sure of a byte at b[0]. A
+// point without a digit behind it is an error.
 func fraction(b []byte) (nanos int, rest []byte, ok bool) {
 	if b[0] != '.' {
 		return 0, b, true
@@ -125,7 +135,8 @@ func fraction(b []byte) (nanos int, rest []byte, ok bool) {
 	return nanos, b[i:], i > 1
 }
 
-// zoneOffset reads Z, +hh:mm or -hh:mm as seconds east.
+// zoneOffset reads Z, +hh:mm or -hh:mm as seconds east. The offset -00:00, by which RFC 3339 says that the
+// local zone is unknown, is UTC all the same.
 func zoneOffset(b []byte) (seconds int, ok bool) {
 	if len(b) == 1 && b[0]|0x20 == 'z' {
 		return 0, true
@@ -172,7 +183,8 @@ func daysSinceEpoch(year, month, day int) int {
 	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1 - epoch - 146_097
 }
 
-// unixNano joins seconds and nanoseconds, or reports that int64 cannot hold them.
+// unixNano joins seconds and nanoseconds, or reports that int64 cannot hold them. The bound leaves out the last
+// second or two at either end, which spares a comparison of the nanoseconds.
 func unixNano(seconds, nanos int64) (int64, bool) {
 	const most = 1<<63/1_000_000_000 - 1
 	if seconds > most || seconds < -most {

@@ -2,7 +2,8 @@ package scoring
 
 import "strconv"
 
-// Code is a stable error code (contract cli.md): a dead-letter header, a field of an HTTP answer, a metric label.
+// Code is a stable error code (contract cli.md): a dead-letter header, a field of an HTTP answer, a metric
+// label. Codes are compared and counted and never parsed; a new one may be added, and none changes its meaning.
 type Code string
 
 // The codes. Empty and BadJSON to TooLarge are about the value as a whole; see [EventError] for the order in which
@@ -27,7 +28,8 @@ const (
 //
 // Where several things are wrong, it is the first: the size of the value, then its grammar (UTF-8, JSON, depth, keys;
 // by byte), then a top level that is no object, then an infinite number that no path reads, then id, time and features
-// in training order, then the steps of the pipeline.
+// in training order, then the steps of the pipeline. Byte is of the value as it came, the framing of a schema
+// registry included.
 type EventError struct {
 	Code    Code
 	Field   string
@@ -50,7 +52,8 @@ func (e *EventError) Error() string {
 	return s
 }
 
-// grammarMessage is the message of a fault of the value as a whole.
+// grammarMessage is the message of a fault of the value as a whole. It is a constant, since the value must not
+// appear in it and its place is in Byte.
 func grammarMessage(c Code) string {
 	switch c {
 	case Empty:

@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// Decision is what the service says of one event. It holds views of the event's bytes.
+// Decision is what the service says of one event. It holds views of the event's bytes. It stays valid until the
+// next call of [Scorer.Score] with its batch; whoever keeps it longer has to write it out first.
 type Decision struct {
 	Origin        Origin
 	TransactionID []byte // JSON token; nil: the decision id stands in
@@ -28,6 +29,15 @@ type Decision struct {
 
 // AppendJSON appends the decision in the form of contract cli.md, one line without a line feed. The same event,
 // model and thresholds give the same bytes.
+//
+//	{"decision_id":"transactions/0/7","transaction_id":"t-1","score":0.91,"predicted":1,"is_fraud":true,
+//	 "decision":"block","thresholds":{"review":0.3,"block":0.8,"from":"bundle"},
+//	 "reasons":[{"feature":"amount","contribution":1.9}],"reason_method":"linear",
+//	 "model":{"name":"card-fraud","version":"3","sha256":"…"},"event_time":"2026-11-01T09:00:00Z",
+//	 "source":{"topic":"transactions","partition":0,"offset":7}}
+//
+// is one, broken into lines here. Nothing in it tells when or where it was made, which is why a repeated event
+// gives the same bytes and a consumer may drop the copy.
 func (d *Decision) AppendJSON(dst []byte) []byte {
 	return d.append(append(dst, '{'), d.scorer.outcomes)
 }
@@ -45,7 +55,8 @@ func (d *Decision) AppendTime(dst []byte) []byte {
 	return appendTime(dst, d.EventTime)
 }
 
-// append appends what follows the opening brace, with the outcome from the given table.
+// append appends what follows the opening brace, with the outcome from the given table. What depends on the
+// model, its thresholds and its classes alone was made into JSON at load and is copied.
 func (d *Decision) append(dst []byte, outcomes [][]byte) []byte {
 	dst = append(dst, `"decision_id":`...)
 	id := len(dst)
@@ -70,7 +81,8 @@ func (d *Decision) append(dst []byte, outcomes [][]byte) []byte {
 	return append(d.appendSource(dst), '}')
 }
 
-// appendSource appends the place of the event in its topic or file; a request has none.
+// appendSource appends the place of the event in its topic or file; a request has none. A Kafka source has
+// three parts, which together are the event's name for as long as its topic exists; a row counts from 1.
 func (d *Decision) appendSource(dst []byte) []byte {
 	switch o := &d.Origin; {
 	case o.Topic != "":
@@ -92,7 +104,8 @@ func (d *Decision) appendSource(dst []byte) []byte {
 // AppendID appends the decision id: topic/partition/offset, row/N or http/REQUEST_ID/N.
 func (d *Decision) AppendID(dst []byte) []byte { return d.Origin.AppendID(dst) }
 
-// AppendID appends the id that a decision on this event has.
+// AppendID appends the id that a decision on this event has. It is the same for every attempt at the event, and
+// so the key by which duplicates are known.
 func (o *Origin) AppendID(dst []byte) []byte {
 	switch {
 	case o.Topic != "":
@@ -129,7 +142,8 @@ func isPlain(s []byte) bool {
 }
 
 // outcomes are the JSON of everything that a decision takes from class, verdict and thresholds alone. no and yes are
-// the values of is_fraud.
+// the values of is_fraud. There are six for each class: three verdicts, fraud or not. Of those some cannot
+// occur, which costs a few bytes and saves a condition.
 func outcomes(p *program.Program, thresholds []byte, no, yes string) [][]byte {
 	var all [][]byte
 	for class := range len(p.Classes) + 1 {
@@ -149,7 +163,8 @@ func outcomes(p *program.Program, thresholds []byte, no, yes string) [][]byte {
 	return all
 }
 
-// outcome is the place in a table of outcomes of what a decision says.
+// outcome is the place in a table of outcomes of what a decision says. It must count as outcomes does: by
+// class, then by verdict, then by fraud. An index that is no class is that of a regressor.
 func (s *Scorer) outcome(d *Decision) int {
 	class := d.Class
 	if class < 0 || class >= len(s.Program.Classes) {
@@ -187,14 +202,16 @@ func appendThresholds(dst []byte, t Thresholds, from string) []byte {
 	return append(appendString(append(dst, `"from":`...), from), '}')
 }
 
-// appendModel appends which model decided.
+// appendModel appends which model decided. The hash is of the model file, so that a decision can be traced to
+// the bytes that made it.
 func appendModel(dst []byte, b *Bundle) []byte {
 	dst = appendString(append(dst, `,"model":{"name":`...), b.Name)
 	dst = appendString(append(dst, `,"version":`...), b.Version)
 	return append(appendString(append(dst, `,"sha256":`...), b.SHA256), '}')
 }
 
-// appendFloat appends the shortest JSON number that reads back bit for bit.
+// appendFloat appends the shortest JSON number that reads back bit for bit. The bounds are those at which
+// encoding/json, and JavaScript before it, change to an exponent.
 func appendFloat(dst []byte, f float64) []byte {
 	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
 		return strconv.AppendFloat(dst, f, 'e', -1, 64)
@@ -207,7 +224,8 @@ func appendTime(dst []byte, nanos int64) []byte {
 	return time.Unix(0, nanos).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
-// appendString appends s as a JSON string; what is no UTF-8 becomes U+FFFD.
+// appendString appends s as a JSON string; what is no UTF-8 becomes U+FFFD. Names of features and models come
+// from files and may hold anything; control characters are written as \u00XX.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {

@@ -15,6 +15,9 @@ import (
 // not read. What pandas leaves without a value (an operand is missing, a time is NaT, a logarithm does not exist) is
 // missing, and so is a ratio by zero, which no estimator takes as the infinity that it is; any other infinity is
 // refused. Zones are those of the machine's zone database, or else of the one that Go brings along.
+//
+// It is compiled at load and immutable. Its operands have slots of their own in the tree of paths, also where a
+// feature reads the same field.
 type derivation struct {
 	op       operation
 	whole    bool // an integer column: cut off towards zero, as astype does
@@ -24,7 +27,8 @@ type derivation struct {
 }
 
 // An operand is a field of the event. One that is a feature as well, or the time of the event, is refused where it is
-// read for itself, and not a second time here.
+// read for itself, and not a second time here. A number is read by field, a time by clock, for which field has
+// the name and the slot; the time of the event is neither, since the schema has read it by then.
 type operand struct {
 	field     feature // of a number
 	clock     clock   // of a time
@@ -33,7 +37,8 @@ type operand struct {
 	judged    bool // refused elsewhere
 }
 
-// An argument is what an operand holds in one event.
+// An argument is what an operand holds in one event. A code says that the field is there and cannot be read;
+// missing, that it is absent, null or NaN.
 type argument struct {
 	number  float64
 	at      int64 // Unix nanoseconds
@@ -41,7 +46,8 @@ type argument struct {
 	code    Code
 }
 
-// newDerivation compiles `from` of a feature, but for its operands.
+// newDerivation compiles `from` of a feature, but for its operands. The zone was found once already, when the
+// metadata was checked; an error here means that the zone database has gone since.
 func newDerivation(from *fromEntry, dtype string) (*derivation, error) {
 	d := &derivation{op: operationOf(from.Op), zone: time.UTC}
 	d.whole = strings.HasPrefix(strings.ToLower(strings.TrimPrefix(dtype, "u")), "int")
@@ -58,7 +64,9 @@ func newDerivation(from *fromEntry, dtype string) (*derivation, error) {
 	return d, nil
 }
 
-// compileDerived makes feature i one that is computed. Its column, and the features that are fields, are compiled.
+// compileDerived makes feature i one that is computed. Its column, and the features that are fields, are
+// compiled. The column decides what may be computed for it: a coded one would need a category, and no operation
+// gives one.
 func (s *Schema) compileDerived(i int, spec *featureSpec, m Mapping, r *routes) error {
 	at := fmt.Sprintf("features[%d].from", i)
 	d, err := newDerivation(spec.From, spec.DType)
@@ -140,7 +148,7 @@ func (o *operand) read(sc *scanner, event argument) argument {
 	return argument{at: at}
 }
 
-// message says what is wrong with the operand.
+// message says what is wrong with the operand. It is asked only after read has given the code.
 func (o *operand) message(code Code, found kind) string {
 	if code == WrongType && o.isTime {
 		return o.clock.message()
@@ -149,7 +157,8 @@ func (o *operand) message(code Code, found kind) string {
 }
 
 // readDerived computes feature i of the event whose time is event. What cannot be computed is missing; what has an
-// operand that cannot be read, or becomes infinite, is +Inf.
+// operand that cannot be read, or becomes infinite, is +Inf. The first operand that cannot be read decides, in
+// the order of the rule.
 func (s *Schema) readDerived(sc *scanner, i int, event argument, r *Result) float64 {
 	f := &s.features[i]
 	var in [2]argument
@@ -202,7 +211,9 @@ func (f *feature) computed(value float64) (float64, Code) {
 	return f.column.number(value)
 }
 
-// agrees is asked by the golden check. It tells whether an event gave what the golden row holds: bit for bit, but for the slack of an operation.
+// agrees is asked by the golden check. It tells whether an event gave what the golden row holds: bit for bit,
+// but for the slack of an operation. The slack is relative to the value of the row; NaN agrees with NaN, since
+// both are a missing value.
 func (f *feature) agrees(want, got float64) bool {
 	if math.Float64bits(want) == math.Float64bits(got) || math.IsNaN(want) && math.IsNaN(got) {
 		return true
@@ -263,7 +274,8 @@ func (r *fromEntry) describe() string {
 }
 
 // checkOperands refuses a feature that is computed from another computed one: operands are fields of the event. A
-// feature may have the name of its own operand, as after x = log1p(x). index is that of a name.
+// feature may have the name of its own operand, as after x = log1p(x). index is that of a name. So no order of
+// computation is needed, and no circle is possible.
 func (m *metadata) checkOperands(index map[string]int) error {
 	for i, f := range m.Features {
 		if f.From == nil {

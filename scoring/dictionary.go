@@ -7,7 +7,9 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// A dictionary gives the codes of a coded column, keyed by JSON type and text.
+// A dictionary gives the codes of a coded column, keyed by JSON type and text. It is immutable, and a look-up
+// allocates nothing: texts go through a hash table, numbers through a binary search, and the two truth values
+// are indexed.
 type dictionary struct {
 	names   keyTable  // of texts; the index in codes
 	codes   []float64 // codes[0] is Unseen
@@ -47,6 +49,7 @@ func (d *dictionary) types() types { return d.flags }
 // the number 1 and true are three categories.
 func (d *dictionary) text(s []byte) float64 { return d.codes[d.names.lookup(s, hashKey(s))] }
 
+// number finds equal values only: 5411 and 5411.0 are one float64, and nothing is rounded to be found.
 func (d *dictionary) number(f float64) float64 {
 	if i, found := slices.BinarySearch(d.values, f); found {
 		return d.numbers[i]
@@ -54,6 +57,7 @@ func (d *dictionary) number(f float64) float64 {
 	return program.Unseen
 }
 
+// boolean gives the code that true or false has, if the domain knows it.
 func (d *dictionary) boolean(b bool) float64 {
 	if b {
 		return d.bools[1]

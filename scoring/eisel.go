@@ -7,15 +7,20 @@ import (
 )
 
 // The powers of five whose product with a 64-bit integer can be a finite float64 that is not zero.
+// Beyond them, the result is zero or an infinity for every mantissa: 2^64·10^-343 rounds to zero, and 10^309 is
+// too large.
 const (
 	leastPower = -342
 	mostPower  = 308
 )
 
 // powersOfFive holds, for every q in [leastPower, mostPower], the first 128 bits of 5^q, its highest bit set.
+// Powers of ten are 5^q·2^q, and the power of two is only an addition to the exponent, so a table of fives is
+// enough.
 var powersOfFive = computePowersOfFive()
 
-// A uint128 is high·2^64 + low.
+// A uint128 is high·2^64 + low. It is a bit pattern here, the leading 128 bits of a number whose place is known
+// from elsewhere.
 type uint128 struct{ high, low uint64 }
 
 // computePowersOfFive takes about a millisecond, once; a table in the source would be 20 kB that nobody can check.
@@ -60,6 +65,11 @@ func reciprocal(n *big.Int, up bool) uint128 {
 // eiselLemire returns the float64 nearest to w·10^q, ties to even, or false in the rare case that 128 bits of the
 // power of five do not decide. Overflow is infinity.
 // (D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience 51 (8), 2021, algorithm 1.)
+//
+// The mantissa is shifted until its highest bit is set and multiplied with the first 64 bits of the power. What
+// that leaves out is less than one unit of the upper 64 bits of the product. Only where the nine lowest of
+// these are all ones could it carry into the bits that rounding needs, and only then are the other 64 bits of
+// the power multiplied as well.
 func eiselLemire(w uint64, q int) (float64, bool) {
 	if w == 0 || q < leastPower {
 		return 0, true
@@ -102,7 +112,9 @@ func eiselLemire(w uint64, q int) (float64, bool) {
 }
 
 // subnormal rounds a 54-bit mantissa whose value lies under 2^-1022. No decimal number of 64 bits lies exactly half
-// way between two of these. A mantissa that rounds up to 2^52 is the least normal number, in the same bits.
+// way between two of these. A mantissa that rounds up to 2^52 is the least normal number, in the same bits. Its
+// exponent is fixed at -1022, so the mantissa is shifted right until it fits, and has fewer bits the smaller
+// the number is.
 func subnormal(mantissa uint64, exponent int) float64 {
 	shift := -1022 - exponent
 	if shift >= 64 {

@@ -1,13 +1,15 @@
 package scoring
 
-// An Event is one transaction to score: bytes and where they came from.
+// An Event is one transaction to score: bytes and where they came from. Its bytes may be reused as soon as the
+// decision on it has been written out, which holds views of them.
 type Event struct {
-	Value     []byte // JSON, also behind a schema registry's framing; a view, valid until Score returns
+	Value     []byte // JSON, also behind a schema registry's framing; a view, valid until its result has been used
 	Timestamp int64  // of the record, Unix milliseconds: the event time where the event has none; 0: none
 	Origin    Origin
 }
 
-// Origin identifies an event. Exactly one of Topic, Row and Request is set.
+// Origin identifies an event. Exactly one of Topic, Row and Request is set. Together its fields make the
+// decision id, the same for each attempt at the event.
 type Origin struct {
 	Topic     string
 	Partition int32
@@ -28,7 +30,9 @@ const (
 )
 
 // Result is what became of one event of a batch. X is what the pipeline saw, for the monitor: NaN where missing, +Inf
-// where a field was unreadable; it is nil where the value as a whole was no valid JSON. Valid until the next Score.
+// where a field was unreadable; it is nil where the value as a whole was no valid JSON. Valid until the next
+// Score. Decision is to be used only where Outcome is Decided, and Err only where it is Refused; X may be there
+// in either case.
 type Result struct {
 	Outcome  Outcome
 	Decision Decision

@@ -15,6 +15,9 @@ import (
 )
 
 // An Inspection is what can be told of a model, whether or not it loads. What is not known is empty.
+//
+// It is for people who have a file before them and want to know what it is and what is in its way; nothing in
+// it has passed the gate unless Obstacles is empty.
 type Inspection struct {
 	Bundle     Bundle // as far as it was read
 	File       string // the model file, in its folder
@@ -38,7 +41,7 @@ type Inspection struct {
 }
 
 // An InspectedFeature is a feature as the metadata and the model have it. Words that the metadata leave out are empty,
-// except the kind, which the model knows as well.
+// except the kind, which the model knows as well. From is as the metadata writes it, not interpreted.
 type InspectedFeature struct {
 	Name, Kind, DType  string
 	Missing, MissingAs string
@@ -47,17 +50,21 @@ type InspectedFeature struct {
 	Baseline           bool
 }
 
-// An InspectedHash compares a file with its SHA-256 in the metadata.
+// An InspectedHash compares a file with its SHA-256 in the metadata. Stated is empty where the metadata has
+// none, and for the metadata itself, which no file vouches for but a signature.
 type InspectedHash struct{ File, Actual, Stated string }
 
 // An Obstacle is one thing that keeps a model from being loaded. Class, attribute and value are those of an estimator,
-// the field is one of the bundle's files; either may be empty.
+// the field is one of the bundle's files; either may be empty. Reason is the word of [Reason]. Two obstacles
+// that are equal in everything are one.
 type Obstacle struct {
 	Reason, Class, Attribute, Value, Field, Message string
 }
 
 // Inspect reads whatever can be read of a model, and takes it through the gate as [Load] does to learn what stands in
-// the way. It never fails: a path that holds nothing is an obstacle too.
+// the way. It never fails: a path that holds nothing is an obstacle too. Load is asked first and its answer
+// kept, and then everything is read once more without the gate; so a model that changes in between may show a
+// mixture.
 func Inspect(path string, o Options) *Inspection {
 	in := &Inspection{Positive: -1}
 	scorer, err := Load(path, o)
@@ -109,7 +116,8 @@ func (in *Inspection) program(p *program.Program) {
 	}
 }
 
-// metadata reads metadata.json, as far as it is JSON, without believing any of it. The result is never nil.
+// metadata reads metadata.json, as far as it is JSON, without believing any of it. The result is never nil. The
+// keys are kept as they were written, for a person to compare with the file.
 func (in *Inspection) metadata(s *source) *metadata {
 	m := new(metadata)
 	text := s.bundle
@@ -161,7 +169,8 @@ func (in *Inspection) model(s *source, m *metadata) []byte {
 	return data
 }
 
-// hash reads a file of the folder and notes its hash; nil where it cannot be read.
+// hash reads a file of the folder and notes its hash; nil where it cannot be read. A name that leads out of the
+// folder is not followed, here as little as in the gate.
 func (in *Inspection) hash(s *source, name, stated string, limit int64) []byte {
 	if name == "" || checkFile("", name) != nil {
 		return nil

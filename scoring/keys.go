@@ -5,12 +5,16 @@ import (
 	"hash/maphash"
 )
 
-// keySeed makes the collisions of keys unpredictable, so that no event can be made to be slow.
+// keySeed makes the collisions of keys unpredictable, so that no event can be made to be slow. It is drawn once
+// for each process; no hash is ever written down or compared with one from elsewhere.
 var keySeed = maphash.MakeSeed()
 
+// hashKey is what both tables here go by. Without the seed, a sender could choose a thousand keys that all fall
+// into one place and make each event cost their square.
 func hashKey(name []byte) uint64 { return maphash.Bytes(keySeed, name) }
 
-// A keyTable maps names to numbers: open addressing with linear probing, filled once and then only read.
+// A keyTable maps names to numbers: open addressing with linear probing, filled once and then only read. The
+// number 0 means that there is no such name, so values begin at 1.
 type keyTable struct {
 	slots []keySlot // a power of two, at most half of them used
 	used  int
@@ -24,7 +28,8 @@ type keySlot struct {
 	used  bool
 }
 
-// lookup returns the number of name, whose hash is hash, or 0.
+// lookup returns the number of name, whose hash is hash, or 0. At least half of the slots are free, so the walk
+// ends soon, and it ends at all.
 func (t *keyTable) lookup(name []byte, hash uint64) int32 {
 	if t.used == 0 {
 		return 0
@@ -68,12 +73,16 @@ func (t *keyTable) place(slot keySlot) {
 
 // A keySet holds the keys of the objects that a scan is inside of, to find duplicates. Keys leave in the reverse
 // order in which they came, so linear probing needs no tombstones.
+//
+// A key that was placed behind others by probing was added after them, and with objects closing from the inside
+// out it also goes before them: no gap can open in a run of slots that a later search would stop at.
 type keySet struct {
 	table []uint32 // index in keys, plus one; a power of two, at most half of them used
 	keys  []openKey
 }
 
-// An openKey is a key of an object that is not closed yet. Its name is a view of the value or of the scan's scratch.
+// An openKey is a key of an object that is not closed yet. Its name is a view of the value or of the scan's
+// scratch. slot is where it stands, so that it can leave without being searched for.
 type openKey struct {
 	name   []byte
 	hash   uint64
@@ -86,7 +95,8 @@ func newKeySet() keySet {
 	return keySet{table: make([]uint32, 256), keys: make([]openKey, 0, 128)}
 }
 
-// add reports whether name was not yet among the keys of object.
+// add reports whether name was not yet among the keys of object. The factor is 2^64 divided by the golden
+// ratio, which spreads consecutive numbers of objects over the whole table.
 func (s *keySet) add(name []byte, hash uint64, object uint32) bool {
 	hash += uint64(object) * 0x9e3779b97f4a7c15 // objects in arrays repeat the same names
 	if 2*(len(s.keys)+1) > len(s.table) {
@@ -105,7 +115,8 @@ func (s *keySet) add(name []byte, hash uint64, object uint32) bool {
 	return true
 }
 
-// close forgets the keys of object, the innermost.
+// close forgets the keys of object, the innermost. They are the last ones that were added: an object inside of
+// it has been closed before.
 func (s *keySet) close(object uint32) {
 	n := len(s.keys)
 	for ; n > 0 && s.keys[n-1].object == object; n-- {

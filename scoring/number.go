@@ -8,7 +8,9 @@ import (
 	"unsafe"
 )
 
-// A decimal is a number as it is written: mantissa·10^exponent, with the first 19 significant digits in mantissa.
+// A decimal is a number as it is written: mantissa·10^exponent, with the first 19 significant digits in
+// mantissa. Nineteen digits fit 64 bits whatever they are, twenty do not; what 19 digits leave open decides a
+// float64 only next to a tie.
 type decimal struct {
 	mantissa  uint64
 	exponent  int
@@ -16,7 +18,9 @@ type decimal struct {
 	truncated bool // digits beyond the 19th were left out, and one of them may be no zero
 }
 
-// Exponents beyond this are infinite or zero whatever the digits of a value of 1 MiB are.
+// Exponents beyond this are infinite or zero whatever the digits of a value of 1 MiB are. A number cannot have
+// more digits than its value has bytes, 2^20, so an exponent of 2^24 cannot be brought back by any number of
+// digits before or behind the point.
 const exponentLimit = 1 << 24
 
 // exactPowers are the powers of ten that a float64 holds exactly.
@@ -26,7 +30,8 @@ var exactPowers = [...]float64{
 }
 
 // float returns the nearest float64, ties to even, or false where the digits left out, or a tie too close for 128
-// bits, decide.
+// bits, decide. With digits left out, the number lies between mantissa and mantissa+1; where both round to one
+// float64, so does it.
 func (d decimal) float() (float64, bool) {
 	var f float64
 	switch {
@@ -58,6 +63,9 @@ func (d decimal) float() (float64, bool) {
 
 // readNumber reads the JSON number at p. data ends in at least 8 bytes that are no digits. end is the first byte
 // after the number; ok is false where the grammar is broken, and end is then the byte at fault.
+//
+// The grammar is that of RFC 8259: no plus sign, no zero before other digits, a digit on either side of the
+// point. The digits before the point are read one by one, since there are few; those behind it eight at a time.
 func readNumber(data []byte, p int) (d decimal, end int, ok bool) {
 	// Half of all numbers may be negative, so no branch on it: it would be mispredicted half of the time.
 	sign := 0
@@ -113,7 +121,8 @@ func readNumber(data []byte, p int) (d decimal, end int, ok bool) {
 	return decimal{w, exponent, sign != 0, truncated}, p, true
 }
 
-// firstNineteen reads digits (with or without a point) again, when they are too many for 64 bits.
+// firstNineteen reads digits (with or without a point) again, when they are too many for 64 bits. Zeros at the
+// beginning are no significant digits and are not counted among them.
 func firstNineteen(text []byte) (mantissa uint64, exponent int, truncated bool) {
 	kept, fraction, point := 0, 0, false
 	for _, c := range text {
@@ -137,7 +146,9 @@ func firstNineteen(text []byte) (mantissa uint64, exponent int, truncated bool) 
 	return mantissa, exponent - fraction, truncated
 }
 
-// readExponent reads what follows the e of a number. Its value is bounded, so that it cannot overflow.
+// readExponent reads what follows the e of a number. Its value is bounded, so that it cannot overflow. A sign
+// may stand before it and at least one digit must follow; zeros before others are allowed here, as RFC 8259 has
+// it.
 func readExponent(data []byte, p int) (power, end int, ok bool) {
 	negative := data[p] == '-'
 	if negative || data[p] == '+' {
@@ -161,12 +172,18 @@ var tenToThe = [16]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 const zeros = 0x3030303030303030
 
 // notDigits has the highest bit set of the first byte over 9, if there is one; of later bytes it says nothing.
+// The values of digits are 0 to 9; adding 0x76 carries 10 and more into the highest bit, and OR-ing the byte
+// itself catches those that have it already.
 func notDigits(eight uint64) uint64 {
 	return (eight | (eight + 0x7676767676767676)) & 0x8080808080808080
 }
 
 // digitsOf is the number that eight digits spell, given as their values in little-endian order: joined in pairs, fours
 // and eights. Fewer digits have zeros before them.
+//
+// The first step makes of each byte ten times itself plus the next one, so every second byte holds a number
+// below 100. The multiplication then adds these four with the weights 10^6, 10^4, 10^2 and 1, and the sum
+// stands in the upper half of the product.
 func digitsOf(eight uint64) uint64 {
 	const pairs = 0x000000ff000000ff
 	eight = eight*10 + eight>>8
@@ -184,7 +201,9 @@ func parseFloat(d decimal, text []byte) float64 {
 	return f
 }
 
-// isInfinite tells whether no finite float64 is near the number. Most need only a look at their size.
+// isInfinite tells whether no finite float64 is near the number. Most need only a look at their size. The
+// largest float64 is about 1.8·10^308 and the mantissa has at most 20 digits, so an exponent below 288 is never
+// too large.
 func isInfinite(d decimal, text []byte) bool {
 	if d.exponent < mostPower-20 {
 		return false

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// operation is how a derived feature is computed from its operands.
+// operation is how a derived feature is computed from its operands. The zero value is none of them, so that a
+// name that is not known cannot be mistaken for the first.
 type operation uint8
 
 const (
@@ -53,7 +54,8 @@ func operationOf(name string) operation {
 	return 0
 }
 
-// compute applies the operation to arguments that are all there; NaN is missing.
+// compute applies the operation to arguments that are all there; NaN is missing. A logarithm of less than -1 is
+// NaN and one of -1 is minus infinity, as in numpy; what becomes of either is for readDerived to say.
 func (d *derivation) compute(in *[2]argument) float64 {
 	switch d.op {
 	case opEpoch:
@@ -76,7 +78,8 @@ func (d *derivation) compute(in *[2]argument) float64 {
 	return d.onTheWall(time.Unix(0, in[0].at).In(d.zone))
 }
 
-// onTheWall reads a clock or a calendar. Time is proleptic Gregorian in Go and in pandas.
+// onTheWall reads a clock or a calendar. Time is proleptic Gregorian in Go and in pandas. The clock is that of
+// the derivation's zone, with its summer time as the zone database has it for that day.
 func (d *derivation) onTheWall(local time.Time) float64 {
 	weekday := (int(local.Weekday()) + 6) % 7 // Go's week begins on Sunday, that of pandas on Monday
 	switch d.op {
@@ -93,7 +96,8 @@ func (d *derivation) onTheWall(local time.Time) float64 {
 	}
 }
 
-// wholeSeconds is Unix nanoseconds // 10**9, towards the past.
+// wholeSeconds is Unix nanoseconds // 10**9, towards the past. Go's division cuts towards zero, so a time
+// before 1970 with a fraction is one second too late without the correction.
 func wholeSeconds(at int64) float64 {
 	seconds := at / 1_000_000_000
 	if at%1_000_000_000 < 0 {

@@ -10,10 +10,13 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// Reasons says which decisions carry reasons. It reads and writes itself as a word: flagged, all or none.
+// Reasons says which decisions carry reasons. It reads and writes itself as a word: flagged, all or none. The
+// zero value is what a service wants unless somebody says otherwise.
 type Reasons uint8
 
 // Flagged decisions are those to review and to block. Nothing is computed for a decision without reasons.
+// For a flagged decision a person will ask why; for an approved one hardly anyone does, and those are nearly
+// all of the traffic.
 const (
 	FlaggedReasons Reasons = iota
 	AllReasons
@@ -28,7 +31,8 @@ func (r Reasons) String() string { return reasonsWords[r] }
 // MarshalText writes the word.
 func (r Reasons) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads the word.
+// UnmarshalText reads the word. The word comes from a flag, a variable of the environment, the configuration or
+// a query parameter; the error quotes forty characters of it at most.
 func (r *Reasons) UnmarshalText(word []byte) error {
 	i := slices.Index(reasonsWords[:], string(word))
 	if i < 0 {
@@ -51,7 +55,8 @@ type reason struct {
 func (r Reasons) wants(v Verdict) bool { return r == AllReasons || r == FlaggedReasons && v != Approve }
 
 // explain gives a decision its reasons. Contributions are counted towards fraud, whichever end of the score that is;
-// those against it are no reasons. Of equal ones the feature that comes first in training order comes first.
+// those against it are no reasons. Of equal ones the feature that comes first in training order comes first. A
+// contribution that overflowed is cut to the largest finite number, because JSON has no infinity.
 func (s *Scorer) explain(d *Decision, f *program.Frame, row int, of Reasons) {
 	d.reasoned, d.reasonCount = of.wants(d.Verdict), 0
 	if !d.reasoned {
@@ -69,7 +74,9 @@ func (s *Scorer) explain(d *Decision, f *program.Frame, row int, of Reasons) {
 }
 
 // gap is how far bias and contributions of a row are from the additive output that they sum up to, relative to outputs
-// above 1. It is rounding alone: some 1e-16 in float64, and 1e-6 where the model itself adds in float32.
+// above 1. It is rounding alone: some 1e-16 in float64, and 1e-6 where the model itself adds in float32. A
+// model without contributions has no gap. The golden check keeps the largest one, which tells that the reasons
+// explain this score and not another.
 func (s *Scorer) gap(f *program.Frame, row int) float64 {
 	e := s.Program.Explanation
 	moved := s.Program.Contributions(f, row)
@@ -83,7 +90,8 @@ func (s *Scorer) gap(f *program.Frame, row int) float64 {
 	return math.Abs(sum-output) / max(1, math.Abs(output))
 }
 
-// insert keeps the largest contributions in order.
+// insert keeps the largest contributions in order. It is one step of an insertion sort over three places, which
+// never allocates; a contribution that is smaller than all three falls out.
 func (d *Decision) insert(r reason) {
 	i := int(d.reasonCount)
 	for i > 0 && d.reasons[i-1].contribution < r.contribution {
@@ -126,7 +134,8 @@ func (d *Decision) AppendReason(dst []byte, i int) ([]byte, bool) {
 	return append(dst, cmp.Or(f.ReasonCode, f.Name)...), true
 }
 
-// reasonTexts are the JSON of a reason of each feature up to its contribution.
+// reasonTexts are the JSON of a reason of each feature up to its contribution. Each is
+// {"code":…,"feature":…,"text":…,"contribution": and lacks the number and the closing brace.
 func reasonTexts(features []Feature) [][]byte {
 	texts := make([][]byte, len(features))
 	for i, f := range features {
@@ -146,7 +155,9 @@ func reasonTexts(features []Feature) [][]byte {
 // maxReasonText bounds codes and texts in bytes, since they stand in every decision that is flagged.
 const maxReasonText = 1000
 
-// checkReasons refuses codes and texts that contradict each other: one code means one thing.
+// checkReasons refuses codes and texts that contradict each other: one code means one thing. Two features may
+// share a code if they share its text too. The names are taken in order, so that the same metadata gives the
+// same error.
 func (m *metadata) checkReasons() error {
 	means := make(map[string]string, len(m.Reasons))
 	for _, feature := range slices.Sorted(maps.Keys(m.Reasons)) {
@@ -167,7 +178,9 @@ func (m *metadata) checkReasons() error {
 	return nil
 }
 
-// refer gives the explanation of the model what is usual for every feature, and notes how reasons are found.
+// refer gives the explanation of the model what is usual for every feature, and notes how reasons are found. A
+// code for a feature that does not exist is a warning and no error: the list of codes may be that of the house
+// and serve many models.
 func (g *gate) refer() error {
 	typical := make([]program.Typical, len(g.bundle.Features))
 	for i := range g.bundle.Features {
@@ -189,7 +202,9 @@ func (g *gate) refer() error {
 
 // typical is what training has in a column, for linear models: the mean of a number, the categories and how many rows
 // have each. A missing category and a rare one count as well. Where a model reads as categories what the baseline counts
-// in bins, each bin stands for its mean: a feature of few values has a bin for each.
+// in bins, each bin stands for its mean: a feature of few values has a bin for each. Weights are rows, and need
+// not add up to one. An empty answer means that nothing is known, and a linear model then falls back on the
+// mean that its scaler has subtracted.
 func (b *Baseline) typical(categorical, noneIsMissing bool) program.Typical {
 	switch {
 	case b.Values != nil:

@@ -12,6 +12,10 @@ import (
 //
 // A bundle is signed by a minisign signature of metadata.json, which in turn holds the hashes of the model and of the
 // golden rows; so one signature of a small file vouches for the whole folder.
+//
+// A minisign file has four lines: a comment that nobody vouches for, an Ed25519 signature with the eight bytes
+// of its key's id before it, a trusted comment, and a second signature over the first one and that comment. The
+// trusted keys come from whoever runs the service and never from the bundle, which could bring any key along.
 type Trust struct {
 	Keys     []minisign.PublicKey // who is believed; a signature by anyone else counts as a wrong one
 	Required bool                 // refuse whatever no trusted key has signed; else that is a warning
@@ -20,11 +24,14 @@ type Trust struct {
 // SignatureFile is the name of the signature beside metadata.json, as the minisign tool chooses it.
 const SignatureFile = metadataFile + ".minisig"
 
-// maxSignature is more than the longest trusted comment that the minisign tool writes.
+// maxSignature is more than the longest trusted comment that the minisign tool writes. It is read before
+// anything is verified, hence the bound.
 const maxSignature = 16 << 10
 
 // checkSignature compares the signature of a bundle with the trusted keys, before any byte of the bundle is believed.
-// A signature that is there must be right even where none is required.
+// A signature that is there must be right even where none is required. The id in the signature is a hint and
+// decides nothing: every trusted key is tried, and the id only makes the message say whether the bytes were
+// changed or the signer is a stranger.
 func (s *source) checkSignature(t Trust) error {
 	if len(t.Keys) == 0 && !t.Required {
 		return nil
@@ -59,7 +66,8 @@ func (s *source) checkSignature(t Trust) error {
 		KeyID(signature.KeyID), len(t.Keys))
 }
 
-// withoutSignature refuses a model that has no signature, or warns where none is required.
+// withoutSignature refuses a model that has no signature, or warns where none is required. That warning stands
+// in the log of every start, so an unsigned model is never in use unnoticed.
 func (s *source) withoutSignature(t Trust, why string) error {
 	if t.Required {
 		return refuse(unsigned, "", "a signature by a trusted key is required: %s", why)
@@ -69,6 +77,8 @@ func (s *source) withoutSignature(t Trust, why string) error {
 }
 
 // checkReach refuses a signed bundle whose metadata leaves out a hash: the signature would not reach that file.
+// Without the hash, whoever can write into the folder could put another model beside metadata that is still
+// rightly signed.
 func (s *source) checkReach(m *metadata) error {
 	const advice = "is missing, so the signature says nothing of %s; write the hash and sign again"
 	switch {
@@ -82,5 +92,5 @@ func (s *source) checkReach(m *metadata) error {
 	return nil
 }
 
-// KeyID is the name of a key as the minisign tool prints it.
+// KeyID is the name of a key as the minisign tool prints it. It helps people to find a key and proves nothing.
 func KeyID(id uint64) string { return fmt.Sprintf("%016X", id) }

@@ -2,13 +2,14 @@ package scoring
 
 import "strconv"
 
-// Thresholds are the cuts of a score; a nil one is not set.
+// Thresholds are the cuts of a score; a nil one is not set. They are in the unit of the score: a probability
+// for predict_proba, whatever the estimator gives for the other outputs.
 type Thresholds struct {
 	Review *float64 `yaml:"review" json:"review,omitempty"`
 	Block  *float64 `yaml:"block" json:"block,omitempty"`
 }
 
-// Set reports whether there is any threshold.
+// Set reports whether there is any threshold. Without one the predicted class decides.
 func (t Thresholds) Set() bool { return t.Review != nil || t.Block != nil }
 
 // String is for logs: "review 0.3, block 0.8", or "none".
@@ -29,7 +30,8 @@ func (t Thresholds) String() string {
 	return text
 }
 
-// over is t where it is set, else the thresholds below it.
+// over is t where it is set, else the thresholds below it. Each cut is taken by itself, so a configuration may
+// move one and leave the other to the bundle.
 func (t Thresholds) over(below Thresholds) Thresholds {
 	if t.Review != nil {
 		below.Review = t.Review
@@ -41,7 +43,8 @@ func (t Thresholds) over(below Thresholds) Thresholds {
 }
 
 // Decide is the verdict on a score: block from Block on, else review from Review on, else approve. Where fraudIsLow,
-// "on" means downwards.
+// "on" means downwards. A score that equals a cut reaches it, from either side. Block is asked first, so equal
+// cuts block.
 func (t Thresholds) Decide(score float64, fraudIsLow bool) Verdict {
 	reaches := func(cut *float64) bool {
 		if cut == nil {
@@ -62,7 +65,7 @@ func (t Thresholds) Decide(score float64, fraudIsLow bool) Verdict {
 	}
 }
 
-// Verdict is approve, review or block.
+// Verdict is approve, review or block. The words are part of the decisions' format.
 type Verdict uint8
 
 // The verdicts, by rising suspicion.

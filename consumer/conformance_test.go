@@ -13,6 +13,7 @@ func conformance() []promise {
 	return []promise{
 		{"every event is decided once", everyEventIsDecidedOnce},
 		{"members come and go", membersComeAndGo},
+		{"a rebalance moves what it must", stickyMoves},
 		{"crash loses nothing", crashLosesNothing},
 		{"aborted transactions are not scored", abortedTransactionsAreNotScored},
 		{"corrupt batch is never scored", corruptBatchIsNeverScored},

@@ -39,6 +39,14 @@
 // A batch that is corrupt is fetched again, since the fault may lie on the wire. If it stays corrupt the partition is
 // paused until somebody decides: skipping events is not the program's choice.
 //
+// # Why few partitions move
+//
+// A partition that changes hands is drained, and its monitor's state is written and read again. So each member tells the
+// group what it had, and the one that divides the partitions leaves as many as an even division allows where they are.
+// The rebalance itself stops every partition for a moment all the same: kafka-go knows no other kind. Nor is there static
+// membership, which would spare a restart its two rebalances: kafka-go's heartbeat for it goes to the wrong broker and
+// hides the answer.
+//
 // # How the monitor's state travels
 //
 // What a [PartitionObserver] hands over (alerts, snapshots, intervals for the pool) goes out with the run in whose events
@@ -147,6 +155,7 @@ type Consumer struct {
 	redactor  *deadletter.Redactor
 	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
 	left      map[int32]position // of the generation before, written when it ends
+	owned     atomic.Pointer[ownership]
 	joined    atomic.Bool
 	draining  atomic.Bool
 	lastReset atomic.Int64

@@ -32,6 +32,7 @@ func (c *Consumer) consume(ctx context.Context) error {
 		}
 		c.joined.Store(true)
 		c.o.Metrics.rebalances.Inc()
+		c.own(generation)
 		generation.Start(func(ended context.Context) { c.serve(ended, generation) })
 	}
 }
@@ -42,7 +43,7 @@ func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
 		Dialer: &kafka.Dialer{
 			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: c.o.Dial, SASLMechanism: c.o.SASL,
 		},
-		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
+		GroupBalancers:    c.balancers(),
 		HeartbeatInterval: c.timing.heartbeat, SessionTimeout: c.timing.session, RebalanceTimeout: c.timing.rebalance,
 		JoinGroupBackoff: c.timing.joinBackoff, Timeout: c.timing.request,
 		WatchPartitionChanges: true, PartitionWatchInterval: c.timing.watch,

@@ -30,7 +30,8 @@
 // # What is refused
 //
 // Objectives whose output is no probability of a class, linear trees, trees with several outputs, CatBoost's
-// categorical features (its JSON keeps hashes of the categories only, and counters), and any tree that is none. Errors are of type *program.UnsupportedError.
+// categorical features (its JSON keeps hashes of the categories only, and counters), and any tree that is none.
+// Errors are of type *program.UnsupportedError.
 package booster
 
 import (
@@ -41,7 +42,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// A Model is a booster that was read and is not yet part of a program.
+// A Model is a booster that was read and is not yet part of a program. It is written once by its reader and may
+// be emitted several times, each time with trees of its own.
 type Model struct {
 	Features int                // columns that it reads
 	Names    []string           // names of the columns; nil where there are none, or the library made them up
@@ -66,7 +68,8 @@ type Model struct {
 	strict     bool                 // a category in no list is an error, and not missing
 }
 
-// Options is what a pickle keeps beside the booster.
+// Options is what a pickle keeps beside the booster. The zero value asks for all iterations and takes 0 for a
+// missing value, which is seldom meant: with NaN in Missing only NaN is one.
 type Options struct {
 	Missing    float64              // XGBoost: the value that stands for a missing one, beside NaN
 	Iterations int                  // LightGBM: how many to use; 0 for all
@@ -84,6 +87,12 @@ type Emitted struct {
 }
 
 // Emit adds the model to a program.
+//
+// in has a register per feature, in the order of training. The raw scores are sums of leaves and start values (of
+// log-odds for two classes), the probabilities what the objective makes of them; predict takes the likeliest
+// class, and the first of equal ones. name is what messages call the steps. Missing values and infinities are
+// scored: none of the libraries refuses a row of trees. Only a linear booster and a category that XGBoost does
+// not know make a row unscorable.
 func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Options) (Emitted, error) {
 	r := &reader{class: m.class}
 	if len(in) != m.Features {
@@ -103,8 +112,8 @@ func (m *Model) Emit(b *program.Builder, name string, in []program.Reg, o Option
 	return e, nil
 }
 
-// explanation tells what moves the probability of the positive class. The one sum of two classes grows towards the
-// second.
+// explanation tells what moves the probability of the positive class. The one sum of two classes grows towards
+// the second. A model of more classes has one sum for each, of which the positive one's is told about.
 func (e *Emitted) explanation(positive int) *program.Explanation {
 	if len(e.Raw) > 1 {
 		return e.Explain(positive)
@@ -115,6 +124,8 @@ func (e *Emitted) explanation(positive int) *program.Explanation {
 }
 
 // sums adds the step that gives the raw scores, one per output: trees in float32 or float64, or a linear model.
+// The width of the lane follows the library: in float32 a sum must be rounded after every tree to come out as
+// XGBoost's.
 func (m *Model) sums(b *program.Builder, r *reader, name string, in []program.Reg, o Options) Emitted {
 	if m.linear != nil {
 		s := newLinear(b, in, m.linear, m.start, o.Missing)
@@ -143,6 +154,7 @@ func (m *Model) used(iterations int) (trees []forest.Tree, divisor float64) {
 	if m.average {
 		return m.trees[:m.stages[iterations]], float64(max(1, iterations))
 	}
+	// XGBoost divides the learning rate of a random forest by the number of its trees while it trains.
 	return m.trees[:m.stages[iterations]], 1
 }
 
@@ -160,6 +172,9 @@ var formats = map[string]func([]byte) (*Model, error){
 
 // Compile turns a bare file into a program. The format is one that [Format] returns, and the only output is
 // predict_proba: what stands before and after the booster in a pipeline is not in such a file.
+//
+// Its errors are *program.UnsupportedError, for the file and for what spec asks of it alike. NaN is the only
+// missing value here: a bare file does not keep another.
 func Compile(data []byte, format string, spec program.Spec) (*program.Program, error) {
 	read := formats[format]
 	if read == nil {
@@ -199,7 +214,8 @@ func Compile(data []byte, format string, spec program.Spec) (*program.Program, e
 	return p, nil
 }
 
-// columns are the names that the caller wants, which must be those of the model; else the model's own.
+// columns are the names that the caller wants, which must be those of the model; else the model's own. SameName
+// lets a name with blanks meet the one that LightGBM wrote in its place.
 func (m *Model) columns(r *reader, spec program.Spec) []string {
 	switch {
 	case spec.Features == nil && m.Names != nil:
@@ -214,7 +230,8 @@ func (m *Model) columns(r *reader, spec program.Spec) []string {
 	return spec.Features
 }
 
-// positive finds the positive class; without a wish it is the last.
+// positive finds the positive class; without a wish it is the last. Numbers and booleans compare by value, so
+// that true finds class 1.
 func (m *Model) positive(r *reader, wish *program.Constant) int {
 	if wish == nil {
 		return len(m.Classes) - 1
@@ -228,7 +245,8 @@ func (m *Model) positive(r *reader, wish *program.Constant) int {
 	return 0
 }
 
-// numbered gives classes the labels 0, 1, ….
+// numbered gives classes the labels 0, 1, …. XGBoost and LightGBM train on these numbers, whatever their wrappers
+// call the classes.
 func numbered(n int) []program.Constant {
 	classes := make([]program.Constant, n)
 	for i := range classes {

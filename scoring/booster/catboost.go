@@ -10,6 +10,7 @@ import (
 	"fraudstream/scoring/forest"
 )
 
+// catboostClass names the library in messages; nothing is looked up by it.
 const catboostClass = "catboost.CatBoost"
 
 // maxLeaves bounds a tree whose levels ask one question each: CatBoost's own limit is depth 16.
@@ -19,6 +20,11 @@ const maxLeaves = 1 << 16
 //
 // The raw score of a row is scale·Σ leaf + bias, one per output. A tree is either oblivious (one question per level,
 // the answers make the number of the leaf) or an object in an object. Numbers are compared as float32 with x > border.
+//
+// features_info lists the columns, scale_and_bias the factor and the starts, model_info the parameters of
+// training and the names of the classes, and oblivious_trees or trees the trees. The factor is multiplied into
+// the leaves while they are read. Rows are rounded to float32, compared, and leaves are added in float64, as
+// CatBoost's own evaluator does.
 func CatBoost(data []byte) (*Model, error) {
 	r := &reader{class: catboostClass}
 	v, err := parseJSON(catboostClass, data)
@@ -41,7 +47,8 @@ func CatBoost(data []byte) (*Model, error) {
 	return m, r.err
 }
 
-// catboost is a model of CatBoost while it is read.
+// catboost is a model of CatBoost while it is read. The reader that it embeds holds the first error, so that its
+// parts may be read one after the other.
 type catboost struct {
 	*reader
 	model     *Model
@@ -53,8 +60,8 @@ type catboost struct {
 // features reads the columns. What a missing value is compared as is said per column: AsTrue is above every border,
 // AsFalse and AsIs are below, since NaN > border is false.
 //
-// Categorical ones are refused: the file keeps hashes of texts, and statistics of the
-// training data under names of its own.
+// Categorical ones are refused: the file keeps hashes of texts, and statistics of the training data under names
+// of its own. Names that are the numbers of their columns were made up for an array and count as none.
 func (c *catboost) features(info object) {
 	for _, kind := range []string{"categorical_features", "ctrs", "text_features", "embedding_features"} {
 		if n := len(c.optional(info, kind)); n > 0 {
@@ -81,8 +88,8 @@ func (c *catboost) features(info object) {
 	}
 }
 
-// scale reads scale_and_bias: the factor of the sums and where each begins. With one output the bias may be a plain
-// number.
+// scale reads scale_and_bias: the factor of the sums and where each begins. With one output the bias may be a
+// plain number. The bias has a value per output, from which the number of outputs follows.
 func (c *catboost) scale(root object) {
 	pair := c.list(root, "scale_and_bias")
 	if len(pair) != 2 {
@@ -102,6 +109,9 @@ func (c *catboost) scale(root object) {
 }
 
 // objective reads the loss function, which settles the link, and the class labels, which may be texts.
+// CrossEntropy is Logloss with shares for labels; both have the sigmoid. MultiClass is the softmax of the
+// outputs, MultiClassOneVsAll the sigmoid of each, whose sum need not be 1. Losses with other links are refused,
+// since their output would not be a probability.
 func (c *catboost) objective(info object) {
 	m := c.model
 	params, _ := info["params"].(object)
@@ -127,8 +137,8 @@ func (c *catboost) objective(info object) {
 	}
 }
 
-// trees reads the trees of either shape. Leaves of a model of several classes hold one value per class; a forest of
-// width 1 takes such a tree once for each.
+// trees reads the trees of either shape. Leaves of a model of several classes hold one value per class; a forest
+// of width 1 takes such a tree once for each. An iteration counts as many trees as there are outputs.
 func (c *catboost) trees(root object) {
 	oblivious, nested := c.optional(root, "oblivious_trees"), c.optional(root, "trees")
 	for i, v := range slices.Concat(oblivious, nested) {
@@ -151,6 +161,7 @@ func (c *catboost) trees(root object) {
 }
 
 // A treeBuilder lists the nodes of one tree, for each output their values, and the weights of the leaves.
+// values[k][i] is what node i gives to output k, 0 for all but leaves.
 type treeBuilder struct {
 	*catboost
 	nodes   []forest.Node
@@ -158,7 +169,8 @@ type treeBuilder struct {
 	weights []float64
 }
 
-// add appends a node with its values, multiplied by the scale.
+// add appends a node with its values, multiplied by the scale. It returns the number of the node. Inner nodes
+// have no values, which is nil.
 func (b *treeBuilder) add(n forest.Node, values []float64) int {
 	if b.values == nil {
 		b.values = make([][]float64, b.model.outputs)
@@ -186,7 +198,8 @@ func (b *treeBuilder) weigh(node int, weights []float64, i int) {
 // leaf is a node without children.
 var leaf = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
 
-// question reads a split: a number above the border goes right.
+// question reads a split: a number above the border goes right. CatBoost sends x > border right, so that its left
+// is the forest's x <= threshold. An index counts the float features alone, of which each knows its column.
 func (b *treeBuilder) question(split object) forest.Node {
 	if kind := b.text(split, "split_type"); kind != "FloatFeature" {
 		b.refuse("unsupported-value", "split_type", describe(kind), "only numbers are read from CatBoost's JSON")
@@ -209,7 +222,9 @@ func (b *treeBuilder) question(split object) forest.Node {
 }
 
 // oblivious reads a tree whose levels ask one question each; the answers are the bits of the leaf's index, the
-// first question the lowest. It is laid out as a heap: node i has the children 2i+1 and 2i+2.
+// first question the lowest. It is laid out as a heap: node i has the children 2i+1 and 2i+2. A tree of depth d
+// has d questions and 2^d leaves, whose values lie leaf by leaf, those of all outputs of a leaf together. The
+// forest wants nodes, so that the question of a level is repeated for each node of it.
 func (b *treeBuilder) oblivious(o object) {
 	splits, leaves := b.optional(o, "splits"), b.numbers(o, "leaf_values")
 	depth, outputs := len(splits), b.model.outputs
@@ -238,7 +253,8 @@ func (b *treeBuilder) oblivious(o object) {
 	}
 }
 
-// nested reads a tree of objects in objects, whose depth the grammar has bounded.
+// nested reads a tree of objects in objects, whose depth the grammar has bounded. It returns the number of the
+// node that it has added, whose children follow behind it.
 func (b *treeBuilder) nested(o object) int {
 	split, inner := o["split"].(object)
 	if !inner {

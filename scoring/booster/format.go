@@ -8,8 +8,9 @@ import (
 // Format tells the format of a bare file by its content, in the words of model.format; empty for what no booster
 // writes. It looks for names in the file and parses nothing.
 //
-// JSON and UBJSON both begin with a brace; a name follows it, in JSON behind a quotation mark, in UBJSON behind the
-// type of its length.
+// JSON and UBJSON both begin with a brace; a name follows it, in JSON behind a quotation mark, in UBJSON behind
+// the type of its length. Sixty-four bytes are looked at for the beginning, the whole file for the names: a JSON
+// writer may put a great deal before them.
 func Format(data []byte) string {
 	head := bytes.TrimLeft(data[:min(len(data), 64)], " \t\r\n")
 	switch {

@@ -11,6 +11,10 @@ import (
 // XGBoostImportances computes feature_importances_ of a model in JSON or UBJSON, in float32 as XGBoost does: per
 // feature the number of its splits ("weight"), or the sum ("total_gain", "total_cover") or the mean ("gain", "cover")
 // of what they gained or covered, as shares of the sum over all features.
+//
+// features is how many columns the selector was given. The result has one number for each, in their order, and
+// adds up to 1 unless all are zero. Trees are read in full only as far as their splits: leaves do not matter
+// here, nor do weights of dart.
 func XGBoostImportances(data []byte, kind string, features int) ([]float64, error) {
 	r := &reader{class: xgboostClass}
 	learner := xgboostLearner(r, data)
@@ -56,7 +60,10 @@ func XGBoostImportances(data []byte, kind string, features int) ([]float64, erro
 	return out, r.err
 }
 
-// xgboostGains adds what the splits of one tree measure. Nodes that pruning has deleted are not met on the way down.
+// xgboostGains adds what the splits of one tree measure. Nodes that pruning has deleted are not met on the way
+// down. sums and counts are added to in place, a place per feature. measure names the list of the tree that is
+// summed, and is empty where splits are counted. The walk begins at the root and refuses a node that is reached
+// twice.
 func xgboostGains(r *reader, tree object, measure string, sums, counts []float32) {
 	left := r.numbers(tree, "left_children")
 	right, feature := r.perNode(tree, "right_children", len(left)), r.perNode(tree, "split_indices", len(left))
@@ -96,6 +103,9 @@ func xgboostGains(r *reader, tree object, measure string, sums, counts []float32
 
 // LightGBMImportances computes feature_importances_ of a model in text: per feature the number of the splits that
 // gained anything ("split"), or the sum of what they gained ("gain"). Only the first iterations count (0: all).
+//
+// They are float64 and are not made to add up to 1, which is LightGBM's way. The text is parsed anew: a
+// selector's inner model is no part of the program.
 func LightGBMImportances(text []byte, kind string, features, iterations int) ([]float64, error) {
 	r := &reader{class: lightgbmClass}
 	doc, err := parseText(lightgbmClass, string(text))
@@ -121,7 +131,7 @@ func LightGBMImportances(text []byte, kind string, features, iterations int) ([]
 	return out, r.err
 }
 
-// lightgbmGains adds the splits of one tree.
+// lightgbmGains adds the splits of one tree. A tree of one leaf has no splits.
 func lightgbmGains(r *reader, s section, kind string, out []float64) {
 	inner := s.count(r, "num_leaves") - 1
 	if inner < 1 || r.err != nil {

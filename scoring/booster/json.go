@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonReader reads strict JSON: a name that stands twice, NaN and trailing text are refused.
+// jsonReader reads strict JSON: a name that stands twice, NaN and trailing text are refused. values counts
+// against the budget; offsets in errors are bytes of the document.
 type jsonReader struct {
 	d      *jsontext.Decoder
 	class  string
@@ -16,7 +17,7 @@ type jsonReader struct {
 }
 
 // parseJSON reads one document: a tree of the values that values.go lists. Trees are long lists of numbers, which
-// take eight bytes each, about what they take as text.
+// take eight bytes each, about what they take as text. class is the library that messages name.
 func parseJSON(class string, data []byte) (any, error) {
 	r := &jsonReader{d: jsontext.NewDecoder(bytes.NewBuffer(data)), class: class}
 	v, err := r.value()
@@ -29,12 +30,14 @@ func parseJSON(class string, data []byte) (any, error) {
 	return v, nil
 }
 
-// damaged refuses the document where the decoder stands.
+// damaged refuses the document where the decoder stands. A grammar error has a place in the file and no
+// attribute.
 func (r *jsonReader) damaged(reason, advice string) error {
 	return damaged(r.class, reason, int(r.d.InputOffset()), advice)
 }
 
-// token reads the next token within the limits of depth and number.
+// token reads the next token within the limits of depth and number. Whatever else the decoder finds wrong, a bad
+// escape or a stray comma, is one refusal: none of the three libraries writes such a file.
 func (r *jsonReader) token() (jsontext.Token, error) {
 	t, err := r.d.ReadToken()
 	switch {
@@ -73,7 +76,8 @@ func (r *jsonReader) value() (any, error) {
 	}
 }
 
-// number refuses what overflows a float64.
+// number refuses what overflows a float64. JSON has no NaN and no infinity, so that every number that is read is
+// finite.
 func (r *jsonReader) number(t jsontext.Token) (float64, error) {
 	x, err := t.Float()
 	if err != nil || x-x != 0 {
@@ -82,7 +86,8 @@ func (r *jsonReader) number(t jsontext.Token) (float64, error) {
 	return x, nil
 }
 
-// object reads names and values behind an opening brace. The decoder refuses a name that stands twice.
+// object reads names and values behind an opening brace. The decoder refuses a name that stands twice. Names may
+// come in any order.
 func (r *jsonReader) object() (any, error) {
 	o := object{}
 	for r.d.PeekKind() != '}' {
@@ -99,7 +104,8 @@ func (r *jsonReader) object() (any, error) {
 	return o, err
 }
 
-// array reads numbers into a []float64 for as long as there is nothing else.
+// array reads numbers into a []float64 for as long as there is nothing else. Numbers in such a list are not
+// counted against the budget: each takes two bytes of the file at least.
 func (r *jsonReader) array() (any, error) {
 	numbers := []float64{}
 	for r.d.PeekKind() == '0' {

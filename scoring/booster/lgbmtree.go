@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/forest"
 )
 
-// The bits of decision_type: a category or a number, the side of missing values, and what counts as missing.
+// The bits of decision_type: a category or a number, the side of missing values, and what counts as missing. A
+// category may carry the other bits as well, which have no effect on it: what is missing goes right.
 const (
 	categoryBit = 1 << 0
 	leftBit     = 1 << 1
@@ -18,6 +19,7 @@ const (
 )
 
 // lightgbmTrees reads all trees. Those of several classes take turns: tree i adds to class i modulo their number.
+// tree_sizes has the length in bytes of each tree's section; only how many there are is looked at.
 func (m *Model) lightgbmTrees(r *reader, doc *text) {
 	if r.err != nil {
 		return
@@ -40,6 +42,11 @@ func (m *Model) lightgbmTrees(r *reader, doc *text) {
 }
 
 // lightgbmTree reads one tree. Its inner nodes are numbered apart from its leaves: child -1 is leaf 0.
+//
+// A section lists its inner nodes field by field: left_child, right_child, split_feature, threshold and
+// decision_type have a number for each, leaf_value and leaf_weight one for each leaf. Here the inner nodes come
+// first and the leaves behind them, so that a child of either kind has one number. A number goes left where it is
+// at most the threshold. A tree that found nothing to split is a lone leaf.
 func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tree) {
 	leaves := s.count(r, "num_leaves")
 	if v := s["is_linear"]; v != "" && v != "0" {
@@ -83,7 +90,8 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 	return t
 }
 
-// child is the node that a child index stands for: below 0 a leaf, whose number is its complement.
+// child is the node that a child index stands for: below 0 a leaf, whose number is its complement. A number that
+// is no index becomes one that no node has: -1, or one far beyond them.
 func child(x float64, inner int) int {
 	if x < 0 {
 		if leaf, ok := whole(-x - 1); ok {
@@ -98,7 +106,8 @@ func child(x float64, inner int) int {
 }
 
 // decide gives a node its question. A category of the set goes left and everything else right, what is missing
-// included. A number whose missing value is zero asks a column without zeros.
+// included. A number whose missing value is zero asks a column without zeros. decision holds the bits above. For
+// a category the threshold is not compared but names one of the sets of the tree.
 func decide(r *reader, n forest.Node, decision int, categories []*set, sets *setTable) forest.Node {
 	n.MissingLeft = decision&leftBit != 0
 	switch {
@@ -121,7 +130,9 @@ func decide(r *reader, n forest.Node, decision int, categories []*set, sets *set
 	return n
 }
 
-// lightgbmSets reads the sets of categories of a tree: bits in words of 32, one run of words per set.
+// lightgbmSets reads the sets of categories of a tree: bits in words of 32, one run of words per set. Bit b of
+// word i stands for category 32·i + b. cat_boundaries has the word at which each set begins, and a last one for
+// the end.
 func lightgbmSets(r *reader, s section, table *setTable) []*set {
 	count := s.count(r, "num_cat")
 	if count == 0 || r.err != nil {

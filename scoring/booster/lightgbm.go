@@ -10,12 +10,17 @@ import (
 	"fraudstream/scoring/program"
 )
 
+// lightgbmClass is what pickles call the booster, and what messages call any LightGBM model.
 const lightgbmClass = "lightgbm.basic.Booster"
 
 // LightGBM reads the text that save_model writes, which is also what a pickle holds.
 //
 // The raw score of a row is the sum of one leaf per tree; the shrinkage and the first score are in the leaves. A bare
 // file holds the iterations up to the best one, a pickle all of them and the number of the best.
+//
+// Leaves are added in float64, in the order of the file. boost_from_average, learning_rate and the rest of
+// training are in the leaves; pred_early_stop, which cuts a sum short, is off by default and not known to the
+// file. A random forest (boosting=rf) says average_output and divides by its iterations.
 func LightGBM(text []byte) (*Model, error) {
 	r := &reader{class: lightgbmClass}
 	doc, err := parseText(lightgbmClass, string(text))
@@ -28,7 +33,8 @@ func LightGBM(text []byte) (*Model, error) {
 	return m, r.err
 }
 
-// lightgbmHead reads what stands before the trees.
+// lightgbmHead reads what stands before the trees. The versions differ in what they add, not in the meaning of
+// what is read here. max_feature_idx is the last feature's number, so that one more is their count.
 func (m *Model) lightgbmHead(r *reader, doc *text) {
 	if v := doc.head["version"]; v != "v2" && v != "v3" && v != "v4" {
 		r.refuse("unsupported-value", "version", describe(v), "v2 to v4 are known")
@@ -50,8 +56,9 @@ func (m *Model) lightgbmHead(r *reader, doc *text) {
 }
 
 // lightgbmObjective takes the objectives whose output is a probability per class: "binary sigmoid:1" is
-// 1/(1+exp(-sigmoid·x)), "multiclass num_class:3" the softmax, "multiclassova num_class:3 sigmoid:1" the first for
-// each class, whose sum need not be 1.
+// 1/(1+exp(-sigmoid·x)), "multiclass num_class:3" the softmax, "multiclassova num_class:3 sigmoid:1" the first
+// for each class, whose sum need not be 1. cross_entropy is trained on shares in the place of labels; its output
+// is the same sigmoid with a factor of 1.
 func (m *Model) lightgbmObjective(r *reader, words []string) {
 	name, factor := "", 1.0
 	for i, word := range words {
@@ -78,7 +85,10 @@ func (m *Model) lightgbmObjective(r *reader, words []string) {
 	}
 }
 
-// lightgbmColumns reads the names of the features, and which of them pandas numbered.
+// lightgbmColumns reads the names of the features, and which of them pandas numbered. Column_0, Column_1 and so
+// on are what LightGBM calls the columns of an array, and count as no names. A feature info is [min:max] for a
+// number, the codes with colons between them for a category, and "none" for a feature that training could not
+// use.
 func (m *Model) lightgbmColumns(r *reader, doc *text) {
 	names, infos := strings.Fields(doc.head["feature_names"]), strings.Fields(doc.head["feature_infos"])
 	for key, list := range map[string][]string{"feature_names": names, "feature_infos": infos} {
@@ -107,7 +117,8 @@ func (m *Model) lightgbmColumns(r *reader, doc *text) {
 	}
 }
 
-// constantsOf reads the categories of one column from JSON.
+// constantsOf reads the categories of one column from JSON. The grammar has made a list of numbers a []float64,
+// all others an []any. It reads CatBoost's class names as well.
 func constantsOf(r *reader, v any) (constants []program.Constant) {
 	if numbers, ok := v.([]float64); ok {
 		for _, x := range numbers {
@@ -137,8 +148,10 @@ func constantsOf(r *reader, v any) (constants []program.Constant) {
 // encode puts the numbers that pandas gave to categories in the place of the categories.
 //
 // The lists are those of the columns of type category, in their order, and do not name the columns. Where all of
-// these are categorical features they belong together one by one; an ordered category is a number to LightGBM, and
-// then nobody knows which list is whose.
+// these are categorical features they belong together one by one; an ordered category is a number to LightGBM,
+// and then nobody knows which list is whose. categories are those of a pickle, which has them as Python values;
+// nil leaves those of the file. The result has the registers of the codes in the place of the categories', all
+// others as they were.
 func (m *Model) encode(b *program.Builder, r *reader, name string, in []program.Reg, categories [][]program.Constant) []program.Reg {
 	if categories == nil {
 		categories = m.categories
@@ -165,8 +178,9 @@ func (m *Model) encode(b *program.Builder, r *reader, name string, in []program.
 	return in
 }
 
-// numbering replaces a category by its place in the list of training. An unknown one is missing, as pandas makes it,
-// or an error where the library compares the categories themselves.
+// numbering replaces a category by its place in the list of training. An unknown one is missing, as pandas makes
+// it, or an error where the library compares the categories themselves. in, out and lookups have an entry per
+// coded feature; columns has one for every feature of the model.
 type numbering struct {
 	in, out []program.Reg
 	lookups []*program.Lookup
@@ -175,7 +189,7 @@ type numbering struct {
 	strict  bool
 }
 
-// Run looks every category up.
+// Run looks every category up. None and NaN are missing in pandas, and so they are here, unknown or not.
 func (s *numbering) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

@@ -10,6 +10,13 @@ import (
 // float32. A missing value adds nothing. A number that float32 does not hold is refused, as XGBoost's matrix does it.
 // Since 3.1 a model of several classes states one base score for each; the linear booster, alone of the three, adds
 // the first of them to every class, here as there.
+//
+// Its raw score is
+//
+//	bias_k + base score + Σ x_j·w_jk,
+//
+// rounded to float32 after each product and each sum. The weight of feature j for output k is weights[j*n+k],
+// with n outputs.
 type linear struct {
 	in, out []program.Reg
 	columns []int16
@@ -18,7 +25,8 @@ type linear struct {
 	missing float32
 }
 
-// newLinear reads in and has one output for each base score.
+// newLinear reads in and has one output for each base score. weights are those of the file, which were float32
+// before they were written.
 func newLinear(b *program.Builder, in []program.Reg, weights, start []float64, missing float64) *linear {
 	b.Compute(in)
 	s := &linear{in: in, out: b.Block(len(start)), columns: b.Origins(in), start: float32(start[0]), missing: float32(missing)}
@@ -28,7 +36,8 @@ func newLinear(b *program.Builder, in []program.Reg, weights, start []float64, m
 	return s
 }
 
-// Run works row by row and class by class.
+// Run works row by row and class by class. The row is checked as a whole first: a number beyond float32 becomes
+// infinite by the cast.
 func (s *linear) Run(f *program.Frame) {
 	n := len(s.out)
 	for i := range f.Rows {
@@ -51,7 +60,8 @@ func (s *linear) Run(f *program.Frame) {
 	}
 }
 
-// explain tells what moved output k.
+// explain tells what moved output k. A missing value has moved nothing; the base score and the bias are where the
+// sum begins.
 func (s *linear) explain(b *program.Builder, k int) *program.Explanation {
 	n := len(s.out)
 	sum := program.Sum{In: s.in, Intercept: float64(s.start) + float64(s.weights[len(s.in)*n+k]), Absent: float64(s.missing)}

@@ -17,7 +17,8 @@ const (
 	softmax32
 )
 
-// An objective is an objective of a booster and its parameter.
+// An objective is an objective of a booster and its parameter. factor is LightGBM's parameter sigmoid; the kinds
+// without one leave it alone.
 type objective struct {
 	kind   kind
 	factor float64
@@ -28,14 +29,17 @@ func (o *objective) link(raw, probability []program.Reg, predicted program.Reg) 
 	return &link{objective: *o, raw: raw, probability: probability, predicted: predicted}
 }
 
-// A link is the last step of a booster.
+// A link is the last step of a booster. raw has one register for two classes, else one per class; probability
+// always has one per class.
 type link struct {
 	objective
 	raw, probability []program.Reg
 	predicted        program.Reg
 }
 
-// Run works row by row. Of equal probabilities predict takes the first class.
+// Run works row by row. Of equal probabilities predict takes the first class. The first of two probabilities is
+// one less the second. For each the probabilities need not add up to 1, and are not made to, as in LightGBM and
+// CatBoost.
 func (s *link) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)
@@ -71,15 +75,18 @@ func (s *link) Run(f *program.Frame) {
 	}
 }
 
-// expit is the logistic function; exp overflows to infinity, which gives 0.
+// expit is the logistic function; exp overflows to infinity, which gives 0. The first of two classes gets 1-p, as
+// the libraries have it.
 func expit(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// expit32 is XGBoost's, whose exponent is bounded so that exp does not overflow.
+// expit32 is XGBoost's, whose exponent is bounded so that exp does not overflow. The exponential itself is taken
+// in float64 and rounded, where XGBoost has expf of the C library, which may differ in its last bit.
 func expit32(x float32) float32 {
 	return 1 / (float32(math.Exp(float64(min(-x, 88.7)))) + 1)
 }
 
-// softmax subtracts the largest score first, so that exp does not overflow.
+// softmax subtracts the largest score first, so that exp does not overflow. Probabilities are written over the
+// exponentials in place.
 func (s *link) softmax(row []float64) {
 	top := s.top(row)
 	sum := 0.0
@@ -107,7 +114,7 @@ func (s *link) softmax32(row []float64) {
 	}
 }
 
-// top is the largest raw score of a row.
+// top is the largest raw score of a row. Scores are finite but for rows whose sums overflow.
 func (s *link) top(row []float64) float64 {
 	top := math.Inf(-1)
 	for _, r := range s.raw {

@@ -18,8 +18,10 @@ type text struct {
 // A section holds the values of its lines by key.
 type section map[string]string
 
-// parseText splits the text. It ends soundly only if the line "end of trees" is there; between it and the categories
-// lie the parameters of training and the importances, which are skipped.
+// parseText splits the text. It ends soundly only if the line "end of trees" is there; between it and the
+// categories lie the parameters of training and the importances, which are skipped. A key that stands twice in a
+// section keeps its last value. Lines are counted, not bytes, since a line of any length costs no more than its
+// text.
 func parseText(class, all string) (*text, error) {
 	doc := &text{head: section{}, categories: "null"}
 	current, ended, lines := doc.head, false, 0
@@ -66,7 +68,8 @@ var wanted = map[string]bool{
 	"leaf_weight": true, "leaf_count": true, "split_gain": true,
 }
 
-// count returns a whole number; zero where it is absent.
+// count returns a whole number; zero where it is absent. Counts are whole numbers that are not negative; others
+// are refused by name.
 func (s section) count(r *reader, key string) int {
 	v, there := s[key]
 	if !there {
@@ -79,7 +82,8 @@ func (s section) count(r *reader, key string) int {
 	return n
 }
 
-// numbers returns n numbers between spaces. Other lengths are refused before any are read.
+// numbers returns n numbers between spaces. Other lengths are refused before any are read. A key that is absent
+// has no numbers. Infinities and NaN as words are taken here: the forest refuses leaves that are not finite.
 func (s section) numbers(r *reader, key string, n int) []float64 {
 	words := strings.Count(s[key], " ") + 1
 	if s[key] == "" {

@@ -5,8 +5,9 @@ import (
 	"math"
 )
 
-// ubjsonReader reads the part of UBJSON (draft 12) that XGBoost writes: objects without a stated count, arrays with
-// and without a type and a count, big-endian numbers.
+// ubjsonReader reads the part of UBJSON (draft 12) that XGBoost writes: objects without a stated count, arrays
+// with and without a type and a count, big-endian numbers. at is the next byte to be read, depth how many arrays
+// and objects are open.
 type ubjsonReader struct {
 	data   []byte
 	class  string
@@ -15,7 +16,8 @@ type ubjsonReader struct {
 	values int
 }
 
-// parseUBJSON reads one document.
+// parseUBJSON reads one document. The values are those that parseJSON gives, so that no later function knows
+// which of the two a file was.
 func parseUBJSON(class string, data []byte) (any, error) {
 	r := &ubjsonReader{data: data, class: class}
 	marker, err := r.marker()
@@ -29,12 +31,12 @@ func parseUBJSON(class string, data []byte) (any, error) {
 	return v, err
 }
 
-// damaged refuses the document where the reader stands.
+// damaged refuses the document where the reader stands. The offset is the byte behind what was read last.
 func (r *ubjsonReader) damaged(reason, advice string) error {
 	return damaged(r.class, reason, r.at, advice)
 }
 
-// take returns the next n bytes.
+// take returns the next n bytes. They are a part of the document itself and must not be changed.
 func (r *ubjsonReader) take(n int) ([]byte, error) {
 	if n < 0 || n > len(r.data)-r.at {
 		return nil, r.damaged("truncated", adviceTruncated)
@@ -62,10 +64,11 @@ func first(b []byte) byte {
 	return b[0]
 }
 
-// sizes are the bytes of a number by its marker.
+// sizes are the bytes of a number by its marker. 0 is the marker of no number.
 var sizes = [256]int{'i': 1, 'U': 1, 'I': 2, 'l': 4, 'L': 8, 'd': 4, 'D': 8}
 
-// number decodes the bytes of a number. An int64 beyond 2^53 is rounded; models count no further.
+// number decodes the bytes of a number. An int64 beyond 2^53 is rounded; models count no further. b has as many
+// bytes as sizes says for the marker, or more.
 func number(marker byte, b []byte) float64 {
 	switch marker {
 	case 'i':
@@ -85,7 +88,8 @@ func number(marker byte, b []byte) float64 {
 	}
 }
 
-// value reads what follows a marker.
+// value reads what follows a marker. An array of a thousand million numbers in a file of ten bytes is caught by
+// its count, an endless nesting by the depth, and many small values by the budget.
 func (r *ubjsonReader) value(marker byte) (any, error) {
 	if r.values++; r.values > maxValues {
 		return nil, r.damaged("budget", adviceBudget)
@@ -117,7 +121,8 @@ func (r *ubjsonReader) value(marker byte) (any, error) {
 	return nil, r.damaged("corrupt", adviceCorrupt)
 }
 
-// length reads a count: an integer of any size that is not negative. It may be far beyond the file.
+// length reads a count: an integer of any size that is not negative. It may be far beyond the file. Whoever asks
+// holds it against what is left of the file.
 func (r *ubjsonReader) length() (int, error) {
 	marker, err := r.marker()
 	if err != nil {
@@ -140,7 +145,7 @@ func (r *ubjsonReader) length() (int, error) {
 	return int(n), nil
 }
 
-// text reads a length and as many bytes.
+// text reads a length and as many bytes. The bytes are copied, so that the document may be dropped.
 func (r *ubjsonReader) text() (string, error) {
 	n, err := r.length()
 	if err != nil {
@@ -150,7 +155,8 @@ func (r *ubjsonReader) text() (string, error) {
 	return string(b), err
 }
 
-// object reads names and values up to the closing brace. A name is a text without its marker.
+// object reads names and values up to the closing brace. A name is a text without its marker. The marker of its
+// length stands where another object would state a type; XGBoost writes none.
 func (r *ubjsonReader) object() (any, error) {
 	o := object{}
 	for {
@@ -199,7 +205,8 @@ func (r *ubjsonReader) array() (any, error) {
 	return r.items(-1)
 }
 
-// typedArray reads numbers that lie side by side.
+// typedArray reads numbers that lie side by side. Behind [$ come the type, #, the count and the numbers, with no
+// closing bracket. Trees are almost nothing but these, which is why they are read without a call per value.
 func (r *ubjsonReader) typedArray() (any, error) {
 	head, err := r.take(2)
 	if err != nil {
@@ -225,6 +232,7 @@ func (r *ubjsonReader) typedArray() (any, error) {
 }
 
 // items reads n values, or all up to the closing bracket where n is negative. Numbers alone become a []float64.
+// An array that is empty comes out as an empty []float64.
 func (r *ubjsonReader) items(n int) (any, error) {
 	items, numbers := []any{}, 0
 	for n < 0 || len(items) < n {

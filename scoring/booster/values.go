@@ -32,7 +32,7 @@ const (
 )
 
 // reader reads a document by name and type. The first error sticks and later reads return zero values, so that a
-// function reads all it needs and asks for err once.
+// function reads all it needs and asks for err once. class is the library that errors name; every format has one.
 type reader struct {
 	class string
 	err   error
@@ -45,12 +45,13 @@ func (r *reader) refuse(reason, attribute, value, advice string) {
 	}
 }
 
-// structure refuses trees that are none.
+// structure refuses trees that are none. The reason is the same for all three libraries.
 func (r *reader) structure(attribute, value, advice string) {
 	r.refuse("tree-structure", attribute, value, advice)
 }
 
-// object returns an object that must be there.
+// object returns an object that must be there. What is absent reads as empty, so that the next read finds nothing
+// and the first error stands.
 func (r *reader) object(parent object, key string) object {
 	o, ok := parent[key].(object)
 	if !ok {
@@ -59,7 +60,8 @@ func (r *reader) object(parent object, key string) object {
 	return o
 }
 
-// list returns an array of anything but numbers.
+// list returns an array of anything but numbers. An empty array carries no type, and comes out of the grammar as
+// one of numbers.
 func (r *reader) list(parent object, key string) []any {
 	switch l := parent[key].(type) {
 	case []any:
@@ -90,7 +92,8 @@ func (r *reader) numbers(parent object, key string) []float64 {
 	return l
 }
 
-// perNode returns an array with one number per node of a tree.
+// perNode returns an array with one number per node of a tree. After an error it gives zeros, so that loops over
+// the nodes need no check of their own.
 func (r *reader) perNode(parent object, key string, nodes int) []float64 {
 	l := r.numbers(parent, key)
 	if r.err == nil && len(l) != nodes {
@@ -102,13 +105,13 @@ func (r *reader) perNode(parent object, key string, nodes int) []float64 {
 	return l
 }
 
-// text returns a string; it is empty where there is none.
+// text returns a string; it is empty where there is none. A value of another type reads as none.
 func (r *reader) text(parent object, key string) string {
 	s, _ := parent[key].(string)
 	return s
 }
 
-// texts returns a list of strings; nil where it is absent.
+// texts returns a list of strings; nil where it is absent. A number among the names is refused.
 func (r *reader) texts(parent object, key string) []string {
 	items, _ := parent[key].([]any)
 	out := make([]string, len(items))
@@ -123,7 +126,8 @@ func (r *reader) texts(parent object, key string) []string {
 	return out
 }
 
-// count returns a whole number, which XGBoost writes as a text; def where it is absent.
+// count returns a whole number, which XGBoost writes as a text; def where it is absent. What the file states lies
+// between 0 and 2^31-1.
 func (r *reader) count(parent object, key string, def int) int {
 	v, ok := parent[key]
 	if !ok {
@@ -143,7 +147,8 @@ func (r *reader) count(parent object, key string, def int) int {
 	return 0
 }
 
-// whole returns a number that can index or count.
+// whole returns a number that can index or count. The cast comes first, but its result counts only for numbers in
+// range.
 func whole(x float64) (int, bool) {
 	i := int(x)
 	return i, x >= 0 && x <= math.MaxInt32 && float64(i) == x
@@ -157,7 +162,8 @@ func index(x float64) int {
 	return -1
 }
 
-// describe names a value for a message without quoting a long one.
+// describe names a value for a message without quoting a long one. Lists and objects are named by kind alone:
+// their content is the model's.
 func describe(v any) string {
 	switch x := v.(type) {
 	case nil:

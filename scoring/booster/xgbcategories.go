@@ -39,7 +39,8 @@ func (m *Model) frameCategories(r *reader, model object) {
 	m.strict = true
 }
 
-// categoriesOf reads the list of one feature.
+// categoriesOf reads the list of one feature. It is empty for a feature of numbers. offsets has the end of every
+// text, behind a leading 0.
 func categoriesOf(r *reader, entry object) (constants []program.Constant) {
 	values := r.numbers(entry, "values")
 	if _, texts := entry["offsets"]; !texts {

@@ -10,10 +10,15 @@ import (
 	"fraudstream/scoring/program"
 )
 
+// xgboostClass is what pickles call the booster, and what messages call any XGBoost model.
 const xgboostClass = "xgboost.core.Booster"
 
 // XGBoost reads a model in JSON or UBJSON, as save_model of 1.6 and later writes it, or as it lies in a pickle,
 // where the settings of the library stand beside it.
+//
+// The raw score of a row is base score + Σ leaf, one per class or one for two classes, added and rounded in
+// float32 tree by tree. Rows are cast to float32 and compared as x < condition. Shrinkage is in the leaves. Of
+// the parameters of training none is read: the objective and the trees are their result.
 func XGBoost(data []byte) (*Model, error) {
 	r := &reader{class: xgboostClass}
 	learner := xgboostLearner(r, data)
@@ -25,7 +30,8 @@ func XGBoost(data []byte) (*Model, error) {
 	return m, r.err
 }
 
-// xgboostLearner finds the learner in a file.
+// xgboostLearner finds the learner in a file. A pickle holds {"Config": …, "Model": …}, of which the second is
+// the same as a bare file.
 func xgboostLearner(r *reader, data []byte) object {
 	parse := parseJSON
 	switch {
@@ -55,8 +61,9 @@ func xgboostLearner(r *reader, data []byte) object {
 }
 
 // learner reads what is around the trees: the number of features and classes, the objective, the names of the
-// features where training had any, where the sums start, and the best iteration of a training that was stopped early
-// (before 2.0 every training writes one: its last).
+// features where training had any, where the sums start, and the best iteration of a training that was stopped
+// early (before 2.0 every training writes one: its last). Its parts are objects of strings for the most part:
+// XGBoost writes numbers such as "num_class" as texts. num_class is 0 for two classes.
 func (m *Model) learner(r *reader, learner object) {
 	params := r.object(learner, "learner_model_param")
 	m.Features = r.count(params, "num_feature", 0)
@@ -87,8 +94,9 @@ func (m *Model) learner(r *reader, learner object) {
 	m.booster(r, r.object(learner, "gradient_booster"))
 }
 
-// xgboostObjective takes the objectives whose output is a probability per class. multi:softmax predicts a class, but
-// XGBClassifier makes the same probabilities of its raw scores.
+// xgboostObjective takes the objectives whose output is a probability per class. multi:softmax predicts a class,
+// but XGBClassifier makes the same probabilities of its raw scores. reg:logistic has the same link as
+// binary:logistic and the same output.
 func (m *Model) xgboostObjective(r *reader, name string) {
 	binary := name == "binary:logistic" || name == "reg:logistic"
 	several := name == "multi:softprob" || name == "multi:softmax"
@@ -106,8 +114,9 @@ func (m *Model) xgboostObjective(r *reader, name string) {
 	}
 }
 
-// baseScore reads where the sums start: one number, or since 3.1 a list in brackets with one per class. The logistic
-// objective states it as a probability and adds its log-odds, -log(1/p - 1) in float32.
+// baseScore reads where the sums start: one number, or since 3.1 a list in brackets with one per class. The
+// logistic objective states it as a probability and adds its log-odds, -log(1/p - 1) in float32. A probability of
+// 0 or 1 has infinite log-odds, with which no sum is finite, and is refused.
 func (m *Model) baseScore(r *reader, text string) {
 	parts := strings.Split(strings.Trim(text, "[]"), ",")
 	m.start = make([]float64, m.outputs)
@@ -129,7 +138,8 @@ func (m *Model) baseScore(r *reader, text string) {
 	}
 }
 
-// booster reads trees, trees with weights, or a linear model.
+// booster reads trees, trees with weights, or a linear model. dart drops trees while it trains and leaves a
+// weight for each; a linear model has no trees at all.
 func (m *Model) booster(r *reader, b object) {
 	switch name := r.text(b, "name"); name {
 	case "gbtree":
@@ -146,8 +156,9 @@ func (m *Model) booster(r *reader, b object) {
 	}
 }
 
-// gblinear reads the weights of a linear booster: those of the first feature for every output, those of the second,
-// and so on, the biases last.
+// gblinear reads the weights of a linear booster: those of the first feature for every output, those of the
+// second, and so on, the biases last. They are float32 in XGBoost and written in decimal; none may be NaN or
+// infinite, since then every sum would be.
 func (m *Model) gblinear(r *reader, model object) {
 	m.linear = r.numbers(model, "weights")
 	if want := (m.Features + 1) * m.outputs; r.err == nil && len(m.linear) != want {

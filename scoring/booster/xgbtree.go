@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/forest"
 )
 
-// gbtree reads the trees. With weights (dart) every leaf counts as often as its tree does.
+// gbtree reads the trees. With weights (dart) every leaf counts as often as its tree does. tree_info has the
+// class of every tree, 0 throughout for two classes.
 func (m *Model) gbtree(r *reader, model object, weights []float64) {
 	m.frameCategories(r, model)
 	params := r.object(model, "gbtree_model_param")
@@ -38,7 +39,8 @@ func (m *Model) gbtree(r *reader, model object, weights []float64) {
 	}
 }
 
-// iterations reads how many trees each iteration has: since 2.0 the file says so.
+// iterations reads how many trees each iteration has: since 2.0 the file says so. Before that an iteration has
+// num_parallel_tree trees for each output.
 func (m *Model) iterations(r *reader, model object, trees, parallel int) {
 	if _, ok := model["iteration_indptr"]; ok {
 		for _, x := range r.numbers(model, "iteration_indptr") {
@@ -57,7 +59,8 @@ func (m *Model) iterations(r *reader, model object, trees, parallel int) {
 	m.stages = everyStage(trees, step)
 }
 
-// everyStage counts trees after 0, 1, … iterations of equal size.
+// everyStage counts trees after 0, 1, … iterations of equal size. step is the number of trees in an iteration;
+// trees is a multiple of it.
 func everyStage(trees, step int) []int {
 	stages := make([]int, 0, trees/step+1)
 	for n := 0; n <= trees; n += step {
@@ -81,6 +84,10 @@ func (t *xgbTree) weigh(r *reader, w float64) {
 
 // xgboostTree reads one tree. The condition of a leaf is its value. x < condition goes left, a missing value where
 // default_left says. Nodes that pruning has deleted stay in the lists as leaves that no node leads to.
+//
+// left_children, right_children, split_indices, split_conditions and default_left have an entry per node, the
+// root first. base_weights, loss_changes and parents are not needed; sum_hessian, the sum of second derivatives
+// over the rows of a node, is what reasons weigh leaves by.
 func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) {
 	params := r.object(o, "tree_param")
 	n := r.count(params, "num_nodes", 0)
@@ -122,7 +129,8 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 	return t
 }
 
-// flags reads one truth value per node, which is written as a number or, in old files, as a boolean.
+// flags reads one truth value per node, which is written as a number or, in old files, as a boolean. The second
+// result says whether the list is there at all; without it all are false.
 func (r *reader) flags(o object, key string, nodes int) ([]bool, bool) {
 	out := make([]bool, nodes)
 	v, there := o[key]
@@ -141,7 +149,9 @@ func (r *reader) flags(o object, key string, nodes int) ([]bool, bool) {
 }
 
 // categories gives the nodes that ask for a category their column. A category of the set goes right, all others
-// left, and so does what is no category; a missing value goes where the node says.
+// left, and so does what is no category; a missing value goes where the node says. categories_nodes lists the
+// nodes that ask so, and for each the other two lists say where its run in categories begins and how long it is.
+// A node that split_type marks and no run belongs to is refused.
 func (t *xgbTree) categories(r *reader, o object, categorical []bool, sets *setTable) {
 	nodes, begin, size := r.numbers(o, "categories_nodes"), r.numbers(o, "categories_segments"), r.numbers(o, "categories_sizes")
 	all := r.numbers(o, "categories")

@@ -8,7 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// The topics and the group of the show.
+// The topics and the group of the show. Four partitions are enough for two workers to share and for keys to be
+// spread, and few enough to be shown.
 const (
 	input      = "transactions"
 	output     = "decisions"
@@ -58,6 +59,7 @@ func startBroker() (*kfake.Cluster, error) {
 			return nil, err
 		}
 	}
+	// The service's own setting stays as it is: what a worker asks for is shortened on its way into the broker.
 	cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		join := r.(*kmsg.JoinGroupRequest)

@@ -13,7 +13,8 @@ import (
 //go:embed bundle/model.joblib bundle/metadata.json bundle/golden.json
 var bundle embed.FS
 
-// WriteBundle writes the embedded model bundle into the folder dir, which it makes.
+// WriteBundle writes the embedded model bundle into the folder dir, which it makes. They are the very bytes
+// that were trained and hashed, so the hashes in the metadata hold.
 func WriteBundle(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -35,7 +36,8 @@ func WriteBundle(dir string) error {
 }
 
 // describeBundle is one line about the embedded model, from its metadata. Whether it may be trusted is for the workers
-// to find out, which put it through the whole gate when they load it.
+// to find out, which put it through the whole gate when they load it. The figures are the metadata's own
+// claims, shown as such.
 func describeBundle() (string, error) {
 	data, err := bundle.ReadFile("bundle/metadata.json")
 	if err != nil {

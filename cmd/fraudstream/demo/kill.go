@@ -9,7 +9,8 @@ import (
 )
 
 // playKill kills the second worker while payments come as fast as they can, and waits until the first one has taken
-// over and caught up. Then a new worker takes the dead one's place.
+// over and caught up. Then a new worker takes the dead one's place. SIGKILL cannot be caught: it is what an
+// exhausted host, an impatient supervisor or a power failure does.
 func (s *show) playKill(ctx context.Context, t tempo) error {
 	s.screen.Scene("🔪", "kill", "A burst of payments, and SIGKILL for worker 2 in the middle of it: no drain, no goodbye.")
 	if err := s.settleGroup(ctx, t, 2, "before the kill"); err != nil || ctx.Err() != nil {
@@ -36,7 +37,9 @@ func (s *show) playKill(ctx context.Context, t tempo) error {
 	return nil
 }
 
-// awaitRecovery waits until the group has found itself again without the dead worker, and nothing is late any more.
+// awaitRecovery waits until the group has found itself again without the dead worker, and nothing is late any
+// more. Caught up means that no more payments wait than a tenth of a second brings, or than fifty. There will
+// always be a few under way.
 func (s *show) awaitRecovery(ctx context.Context, t tempo, killed time.Time) error {
 	if err := s.settleGroup(ctx, t, 1, "after the kill"); err != nil || ctx.Err() != nil {
 		return err
@@ -53,7 +56,8 @@ func (s *show) awaitRecovery(ctx context.Context, t tempo, killed time.Time) err
 
 // burst sends as fast as Kafka takes it until every partition has had a hundred of the burst's decisions, and then a
 // thousand payments more, so that either worker is in the middle of its work when it returns. It gives up after three
-// seconds or 50,000 payments: more than that may not fit into what the broker keeps.
+// seconds or 50,000 payments: more than that may not fit into what the broker keeps. A worker that has nothing
+// to do dies without a trace, so what is killed must be busy.
 func (s *show) burst(ctx context.Context) error {
 	before := s.reader.Positions(output)
 	started := func() bool {
@@ -84,7 +88,8 @@ func (s *show) burst(ctx context.Context) error {
 }
 
 // settleGroup keeps sending until the group is at rest with that many members, all partitions taken. It asks the
-// broker, which decides who is in the group and who has which partition.
+// broker, which decides who is in the group and who has which partition. A group takes a few seconds to find
+// itself: the broker waits for the heartbeat of the dead member, then all others join anew.
 func (s *show) settleGroup(ctx context.Context, t tempo, members int, when string) error {
 	settled := func() bool {
 		g := s.cluster.GroupInfo(group)
@@ -96,6 +101,7 @@ func (s *show) settleGroup(ctx context.Context, t tempo, members int, when strin
 	return fmt.Errorf("%s the group did not come to rest with %d workers within %v", when, members, t.recovery)
 }
 
+// assigned is the number of partitions that the members have between them.
 func assigned(g *kfake.GroupInfo) int {
 	n := 0
 	for i := range g.Members {

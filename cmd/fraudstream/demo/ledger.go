@@ -8,7 +8,8 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
-// An entry is what the producer knows of one event that it has sent.
+// An entry is what the producer knows of one event that it has sent. Its time is on the clock of this process,
+// where the reader's is as well, so their difference is a latency.
 type entry struct {
 	id    uint64            // digest of the transaction id; 0 for poison, which has none that could be decided
 	value uint64            // digest of the value
@@ -16,7 +17,8 @@ type entry struct {
 	at    time.Time         // when it was handed to the producer
 }
 
-// A slot is one offset of the input: what was sent there and what was read back about it.
+// A slot is one offset of the input: what was sent there and what was read back about it. Decisions and dead
+// letters settle it alike; which of the two it was shows by which digest is set.
 type slot struct {
 	entry   entry
 	sent    bool
@@ -25,7 +27,9 @@ type slot struct {
 	value   uint64 // what the first dead letter claimed; 0: there was none
 }
 
-// An account is the ledger of one input partition. Slots before base are sent and settled, and forgotten.
+// An account is the ledger of one input partition. Slots before base are sent and settled, and forgotten. It is
+// a window over the partition that moves forwards: offsets are dense, since nobody else writes to the topic and
+// no producer here is transactional.
 type account struct {
 	base  int64
 	slots []slot
@@ -53,7 +57,8 @@ type counts struct {
 	Strange    int64 // records of an event that was never sent, or of another one than was sent there
 }
 
-// reach bounds how far ahead of the producer's knowledge a claimed offset may lie.
+// reach bounds how far ahead of the producer's knowledge a claimed offset may lie. Without it, one decision
+// that claims an offset of 2^60 would make the ledger fill the memory with slots.
 const reach = 1 << 22
 
 func newLedger(partitions int) *ledger { return &ledger{accounts: make([]account, partitions)} }
@@ -98,6 +103,8 @@ func (l *ledger) Stranger() {
 	l.counts.Strange++
 }
 
+// settle books an answer to the event at an offset, by the digest of what it claims to be about; the other
+// digest is 0. It is called under the lock.
 func (l *ledger) settle(partition int32, offset int64, id, value uint64) (entry, bool) {
 	if partition < 0 || int(partition) >= len(l.accounts) || offset < 0 ||
 		offset > l.accounts[partition].end()+reach {
@@ -146,7 +153,8 @@ func (l *ledger) Counts(end bool) counts {
 	return c
 }
 
-// contradicts tells whether what was read back cannot be about what was sent.
+// contradicts tells whether what was read back cannot be about what was sent. An answer that names poison by an
+// id contradicts, because poison has the id 0.
 func (s *slot) contradicts() bool {
 	if s.id != 0 {
 		return s.id != s.entry.id
@@ -154,6 +162,7 @@ func (s *slot) contradicts() bool {
 	return s.value != s.entry.value
 }
 
+// end is the offset after the last one that the account has a slot for.
 func (a *account) end() int64 { return a.base + int64(len(a.slots)) }
 
 // at returns the slot of an offset that is not forgotten.
@@ -164,7 +173,8 @@ func (a *account) at(offset int64) *slot {
 	return &a.slots[offset-a.base]
 }
 
-// forget drops the slots at the front that are sent and settled.
+// forget drops the slots at the front that are sent and settled. The front of the slice is given up when it
+// next grows.
 func (a *account) forget() {
 	n := 0
 	for n < len(a.slots) && a.slots[n].sent && a.slots[n].settled > 0 {
@@ -174,7 +184,8 @@ func (a *account) forget() {
 	a.base += int64(n)
 }
 
-// digest is never 0, which stands for nothing.
+// digest is never 0, which stands for nothing. It is FNV-1a with 64 bits: not made against an adversary, and
+// the only ones to cheat here are mistakes.
 func digest(text []byte) uint64 {
 	h := fnv.New64a()
 	h.Write(text)

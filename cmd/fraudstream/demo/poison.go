@@ -29,7 +29,8 @@ var poisons = [...]poison{
 	{"an amount beyond all numbers", "non_finite", replaceAmount(`1e999`)},
 }
 
-// replaceAmount puts other JSON in the place of the amount.
+// replaceAmount puts other JSON in the place of the amount. It counts on the amount not being the last field,
+// so that a comma follows it.
 func replaceAmount(with string) func([]byte) []byte {
 	return func(event []byte) []byte {
 		name := []byte(`"amount":`)
@@ -40,7 +41,8 @@ func replaceAmount(with string) func([]byte) []byte {
 	}
 }
 
-// playPoison sends the poisons one by one among the payments and shows what became of each.
+// playPoison sends the poisons one by one among the payments and shows what became of each. The letter it waits
+// for is the reader's, by its code; five codes that are all different make that enough.
 func (s *show) playPoison(ctx context.Context, t tempo) error {
 	s.screen.Scene("☠", "poison", "Five events that nobody can score. Each goes to "+deadLetter+"; its neighbours are scored.")
 	end := time.Now().Add(t.poison)

@@ -27,7 +27,8 @@ func amountPSI(ctx context.Context, workers []*worker) (float64, bool) {
 	return largest, found
 }
 
-// gauge reads one sample from the metrics at an address.
+// gauge reads one sample from the metrics at an address. sample is a line of the Prometheus text format up to
+// its value, labels included. A gauge that is NaN, as one without data is, counts as none.
 func gauge(ctx context.Context, address, sample string) (float64, bool) {
 	ctx, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
@@ -49,7 +50,8 @@ func gauge(ctx context.Context, address, sample string) (float64, bool) {
 	return 0, false
 }
 
-// predicts tells whether an event that is posted to a worker is answered with a decision.
+// predicts tells whether an event that is posted to a worker is answered with a decision. The status is enough;
+// what the answer says is for the person who asks the same question.
 func predicts(ctx context.Context, address string, event []byte) bool {
 	ctx, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()

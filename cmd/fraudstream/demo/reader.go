@@ -14,7 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A decision is what the reader takes from a record of the decisions topic.
+// A decision is what the reader takes from a record of the decisions topic. It is declared here once more and
+// not imported, so that a change of the service's format by accident is seen by the show.
 type decision struct {
 	ID            string  `json:"decision_id"`
 	TransactionID string  `json:"transaction_id"`
@@ -28,7 +29,8 @@ type decision struct {
 	}
 }
 
-// A letter is what the reader takes from a record of the dead-letter topic.
+// A letter is what the reader takes from a record of the dead-letter topic. Partition and offset are those of
+// the event that it is about, not of the letter.
 type letter struct {
 	partition int32
 	offset    int64
@@ -37,7 +39,8 @@ type letter struct {
 }
 
 // A reader is the witness: a Kafka client of another make than the service's, outside of its group, that reads both
-// output topics from their beginning, and all the time, so that it has seen every record before retention drops it.
+// output topics from their beginning, and all the time, so that it has seen every record before retention drops
+// it. Its loop is one goroutine; the methods with a capital letter, but for Run, may be called by any.
 type reader struct {
 	client *kgo.Client
 	ledger *ledger
@@ -83,7 +86,8 @@ func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader
 	}, nil
 }
 
-// Run reads until the context ends.
+// Run reads until the context ends. Errors of a fetch are passed over: the client tries again by itself, and
+// records that never come show as lost.
 func (r *reader) Run(ctx context.Context) {
 	defer close(r.done)
 	for ctx.Err() == nil {
@@ -104,7 +108,8 @@ func (r *reader) Run(ctx context.Context) {
 }
 
 // readDecision believes nothing: the id must be the one that the source makes, and the ledger checks that the
-// transaction is the one that was sent there.
+// transaction is the one that was sent there. Its latency is taken to the moment of reading, so the broker and
+// this client are in it, and only from first decisions: a repeated one would count the outage.
 func (r *reader) readDecision(record *kgo.Record) {
 	var d decision
 	if err := json.Unmarshal(record.Value, &d); err != nil || d.Source.Topic != input ||
@@ -133,6 +138,8 @@ func (r *reader) readDecision(record *kgo.Record) {
 }
 
 // readLetter finds the origin in the headers, as any Kafka Connect tool would: the value may be no JSON at all.
+// A letter with no origin in its headers, or with one in another topic, is a stranger: nothing else sends
+// there.
 func (r *reader) readLetter(record *kgo.Record) {
 	header := func(name string) string {
 		for _, h := range record.Headers {
@@ -187,7 +194,8 @@ func (r *reader) Alarms(feature string) int {
 	return r.alarms[feature]
 }
 
-// CaughtUp tells whether every record of the output topics has been read. Once no worker runs, that is for good.
+// CaughtUp tells whether every record of the output topics has been read. Once no worker runs, that is for
+// good. The ends are asked of the broker in this process, which needs no request.
 func (r *reader) CaughtUp(cluster *kfake.Cluster) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -250,6 +258,7 @@ func (r *reader) EndSample() {
 }
 
 // Latency is the time from handing an event to the producer to reading its decision, at a share of the sample.
+// It is the value at that place of the sorted sample, without interpolation; 0 while there is none.
 func (r *reader) Latency(share float64) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

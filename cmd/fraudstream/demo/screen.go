@@ -10,7 +10,7 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
-// Colours of the terminal.
+// Colours of the terminal. They are SGR sequences of ECMA-48, which all common terminals know.
 const (
 	reset  = "\x1b[0m"
 	bold   = "\x1b[1m"
@@ -27,7 +27,9 @@ const (
 	blockPace = 600 * time.Millisecond
 )
 
-// A screen writes the show. Lines scroll; on a terminal the last line is a status that stays.
+// A screen writes the show. Lines scroll; on a terminal the last line is a status that stays. All methods with
+// a capital letter may be called by any goroutine. Without colour it writes lines and nothing else, so its
+// output can be piped into a file or a test.
 type screen struct {
 	mu     sync.Mutex
 	out    io.Writer
@@ -54,7 +56,8 @@ func (s *screen) write(line string) {
 	fmt.Fprintf(s.out, "\r\x1b[2K%s\n%s", line, s.status)
 }
 
-// Scene writes a heading and what is about to happen.
+// Scene writes a heading and what is about to happen. The rule fills the line, so that all headings end at one
+// column.
 func (s *screen) Scene(sign, title, text string) {
 	if !s.plain {
 		title = sign + " " + title
@@ -117,7 +120,8 @@ func (s *screen) Decision(tx *cards.Transaction, d *decision) {
 }
 
 // bar draws a score in ten cells. Fraud is rare, so the thresholds lie low; each part of the range gets its share of
-// the bar: four cells up to review, three up to block, three above.
+// the bar: four cells up to review, three up to block, three above. The half that is added rounds to the
+// nearest cell.
 func (s *screen) bar(d *decision) string {
 	review, block := d.Thresholds.Review, d.Thresholds.Block
 	var cells float64
@@ -133,7 +137,8 @@ func (s *screen) bar(d *decision) string {
 	return strings.Repeat(s.either("█", "#"), full) + strings.Repeat(s.either("░", "."), 10-full)
 }
 
-// Alarm writes what has drifted, in the monitor's own words.
+// Alarm writes what has drifted, in the monitor's own words. Evidence and threshold are natural logarithms, as
+// the monitor's report has them.
 func (s *screen) Alarm(a *alarm) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,6 +148,7 @@ func (s *screen) Alarm(a *alarm) {
 		map[string]string{"page": "pages somebody", "warning": "a ticket"}[a.Severity], a.LogM, a.Threshold, a.Tick)))
 }
 
+// paint puts a text into a colour, where colours are wanted.
 func (s *screen) paint(colour, text string) string {
 	if s.plain {
 		return text
@@ -150,6 +156,7 @@ func (s *screen) paint(colour, text string) string {
 	return colour + text + reset
 }
 
+// either chooses between a sign that needs Unicode and a plain one.
 func (s *screen) either(rich, plain string) string {
 	if s.plain {
 		return plain

@@ -8,6 +8,9 @@ import (
 )
 
 // A Summary is what the reader found: Decided + DeadLetter = Sent + Duplicated − Lost.
+//
+// A healthy show has Lost and Strange at 0 and as many DeadLetter as Poison; Duplicated is about what a worker
+// decides in 200 ms, if it was killed at work.
 type Summary struct {
 	Sent, Decided, DeadLetter, Lost, Duplicated int64
 
@@ -16,7 +19,8 @@ type Summary struct {
 	FirstDecision time.Duration // from the call of Run
 }
 
-// Line is the summary as programs read it.
+// Line is the summary as programs read it. Its words and their order are stable; a script may cut it at spaces
+// and equals signs.
 func (s Summary) Line() string {
 	return fmt.Sprintf("sent=%d decided=%d dead_letter=%d lost=%d duplicated=%d",
 		s.Sent, s.Decided, s.DeadLetter, s.Lost, s.Duplicated)
@@ -26,6 +30,7 @@ func (s Summary) Line() string {
 const lastRecord = 5 * time.Second
 
 // drain waits until every event has been accounted for, lets the workers finish and reads what they wrote last.
+// The workers are asked all at once, since each of them waits for its own last commit.
 func (s *show) drain() error {
 	if err := s.awaitLastEvent(s.tempo().quiet); err != nil {
 		return err
@@ -50,7 +55,8 @@ func (s *show) drain() error {
 }
 
 // awaitLastEvent returns when nothing is waiting for a decision any more, or when for some time nothing has moved:
-// what is missing then is lost.
+// what is missing then is lost. An event is late while the counts still move, however long it takes; only
+// silence makes it lost.
 func (s *show) awaitLastEvent(quiet time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), quiet)
 	defer cancel()

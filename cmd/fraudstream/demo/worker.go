@@ -18,6 +18,9 @@ import (
 const patience = 12 * time.Second
 
 // A worker is a child process: this same binary as `fraudstream run`.
+//
+// Wait is called by one goroutine, once; whoever wants to know how the process ended waits for gone to be
+// closed and reads err then.
 type worker struct {
 	name    string
 	listen  string // address of its HTTP door
@@ -28,7 +31,9 @@ type worker struct {
 	err     error         // how it ended; valid once gone is closed
 }
 
-// startWorker starts the executable with the flags of `run`. Its bundle and its log are in dir.
+// startWorker starts the executable with the flags of `run`. Its bundle and its log are in dir. It returns as
+// soon as the process runs, long before it is ready. Its output goes to a file and not to the screen, which
+// belongs to the show.
 func startWorker(executable, name, dir, listen string, brokers []string, environment ...string) (*worker, error) {
 	w := &worker{name: name, listen: listen, log: filepath.Join(dir, name+".log"), gone: make(chan struct{})}
 	log, err := os.Create(w.log)
@@ -77,7 +82,8 @@ func (w *worker) Kill() {
 	<-w.gone
 }
 
-// Drain asks the worker to finish what it has begun and waits for it.
+// Drain asks the worker to finish what it has begun and waits for it. It returns an error where the time ran
+// out or the worker ended with another status than 0: a drain that fails is a finding.
 func (w *worker) Drain() error {
 	w.ending.Store(true)
 	if err := w.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -109,7 +115,8 @@ func (w *worker) Failed() error {
 	return w.failure("ended early")
 }
 
-// failure is an error with the last lines of the worker's log.
+// failure is an error with the last lines of the worker's log. Five lines are enough for a reason and too few
+// to bury it.
 func (w *worker) failure(what string) error {
 	text, _ := os.ReadFile(w.log)
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -29,11 +30,15 @@ func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 	if e.State == drift.EpisodeClosed {
 		a.ClosedTick = tick.Number
 	}
-	value, err := json.Marshal(&a)
-	if err != nil {
+	var value bytes.Buffer
+	text := json.NewEncoder(&value)
+	text.SetEscapeHTML(false) // "> 1000" is the name of a cell, and nobody puts it into a page as it stands
+	if err := text.Encode(&a); err != nil {
 		panic(err) // figures write themselves, and the rest is text and whole numbers
 	}
-	o.notes.Alerts = append(o.notes.Alerts, consumer.Alert{ID: e.ID + "/" + e.State, Key: e.Feature, Value: value})
+	o.notes.Alerts = append(o.notes.Alerts, consumer.Alert{
+		ID: e.ID + "/" + e.State, Key: e.Feature, Value: bytes.TrimSuffix(value.Bytes(), []byte("\n")),
+	})
 	sayEpisode(o.log, &a.Episode)
 }
 

@@ -61,6 +61,9 @@ func TestEpisodeIsTwoAlerts(t *testing.T) {
 	}
 	var all [2]map[string]any
 	for i, a := range notes.Alerts {
+		if bytes.Contains(a.Value, []byte(`\u00`)) || bytes.HasSuffix(a.Value, []byte("\n")) {
+			t.Errorf("not as people read it: %s", a.Value)
+		}
 		if err := json.Unmarshal(a.Value, &all[i]); err != nil || a.Key != "amount" {
 			t.Fatalf("%s: %v %s", a.Key, err, a.Value)
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -28,14 +29,16 @@ func NewDriftReport(r *drift.Report, b *scoring.Bundle) DriftReport {
 }
 
 func (s *Server) drift(w http.ResponseWriter, _ *http.Request) {
-	text, err := json.Marshal(NewDriftReport(s.options.Monitor.Report(), &s.options.Scorer.Bundle))
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // a cell is called "> 1000"; the type of the content keeps browsers from reading tags
+	if err := encoder.Encode(NewDriftReport(s.options.Monitor.Report(), &s.options.Scorer.Bundle)); err != nil {
 		s.options.Log.Error("the drift report could not be written", "error", err)
 		http.Error(w, "the drift report could not be written", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, '\n')) // a client that has gone needs no answer
+	_, _ = w.Write(text.Bytes()) // a client that has gone needs no answer
 }
 
 // DriftCollector shows a monitor to Prometheus. The counters are of all rows since the start and add up over

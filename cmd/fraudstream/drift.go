@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"fraudstream/cmd/fraudstream/web"
@@ -29,6 +30,9 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	}
 	if c.HTML != "" && sameFile(c.In, c.HTML) {
 		return &exitError{exitUsage, errors.New("--html is the file that --in reads; give another one")}
+	}
+	if err := writable(c.HTML); err != nil {
+		return err
 	}
 	format := c.Format
 	if format == "" {
@@ -56,6 +60,23 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	}
 	fmt.Fprintln(s.err, tally)
 	return c.report(b, model, s.out)
+}
+
+// writable finds out, before a file is read that may take an hour, whether the page can be written at its end. What
+// stands there already stays until then, and what does not is not left behind empty.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, missing := os.Lstat(path)
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("--html: %w", err)
+	}
+	if err := out.Close(); err != nil || missing == nil {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // backtest makes the monitor as the bundle and the configuration want it, and says what it departs from either in.

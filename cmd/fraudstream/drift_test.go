@@ -296,7 +296,9 @@ func TestFiguresForPeople(t *testing.T) {
 		{figureText(0), "0"},
 		{figureText(0.00001), "<0.0001"},
 		{figureText(0.041467), "0.0415"},
-		{figureText(1234.5), "1234"},
+		{figureText(1234.5), "1,234"},
+		{figureText(-123456.7), "-123,457"},
+		{figureText(1e300), "1e+300"},
 		{evidenceOf(-3, 19.3), "0.0 of 19.3"},
 		{evidenceOf(1, 0), "-"},
 	} {

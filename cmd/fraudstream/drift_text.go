@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fraudstream/drift"
@@ -122,7 +123,7 @@ func (f *findings) print(w io.Writer) error {
 	t.row("FEATURE", "STATE", "EVIDENCE", "CHANGED", "TOLERATED", "PSI", "BY CHANCE", "W1/STD", "NOT OK", "MOVED MOST")
 	for _, x := range f.watched() {
 		t.row(x.Name, x.state(), x.evidenceText(), percent(float64(x.TV)), percent(float64(x.Epsilon)),
-			figureText(float64(x.PSI)), figureText(float64(x.PSICut)), figureText(float64(x.W1OverStd)), percent(x.notOK()), mostMoved(x.Moved))
+			figureText(float64(x.PSI)), figureText(float64(x.PSICut)), figureText(float64(x.W1OverStd)), percent(x.notOK()), x.movedMost())
 	}
 	return t.flush()
 }
@@ -217,6 +218,15 @@ func mostMoved(cells []drift.Cell) string {
 	return cells[0].Text
 }
 
+// movedMost is the cell of a feature whose share has changed most. A baseline without counts has no cells; what it can
+// tell is how the mean and the spread of the values have changed.
+func (w *watched) movedMost() string {
+	if len(w.Baseline) > 0 || math.IsNaN(float64(w.MeanRatio)) {
+		return mostMoved(w.FeatureReport.Moved)
+	}
+	return fmt.Sprintf("%s mean × %s, deviation × %s of training", w.Name, figureText(float64(w.MeanRatio)), figureText(float64(w.StdRatio)))
+}
+
 // percent is a share of traffic; - where there is none.
 func percent(share float64) string {
 	switch {
@@ -231,22 +241,28 @@ func percent(share float64) string {
 	}
 }
 
-// count groups the digits of a number by threes.
-func count(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
+// count writes a number of things: 12,345.
+func count(n int64) string { return grouped(strconv.FormatInt(n, 10)) }
+
+// grouped parts the digits of a whole number by threes.
+func grouped(text string) string {
+	digits := strings.TrimPrefix(text, "-")
+	sign := text[:len(text)-len(digits)]
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
 	}
-	return text
+	return sign + digits
 }
 
-// figureText is a figure of at least 0 to three digits; - where there is none.
+// figureText is a figure to three digits, or to all before the point; - where there is none.
 func figureText(x float64) string {
 	switch {
 	case math.IsNaN(x) || math.IsInf(x, 0):
 		return "-"
+	case math.Abs(x) >= 1e15:
+		return strconv.FormatFloat(x, 'g', 3, 64)
 	case math.Abs(x) >= 1000:
-		return strconv.FormatFloat(x, 'f', 0, 64)
+		return grouped(strconv.FormatFloat(x, 'f', 0, 64))
 	case x != 0 && math.Abs(x) < 1e-4:
 		return "<0.0001"
 	default:

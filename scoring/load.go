@@ -88,7 +88,7 @@ func loadBare(s *source, o Options) (*Scorer, error) {
 		return nil, err
 	}
 	g.bundle = Bundle{SHA256: hashOf(data), Warnings: append(s.warnings,
-		"no metadata: hashes and golden rows are not checked, and drift is not watched; save_bundle writes all three")}
+		"no metadata: hashes and golden rows are not checked, and drift is not watched beyond what a companion states; save_bundle writes all three")}
 	if err := g.readCompanion(); err != nil {
 		return nil, err
 	}

@@ -76,4 +76,5 @@ func (g *Generator) webShop(c *customer) int {
 	return g.oneOf(g.bank.web)
 }
 
+// oneOf draws one of some terminals, each as likely as the other.
 func (g *Generator) oneOf(ids []int) int { return ids[g.rng.IntN(len(ids))] }

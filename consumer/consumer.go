@@ -74,6 +74,12 @@
 // would take the failures of the last minute over a share: nothing of it is published or committed until it can be
 // scored, or until somebody accepts it.
 //
+// # Why a run is a span, and no event is
+//
+// An event's trace context travels on in its decision or dead letter, and that costs a copy. A span for each event would
+// cost more than the decision. So, where there is a tracer, each run is one span, with links to the traces of its events
+// as far as they are recorded: whoever looks at a payment finds the run that decided it, and how long that waited.
+//
 // # Why the end of a generation is drained
 //
 // When the group rebalances, or Run's context is cancelled, the fetchers stop, the runs under way are scored and
@@ -93,6 +99,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
+	"go.opentelemetry.io/otel/trace"
 
 	"fraudstream/consumer/deadletter"
 	"fraudstream/scoring"
@@ -112,6 +119,7 @@ type Options struct {
 	Uncompressed   bool          // write without LZ4
 	Log            *slog.Logger
 	Metrics        *Metrics
+	Tracer         trace.Tracer // nil: no spans
 
 	// Observer makes the monitor of one of so many partitions; nil: no monitor. What it hands over goes to the topics
 	// below, and nowhere where a name is empty.

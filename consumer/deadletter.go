@@ -66,5 +66,5 @@ func (w *writer) keepHeaders(from recordbatch.Headers) {
 }
 
 func harmless(key string) bool {
-	return key == "traceparent" || key == "tracestate" || key == "content-type"
+	return key == headerParent || key == headerState || key == "content-type"
 }

@@ -44,17 +44,20 @@ func (w *writer) use(input, model string) {
 	}
 }
 
-// decision writes d for the record r: its key, its traceparent, and the time of scoring as timestamp, so that the
+// decision writes d for the record r: its key, its trace, and the time of scoring as timestamp, so that the
 // value itself holds no wall clock and a replay gives the same bytes.
-func (w *writer) decision(run *run, partition int32, r *recordbatch.Record, d *scoring.Decision, trace []byte, now int64) {
+func (w *writer) decision(run *run, partition int32, r *recordbatch.Record, d *scoring.Decision, trace traceContext, now int64) {
 	w.value = d.AppendJSON(w.value[:0])
 	w.id = d.AppendID(w.id[:0])
 	w.headers.CopyOf(w.common)
 	w.headers.Raw = append(w.headers.Raw, w.verdict[d.Verdict].Raw...)
 	w.headers.Count++
 	w.headers.Add("ce_id", w.id)
-	if trace != nil {
-		w.headers.Add("traceparent", trace)
+	if trace.parent != nil {
+		w.headers.Add(headerParent, trace.parent)
+	}
+	if trace.state != nil {
+		w.headers.Add(headerState, trace.state)
 	}
 	w.append(run, w.output, partition, ofDecisions, r, r.Key, w.value, now)
 }
@@ -70,17 +73,19 @@ func (w *writer) append(run *run, topic string, partition int32, c cargo, r *rec
 // readHeaders finds in a record's headers what travels on: the trace, and the origin of a replayed dead letter, whose
 // decision keeps the id that it would have had. Such an event also keeps the timestamp of its first record, which may
 // be its time.
-func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, []byte) {
+func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, traceContext) {
 	origin := scoring.Origin{Topic: p.c.o.Input, Partition: p.id, Offset: r.Offset}
 	if r.Headers.Count == 0 {
-		return origin, nil
+		return origin, traceContext{}
 	}
-	var trace []byte
+	var trace traceContext
 	replay, stamp := scoring.Origin{Partition: -1, Offset: -1}, int64(0)
 	for key, value := range r.Headers.All() {
 		switch string(key) {
-		case "traceparent":
-			trace = value
+		case headerParent:
+			trace.parent = value
+		case headerState:
+			trace.state = value
 		case deadletter.HeaderTopic:
 			replay.Topic = string(value)
 		case deadletter.HeaderPartition:

@@ -41,7 +41,7 @@ type partition struct {
 	model   string   // name@version
 	names   []string // of its features
 	records [chunkRows]recordbatch.Record
-	traces  [chunkRows][]byte // traceparent of each
+	traces  [chunkRows]traceContext
 	filled  int
 
 	unpack recordbatch.Decompressor
@@ -163,6 +163,7 @@ func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, sco
 				return nil, p.handOver(ctx, scored, free)
 			}
 			corrupt = p.score(w)
+			w.scoredAt = time.Now()
 			if pass, err := p.admit(fetching, ctx, w, scored); err != nil || !pass {
 				return nil, errors.Join(err, p.handOver(ctx, scored, only(w)))
 			}
@@ -316,6 +317,9 @@ func (p *partition) decide(w *run) {
 		return
 	}
 	w.tally.miss(p.batch.Missing)
+	if p.c.o.Tracer != nil {
+		w.link(p.traces[:p.filled])
+	}
 	now := time.Now().UnixMilli()
 	for i := range p.batch.Results {
 		p.write(w, i, now)

@@ -111,6 +111,7 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 	for w := range scored {
 		for _, o := range w.out[:w.used] {
 			if err := pr.publish(ctx, w, o); err != nil {
+				pr.p.trace(w, err)
 				return err
 			}
 		}
@@ -120,6 +121,7 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 			pr.p.notes.acked.Store(w.notes)
 		}
 		pr.p.c.o.Metrics.count(w)
+		pr.p.trace(w, nil)
 		if !w.aside {
 			free <- w
 		}

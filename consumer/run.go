@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"fraudstream/consumer/recordbatch"
 	"fraudstream/scoring"
 )
@@ -17,8 +19,10 @@ type run struct {
 	next    int64               // the partition's offset once this run is published
 
 	fetchedAt time.Time
-	model     string   // name@version that scored it
-	features  []string // of that model
+	scoredAt  time.Time
+	links     []trace.Link // to the traces of its events
+	model     string       // name@version that scored it
+	features  []string     // of that model
 
 	aside bool // made beside the pipeline's runs, and thrown away when it is published
 
@@ -55,7 +59,7 @@ func (w *run) reset(first int64) {
 }
 
 func (w *run) clearOutput() {
-	w.used, w.notes = 0, 0
+	w.used, w.notes, w.links = 0, 0, w.links[:0]
 	w.tally.reset()
 }
 

@@ -189,8 +189,8 @@ const (
 var strictBase64 = base64.StdEncoding.Strict()
 
 // debezium returns the decimal digits of a base64 text of a big-endian number in two's complement, in front of
-// sixteen zeros; nil where it is none. A decoded number of 128 bytes is far beyond float64; the bound is there
-// so that the conversion below, whose cost grows with the square of the length, stays small.
+// sixteen zeros; nil where it is none. Numbers of 128 bytes reach to 2^1023, about as far as float64 does, and
+// the conversion below, whose cost grows with the square of the length, stays small.
 func (s *scanner) debezium(t *token) []byte {
 	body := s.body(t)
 	var unscaled [maxUnscaled + 2]byte

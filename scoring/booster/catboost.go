@@ -78,6 +78,7 @@ func (c *catboost) features(info object) {
 		}
 		c.flat = append(c.flat, i)
 		c.nanRight = append(c.nanRight, c.text(f, "nan_value_treatment") == "AsTrue")
+		// One column without a name of its own makes the list shorter than the columns, and then none counts.
 		if name := c.text(f, "feature_id"); name != "" && name != strconv.Itoa(i) {
 			names = append(names, name)
 		}
@@ -279,6 +280,7 @@ func (b *treeBuilder) nested(o object) int {
 	if b.err != nil {
 		return at
 	}
+	// The node was added before its children, to have a number below theirs, and is written again with them.
 	n.Left = b.nested(left)
 	n.Right = b.nested(right)
 	b.nodes[at] = n

@@ -55,6 +55,7 @@ func addEnsemble[T forest.Lane](b *program.Builder, r *reader, name string, m *M
 		missing: T(missing), flush: m.flush, block: f.Block(),
 	}
 	b.Compute(in)
+	// In the float64 lane rows and sums share one scratch, so that their sizes add up.
 	var lane T
 	if any(lane) == any(float32(0)) {
 		b.Lane32(s.block * f.Stride())

@@ -19,6 +19,7 @@ func XGBoostImportances(data []byte, kind string, features int) ([]float64, erro
 	r := &reader{class: xgboostClass}
 	learner := xgboostLearner(r, data)
 	b := r.object(learner, "gradient_booster")
+	// dart keeps the trees one object further inside than gbtree does.
 	if inner, ok := b["gbtree"].(object); ok { // dart
 		b = inner
 	}
@@ -91,6 +92,7 @@ func xgboostGains(r *reader, tree object, measure string, sums, counts []float32
 			r.refuse("feature-index", fmt.Sprintf("split_indices[%d]", i), fmt.Sprint(feature[i]), fmt.Sprintf("the model has %d features", len(sums)))
 			return
 		}
+		// Whatever is measured, the mean needs the number of splits.
 		counts[f]++
 		if measure == "" {
 			sums[f]++
@@ -118,6 +120,7 @@ func LightGBMImportances(text []byte, kind string, features, iterations int) ([]
 	}
 	out := make([]float64, features)
 	trees := doc.trees
+	// An iteration has a tree for every class.
 	if perIteration := max(1, doc.head.count(r, "num_tree_per_iteration")); iterations > 0 && iterations < len(trees)/perIteration {
 		trees = trees[:iterations*perIteration]
 	}
@@ -147,6 +150,7 @@ func lightgbmGains(r *reader, s section, kind string, out []float64) {
 		case f < 0 || f >= len(out):
 			r.refuse("feature-index", fmt.Sprintf("split_feature[%d]", i), fmt.Sprint(feature[i]), fmt.Sprintf("the model has %d features", len(out)))
 			return
+		// A split that gained nothing does not count as one, and NaN is no gain.
 		case !(gain[i] > 0):
 		case kind == "gain":
 			out[f] += gain[i]

@@ -24,6 +24,7 @@ func parseJSON(class string, data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Only blanks may follow: anything else is a second document.
 	if _, err := r.d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, r.damaged("trailing-data", "text follows the document; copy the file again")
 	}
@@ -123,6 +124,7 @@ func (r *jsonReader) array() (any, error) {
 		_, err := r.token()
 		return numbers, err
 	}
+	// From here on each number costs as much as any other value, and counts as one.
 	if r.values += len(numbers); r.values > maxValues {
 		return nil, r.damaged("budget", adviceBudget)
 	}

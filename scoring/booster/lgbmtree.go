@@ -24,6 +24,7 @@ func (m *Model) lightgbmTrees(r *reader, doc *text) {
 	if r.err != nil {
 		return
 	}
+	// A file from which a tree was taken out would otherwise pass for a smaller model.
 	if n := len(strings.Fields(doc.head["tree_sizes"])); n != len(doc.trees) || n%m.outputs != 0 {
 		r.structure("tree_sizes", fmt.Sprintf("%d sizes", n), fmt.Sprintf("the file has %d trees, %d in an iteration", len(doc.trees), m.outputs))
 		return
@@ -49,6 +50,8 @@ func (m *Model) lightgbmTrees(r *reader, doc *text) {
 // at most the threshold. A tree that found nothing to split is a lone leaf.
 func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tree) {
 	leaves := s.count(r, "num_leaves")
+	// A linear tree has a regression in each leaf; its leaf_value alone would be a wrong answer that looks like
+	// one.
 	if v := s["is_linear"]; v != "" && v != "0" {
 		r.refuse("unsupported-value", "is_linear", describe(v), "trees with linear leaves are not supported; fit with linear_tree=false")
 	}
@@ -62,6 +65,7 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 	for i := range leaves {
 		t.Nodes[inner+i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
 	}
+	// Inner nodes keep the value 0, since no row ends in them.
 	copy(t.Values[inner:], values)
 	for _, key := range []string{"leaf_weight", "leaf_count"} { // second derivatives, else (in old files) rows
 		if s[key] != "" && t.Weights == nil {
@@ -121,9 +125,11 @@ func decide(r *reader, n forest.Node, decision int, categories []*set, sets *set
 		}
 		// Cut to a whole number, -0.5 is category 0.
 		n.Feature = sets.place(r, column{feature: n.Feature, set: categories[k], above: -1, inside: 0, outside: 1, missing: 1})
+		// The column is 0 for the set and 1 for all else, and so it is never missing itself.
 		n.Threshold, n.MissingLeft = 0.5, false
 	case decision&zeroBit != 0:
 		n.Feature = sets.place(r, column{feature: n.Feature})
+	// NaN counts as zero here, and zero goes left unless the threshold is below it.
 	case decision&nanBit == 0:
 		n.MissingLeft = n.Threshold >= 0
 	}

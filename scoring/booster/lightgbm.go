@@ -97,6 +97,7 @@ func (m *Model) lightgbmColumns(r *reader, doc *text) {
 			return
 		}
 	}
+	// One name that was not made up shows that all were given.
 	for i, name := range names {
 		if name != fmt.Sprintf("Column_%d", i) {
 			m.Names = names

@@ -7,7 +7,7 @@ import (
 )
 
 // text is LightGBM's text in its sections: a head of key=value lines, such a section per tree, and the categories
-// of pandas in JSON.
+// of pandas in JSON. The head ends where the first tree begins.
 type text struct {
 	head       section
 	average    bool // the flag average_output of random forests
@@ -15,7 +15,8 @@ type text struct {
 	categories string
 }
 
-// A section holds the values of its lines by key.
+// A section holds the values of its lines by key. They stay text until somebody asks for them, who knows how many
+// numbers there must be.
 type section map[string]string
 
 // parseText splits the text. It ends soundly only if the line "end of trees" is there; between it and the
@@ -46,6 +47,7 @@ func parseText(class, all string) (*text, error) {
 			}
 			current = section{}
 			doc.trees = append(doc.trees, current)
+		// Lines of other keys, such as the values of inner nodes, would only take memory.
 		case pair && wanted[key]:
 			current[key] = value
 		}

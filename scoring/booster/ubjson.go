@@ -8,6 +8,10 @@ import (
 // ubjsonReader reads the part of UBJSON (draft 12) that XGBoost writes: objects without a stated count, arrays
 // with and without a type and a count, big-endian numbers. at is the next byte to be read, depth how many arrays
 // and objects are open.
+//
+// A document is a marker and what it announces: i, U, I, l and L an integer of one to eight bytes, of which U
+// alone has no sign, d and D a float of four or eight, S a text behind its length, T, F and Z a constant, { and [
+// what holds other values. Nothing is aligned, and nothing but counts tells how much follows.
 type ubjsonReader struct {
 	data   []byte
 	class  string
@@ -50,6 +54,7 @@ func (r *ubjsonReader) take(n int) ([]byte, error) {
 func (r *ubjsonReader) marker() (byte, error) {
 	for {
 		b, err := r.take(1)
+		// Nothing was taken where there is an error, and first makes 0 of that.
 		if err != nil || b[0] != 'N' {
 			return first(b), err
 		}
@@ -139,6 +144,7 @@ func (r *ubjsonReader) length() (int, error) {
 	switch {
 	case n < 0:
 		return 0, r.damaged("corrupt", adviceCorrupt)
+	// A count this far beyond any file would also leave the integers that a float64 holds one by one.
 	case n > math.MaxInt32:
 		return 0, r.damaged("array-size", adviceSize)
 	}
@@ -196,6 +202,7 @@ func (r *ubjsonReader) array() (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		// Every item takes a byte at least, which is its marker.
 		if n > len(r.data)-r.at {
 			return nil, r.damaged("array-size", adviceSize)
 		}
@@ -223,6 +230,7 @@ func (r *ubjsonReader) typedArray() (any, error) {
 	case n > (len(r.data)-r.at)/size:
 		return nil, r.damaged("truncated", adviceTruncated)
 	}
+	// The count fits what is left of the file, so that this is at most eight times as large.
 	numbers := make([]float64, n)
 	for i := range numbers {
 		numbers[i] = number(head[0], r.data[r.at:])
@@ -255,6 +263,7 @@ func (r *ubjsonReader) items(n int) (any, error) {
 	if numbers < len(items) {
 		return items, nil
 	}
+	// All were numbers, and so the list takes the form in which a typed one comes.
 	out := make([]float64, len(items))
 	for i, v := range items {
 		out[i] = v.(float64)

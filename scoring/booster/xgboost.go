@@ -89,6 +89,7 @@ func (m *Model) learner(r *reader, learner object) {
 	}
 	m.baseScore(r, r.text(params, "base_score"))
 	if attributes, ok := learner["attributes"].(object); ok {
+		// The attribute counts from 0. Where it is absent best is 0, which asks for all iterations.
 		m.best = r.count(attributes, "best_iteration", -1) + 1
 	}
 	m.booster(r, r.object(learner, "gradient_booster"))

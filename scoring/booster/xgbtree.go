@@ -95,6 +95,7 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 	if r.err == nil && len(left) != n {
 		r.structure("num_nodes", strconv.Itoa(n), fmt.Sprintf("the tree lists %d nodes", len(left)))
 	}
+	// A tree of one output has 0 there in older files and 1 in newer ones.
 	if width := r.count(params, "size_leaf_vector", 0); width > 1 {
 		r.refuse("unsupported-value", "size_leaf_vector", strconv.Itoa(width), "trees with several outputs are not supported; use multi_strategy one_output_per_tree")
 	}
@@ -112,6 +113,8 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 	for i := range t.Nodes {
 		if left[i] == -1 && right[i] == -1 {
 			t.Nodes[i] = forest.Node{Left: forest.Leaf, Right: forest.Leaf}
+			// JSON holds a short decimal of each float32, which read as a float64 is a neighbour of it until it
+			// is rounded.
 			t.Values[i] = float64(float32(condition[i]))
 			continue
 		}

@@ -94,6 +94,8 @@ func (c *compiler) calibrated(v pickle.Value, classes []program.Constant, in mat
 		return nil, additive{}, firstError(a.err, err)
 	}
 	a.aligned(attribute, classes, inner.classes)
+	// A decision value is asked for first, as in scikit-learn, even where the classifier has probabilities as
+	// well.
 	response := inner.decision
 	if response == nil {
 		response = inner.probability

@@ -8,6 +8,7 @@ package sklearn
 // scikit-learn's.
 func transformerOf(class string) func(*compiler, *attributes, matrix) matrix {
 	switch class {
+	// All of these take the matrix through their steps in order; what else they do concerns fit and export.
 	case "sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", "sklearn2pmml.pipeline.PMMLPipeline",
 		"sklearn_pandas.pipeline.TransformerPipeline":
 		return (*compiler).pipelineTransform
@@ -83,6 +84,7 @@ func wrapperOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).discreteDomain
 	case "sklearn2pmml.decoration.MultiDomain":
 		return (*compiler).multiDomain
+	// These and the aliases matter to whoever writes a PMML file, and to nobody else.
 	case "sklearn2pmml.decoration.ContinuousDomainEraser", "sklearn2pmml.decoration.DiscreteDomainEraser":
 		return (*compiler).unchanged
 	case "sklearn2pmml.decoration.Alias", "sklearn2pmml.decoration.MultiAlias":
@@ -106,6 +108,7 @@ func selectorOf(class string) func(*compiler, *attributes, matrix) matrix {
 		return (*compiler).univariate
 	case "sklearn.feature_selection._from_model.SelectFromModel":
 		return (*compiler).selectFromModel
+	// Fit has left a mask, so that it does not matter how the columns were chosen.
 	case "sklearn.feature_selection._rfe.RFE", "sklearn.feature_selection._rfe.RFECV",
 		"sklearn.feature_selection._sequential.SequentialFeatureSelector":
 		return (*compiler).recursive

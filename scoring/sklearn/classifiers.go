@@ -13,6 +13,7 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).recursiveClassify
 	case "sklearn.linear_model._logistic.LogisticRegression", "sklearn.linear_model._logistic.LogisticRegressionCV":
 		return (*compiler).logisticRegression
+	// Random splits and best ones leave the same kind of tree, here and in the forests.
 	case "sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier":
 		return (*compiler).decisionTree
 	case "sklearn.ensemble._forest.RandomForestClassifier", "sklearn.ensemble._forest.ExtraTreesClassifier":
@@ -23,6 +24,8 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).histGradientBoosting
 	case "sklearn.linear_model._stochastic_gradient.SGDClassifier":
 		return (*compiler).stochasticGradient
+	// Their outputs are an affine function of the row and its sign; the losses that they minimised do not show
+	// any more.
 	case "sklearn.svm._classes.LinearSVC", "sklearn.linear_model._perceptron.Perceptron",
 		"sklearn.linear_model._ridge.RidgeClassifier", "sklearn.linear_model._ridge.RidgeClassifierCV",
 		"sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier":
@@ -53,6 +56,7 @@ func classifierOf(class string) func(*compiler, *attributes, matrix) classifier 
 		return (*compiler).fixedThreshold
 	case "sklearn.model_selection._classification_threshold.TunedThresholdClassifierCV":
 		return (*compiler).tunedThreshold
+	// What these wrap is a model in the library's own format, which package booster reads.
 	case "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRFClassifier":
 		return (*compiler).xgbClassifier
 	case "lightgbm.sklearn.LGBMClassifier":

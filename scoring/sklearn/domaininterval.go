@@ -17,6 +17,8 @@ func (c *compiler) continuousDomain(a *attributes, in matrix) matrix {
 	a.reads(in)
 	p := a.domainPolicy("data_min")
 	s := &interval{in: in, columns: c.b.Origins(in), policy: p, nan: math.NaN()}
+	// With marks of its own a decorator does not take NaN for missing; what it makes missing gets the first of
+	// them.
 	if len(p.marks) > 0 {
 		s.nan = p.marks[0].Num
 	}
@@ -30,6 +32,7 @@ func (c *compiler) continuousDomain(a *attributes, in matrix) matrix {
 		s.substitute = a.domainNumber("invalid_value_replacement", p.substitute, p.integer)
 	}
 	a.outliers(s)
+	// An array of integers cannot hold the NaN that such a treatment writes.
 	if s.policy.makesMissing && p.nan && p.integer {
 		a.refuse("unsupported-value", "invalid_value_treatment", `"as_missing"`, "the column was of integers, which cannot be missing; cast it to float before fit")
 	}

@@ -25,6 +25,7 @@ func (c *compiler) discreteDomain(a *attributes, in matrix) matrix {
 			m.valid = c.b.Lookup(r, lists[j])
 			c.b.Categorical(r)
 		}
+		// A mark is missing by decree, on the list of valid values or not, so that it is asked for first.
 		for _, mark := range p.marks {
 			m.marks = append(m.marks, c.b.Cell(r, mark))
 		}
@@ -37,6 +38,8 @@ func (c *compiler) discreteDomain(a *attributes, in matrix) matrix {
 		if p.invalid == "as_value" {
 			m.substitute = c.b.Cell(r, p.substitute)
 		}
+		// Wherever a gap may come as None, None needs a code of its own, or it would pass for an unknown
+		// category.
 		if m.none = lists != nil && holdsText(lists[j]) || p.holdsText(); !m.none && p.mayHoldNone {
 			m.none = true
 			c.b.Cell(r, program.Constant{Type: program.NoneType})

@@ -131,6 +131,7 @@ func (a *attributes) histogram(features, outputs int) *histogram {
 		a.mismatch("_predictors", "[]", "a boosted model has at least one tree")
 		return nil
 	}
+	// The file has the rate in its leaves already.
 	rate := 1.0 // of the leaves; only reasons look at it
 	if v, ok := float(a.optional("learning_rate")); ok && v > 0 {
 		rate = v

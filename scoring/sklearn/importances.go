@@ -215,7 +215,8 @@ func (a *attributes) norms(outer *attributes, n int) []float64 {
 	if len(array.Shape) == 1 {
 		return absolute(a.vector("coef_", n))
 	}
-	// A row per output: one for two classes, else one per class. The norm goes over the rows.
+	// A row per output: one for two classes, else one per class. The norm goes over the rows. Where this does not
+	// come out even, the shape that the matrix is held against does not fit, and it is refused.
 	rows := array.Len() / n
 	coef := a.matrix("coef_", rows, n)
 	order := 1.0
@@ -345,6 +346,7 @@ func (a *attributes) weightedShares(n int) []float64 {
 			return nil
 		}
 	}
+	// The weights of members that were never fitted are zero, and the sum of all is that of the others.
 	norm := sumOf(weights)
 	for j := range out {
 		out[j] /= norm
@@ -457,6 +459,7 @@ func (a *attributes) acceptsMissing() bool {
 	case "DecisionTreeClassifier", "ExtraTreeClassifier":
 		return a.takesMissing(false)
 	case "RandomForestClassifier", "ExtraTreesClassifier":
+		// Random forests learned it in 1.4, forests of extra trees in 1.6.
 		v := a.version()
 		return v >= parseVersion("1.4") && (v >= parseVersion("1.6") || name[0] == 'R')
 	}

@@ -31,6 +31,8 @@ func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	if a.err != nil {
 		return nil
 	}
+	// Newer files say by _fit_dtype what the imputer was fitted on; older ones have the type of statistics_
+	// alone.
 	objects := array.Type.Kind == 'O' || array.Type.Kind == 'U'
 	if t, ok := a.optional("_fit_dtype").(*pickle.DType); ok {
 		objects = t.Kind == 'O' || t.Kind == 'U'
@@ -46,6 +48,7 @@ func (c *compiler) simpleImputer(a *attributes, in matrix) matrix {
 	}
 	for i, r := range in {
 		kept := keepEmpty || statistics[i].Type != program.NaN
+		// A column that is left out may still have an indicator.
 		if !kept && !slices.Contains(indicated, i) {
 			continue
 		}
@@ -166,6 +169,7 @@ func (s *impute) Run(f *program.Frame) {
 			m := &s.each[j]
 			v := row[m.in]
 			isNaN := v != v
+			// The cell of NaN equals nothing, so that the first comparison is for other marks alone.
 			missing := v == m.absent.Value || m.nan && isNaN
 			if isNaN && s.refuseNaN {
 				f.Fail(i, program.Unscorable, m.column)

@@ -24,6 +24,7 @@ func (c *compiler) missingIndicator(a *attributes, in matrix) matrix {
 	if kind != "missing-only" && kind != "all" {
 		a.unknown("features", kind)
 	}
+	// With features="all" every column has an indicator, and no gap is new.
 	strict := a.flag("error_on_new", true) && kind == "missing-only"
 	for _, f := range features {
 		if f < 0 || f >= len(in) {
@@ -71,7 +72,7 @@ type flag struct {
 }
 
 // Run writes 0 or 1 and refuses what scikit-learn does: infinities, NaN that is not what is missing, and gaps in
-// columns that had none.
+// columns that had none. A column that is only checked has no register to write.
 func (s *indicate) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

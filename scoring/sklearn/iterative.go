@@ -35,6 +35,8 @@ func (c *compiler) iterativeImputer(a *attributes, in matrix) matrix {
 	name := c.stepName(a)
 	c.b.CheckFinite(name, in, absent.Type == program.NaN)
 	var filled matrix
+	// The initial imputer is a SimpleImputer that knows the same mark; it gives the guesses that the rounds start
+	// from.
 	c.within("initial_imputer_", func() { filled, a.err = c.transform(initial, in) })
 	s := &refine{nan: absent.Type == program.NaN, absent: absent.Num}
 	// known are the columns beside filled, register by register; those that were empty are gone from both, or stand

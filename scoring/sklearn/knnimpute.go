@@ -41,6 +41,7 @@ func (c *compiler) knnImputer(a *attributes, in matrix) matrix {
 			out = append(out, s.out[j])
 		}
 	}
+	// The scratch holds the row, its distances, and the donors with their row numbers.
 	c.b.Lane64(len(in) + s.count() + 2*s.k)
 	c.b.Add(name, s)
 	return c.join(a, out, c.flags(a, in, absent))
@@ -90,6 +91,7 @@ func (a *attributes) donors(columns int, absent program.Constant) *donors {
 		a.refuse("unsupported-value", "weights", `"distance"`, "scikit-learn's distances between numbers with a fraction are inexact, and too much so to weigh by them; fit with weights='uniform'")
 		return nil
 	}
+	// More neighbours than there are rows are all of them, as in scikit-learn.
 	s.rows, s.k = values, int(min(k, int64(array.Shape[0])))
 	s.means = columnMeans(values, columns)
 	return s
@@ -235,6 +237,7 @@ func (s *donors) fill(x, distance []float64, j int, near *nearest) (value float6
 			near.take(t, d)
 		}
 	}
+	// No training row has both a value here and a column in common with the row.
 	if near.held == 0 {
 		return s.means[j], true
 	}
@@ -265,6 +268,7 @@ func (s *donors) average(x []float64, j int, near *nearest) (value, slip float64
 		err := s.rounding(x, int(near.who[e]))
 		switch {
 		case off == 0 || err == 0:
+		// Whether a distance is exactly zero decides about all of the weights.
 		case near.at[e] == 0:
 			return value, math.Inf(1)
 		default:

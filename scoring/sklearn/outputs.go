@@ -14,6 +14,7 @@ import (
 func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec) (*program.Program, error) {
 	a := attributesOf(root.(*pickle.Object))
 	positive := a.positiveClass(model.classes, spec.Positive)
+	// Only an IsolationForest is marked so.
 	if spec.Positive == nil && model.outlier {
 		positive = 0
 	}
@@ -38,7 +39,9 @@ func (c *compiler) finish(root pickle.Value, model classifier, spec program.Spec
 	return p, nil
 }
 
-// firstOutput is the default: probabilities where there are any.
+// firstOutput is the default: probabilities where there are any. decision_function comes before predict, since a
+// label alone can hardly be held against thresholds; score_samples is never chosen, for what has it has a
+// decision_function too.
 func firstOutput(model classifier) string {
 	switch {
 	case model.probability != nil:

@@ -46,6 +46,8 @@ func (c *compiler) supportVectors(a *attributes, in matrix) (model classifier) {
 	c.b.Add(name, s)
 	model.predicted = c.b.New(-1)
 	votes := c.b.Block(n)
+	// predict goes by plain votes, as libsvm does, and not by the decision values that scikit-learn makes of
+	// them.
 	c.b.Add(name, &pairVotes{in: s.out, out: votes, plain: true})
 	c.b.Add(name, &argmax{votes, model.predicted})
 	c.pairDecision(a, name, &model, s.out)

@@ -77,6 +77,7 @@ func (a *attributes) treeNodes() []forest.Node {
 	}
 	left, right := a.nodeField(array, "left_child"), a.nodeField(array, "right_child")
 	feature, threshold := a.nodeField(array, "feature"), a.nodeField(array, "threshold")
+	// Before 1.3 a tree took no NaN, so that the side to which it would go does not matter.
 	missing := make([]float64, n)
 	if _, err := array.Field("missing_go_to_left"); err == nil {
 		missing = a.nodeField(array, "missing_go_to_left")

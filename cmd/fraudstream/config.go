@@ -24,6 +24,7 @@ type Config struct {
 	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
+	Tracing    TracingConfig       `yaml:"tracing"`
 	Delivery   string              `yaml:"delivery"`
 }
 
@@ -66,6 +67,7 @@ func defaultConfig() Config {
 		},
 		Event:    EventConfig{Format: "json"},
 		DLQ:      defaultDLQ(),
+		Tracing:  defaultTracing(),
 		Delivery: "at-least-once",
 	}
 }
@@ -97,7 +99,10 @@ func loadConfig(path string) (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s:%s", path, explain(err))
 	}
-	return c, c.validate()
+	if err := c.validate(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // explain gives an unknown key its line and a near name, and any other error its place in the file.
@@ -107,7 +112,11 @@ func explain(err error) string {
 		return " " + plain(err)
 	}
 	key, line := unknown.Token.Value, unknown.Token.Position.Line
-	if near := nearest(key, keysOf(reflect.TypeFor[Config]())); near != "" {
+	near := nearest(key, keysOf(reflect.TypeFor[Config]()))
+	if near == key {
+		return fmt.Sprintf("%d: unknown key %q at this place; it belongs to another one: see the configuration section of the README", line, key)
+	}
+	if near != "" {
 		return fmt.Sprintf("%d: unknown key %q; did you mean %q?", line, key, near)
 	}
 	return fmt.Sprintf("%d: unknown key %q; see the configuration section of the README", line, key)
@@ -127,7 +136,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	if err := c.DLQ.validate(); err != nil {
+	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate()); err != nil {
 		return err
 	}
 	return c.Drift.validate()

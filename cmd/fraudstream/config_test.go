@@ -60,6 +60,7 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"kafka:\n  broker: [a]\n", `:2: unknown key "broker"; did you mean "brokers"?`},
 		{"event:\n  where: {path: x, in: [a]}\n  idd: a\n", `:3: unknown key "idd"; did you mean "id"?`},
+		{"drift: {enabled: false}\n", `:1: unknown key "enabled" at this place; it belongs to another one`},
 		{"kafka:\n  group: a\n  group: b\n", `[3:3] mapping key "group" already defined`},
 		{"kafka:\n  group: [a]\n", "[2:10] cannot unmarshal"},
 		{"kafka: [\n", "[1:"},
@@ -68,7 +69,7 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"kafka:\n  group: \"${file:/nowhere/at/all}\"\n", "line 2: ${file:…}: open /nowhere/at/all"},
 		{"kafka:\n  group: \"${vault:x}\"\n", "line 2: unknown reference"},
 		{"event: {format: debezium}\n", `event.format: "debezium" is not supported by this version`},
-		{"delivery: exactly-once\n", `delivery: "exactly-once" is not supported by this version`},
+		{"delivery: exactly-once\n", `.yaml: delivery: "exactly-once" is not supported by this version`},
 	} {
 		_, err := loadConfig(writeConfig(t, c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -43,6 +43,9 @@ func editedCopy(t *testing.T, bundle, old, new string) string {
 	return folder
 }
 
+// Each rule of the bundle's format is broken by one edit of a sound bundle; the refusal must have the right
+// word and name the right field. Edits that are allowed stand among them, so that a gate which refuses
+// everything fails too.
 func TestMetadataRules(t *testing.T) {
 	const (
 		hash      = `"27008db8ab2bdd143b59cdc579e201aa763b0daa1ff60249257dda1c192114fe"`
@@ -143,6 +146,7 @@ func TestMetadataRules(t *testing.T) {
 	}
 }
 
+// What the format does not know is somebody's all the same, and comes out as it went in.
 func TestUnknownKeysAreKept(t *testing.T) {
 	s, err := Load(edited(t, `"schema": 1,`, `"schema": 1, "approval": {"by": "m"}, "owner": "fraud",`), Options{})
 	if err != nil {
@@ -153,6 +157,7 @@ func TestUnknownKeysAreKept(t *testing.T) {
 	}
 }
 
+// What cannot be checked is said once, and nothing else is.
 func TestWarnings(t *testing.T) {
 	const golden = `"golden": {"file": "golden.json", "sha256": "e7175de2d1542d68a646448d35672bcd717e972d40232bf222c2fccd9e7d6e9c", "tolerance": 1e-12},`
 	for want, c := range map[string]struct{ old, new string }{
@@ -200,6 +205,8 @@ func TestLinkOutOfTheFolder(t *testing.T) {
 	}
 }
 
+// A table of the hours that does not add up to its baseline would let two detectors disagree about the same
+// traffic.
 func TestSeasonalShares(t *testing.T) {
 	const country = `"counts": [1308, 1028, 398, 327, 137, 114, 65], "other": 0, "missing": 123`
 	values, quality := make([][]int64, hoursOfWeek), make([][]int64, hoursOfWeek)

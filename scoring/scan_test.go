@@ -122,6 +122,8 @@ var grammarFaults = []struct {
 	{`{}`, "", 0},
 }
 
+// Each fault is tried as it comes and after values whose shape it follows at first, since the short cut must not
+// let through what the long way refuses.
 func TestGrammar(t *testing.T) {
 	s, _ := testScanner(t, "a", "b")
 	for _, shape := range []string{"", `{"a":1}`, `{"a":1,"b":2}`} {
@@ -137,6 +139,8 @@ func TestGrammar(t *testing.T) {
 	}
 }
 
+// A path finds the very bytes of its value, nothing where there is none, and says so where something else is in
+// the way.
 func TestPaths(t *testing.T) {
 	const value = `{"amount":1.5,"DE.4":"000000001999","card":{"country":"GB","pan":null},"items":[{"p":7},[true,{"q":8}]],` +
 		`"\u00e9":false,"":{"":9},"x":{"y":{"z":10}}}`
@@ -166,6 +170,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// A number that no feature reads must be finite all the same: whoever reads the event next may stumble over it.
 func TestNumbersOutsideThePaths(t *testing.T) {
 	s, slots := testScanner(t, "a")
 	for value, want := range map[string]int{
@@ -269,6 +274,8 @@ type nopTB struct{ testing.TB }
 
 func (nopTB) Helper() {}
 
+// Duplicates hide best among many keys. The largest value that the limits allow must be scanned, its duplicate
+// found, and the table must not keep what many small objects have left behind.
 func TestHostileKeys(t *testing.T) {
 	// 32 open objects of 1,024 keys each is the most that must be remembered at once.
 	var b strings.Builder
@@ -296,6 +303,8 @@ func TestHostileKeys(t *testing.T) {
 	}
 }
 
+// Whatever came before and whatever comes, the scanner agrees with an independent strict reader, changes no
+// byte of the value, and reads numbers and texts as that one does.
 func FuzzScan(f *testing.F) {
 	for _, c := range grammarFaults {
 		if len(c.value) < 200 {

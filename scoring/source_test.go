@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// A folder is a bundle, or it has one model, or it is refused: which file is meant is never guessed.
 func TestFolders(t *testing.T) {
 	seed, err := os.ReadFile("testdata/fixtures/seed/fraud_model.pkl")
 	if err != nil {
@@ -44,6 +45,8 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// Nothing there, an empty path, a folder in the place of a file: all are one reason, without a panic and
+// without waiting.
 func TestUnreadablePaths(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.Mkdir(filepath.Join(folder, "metadata.json"), 0o700); err != nil {

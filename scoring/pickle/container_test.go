@@ -20,6 +20,7 @@ func compressed(t *testing.T) []string {
 	return paths
 }
 
+// reasonOf is the reason of a SyntaxError, and empty for no error or another one.
 func reasonOf(err error) string {
 	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
 		return syntax.Reason
@@ -27,6 +28,7 @@ func reasonOf(err error) string {
 	return ""
 }
 
+// TestContainerNames goes by the content alone: a file may be called anything.
 func TestContainerNames(t *testing.T) {
 	for _, path := range compressed(t) {
 		want := strings.Split(filepath.Base(path), "-")[1]
@@ -56,6 +58,8 @@ func TestContainerCutOff(t *testing.T) {
 	}
 }
 
+// TestContainerGoesOn puts something behind the stream. What a reader stops at and another reads on from is
+// where two programs can be made to see two different models in one file.
 func TestContainerGoesOn(t *testing.T) {
 	for _, path := range compressed(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -95,6 +99,7 @@ func TestContainerSecondPass(t *testing.T) {
 	}
 }
 
+// TestContainerLimit holds the bound to the byte: a file at its limit passes, and one byte more is a bomb.
 func TestContainerLimit(t *testing.T) {
 	for _, path := range compressed(t) {
 		data := readFile(t, path)

@@ -19,6 +19,7 @@ func floats(shape []int, values ...float64) *Array {
 	return a
 }
 
+// TestArrayRow cuts rows at the edges of an array and beyond them.
 func TestArrayRow(t *testing.T) {
 	a := floats([]int{2, 3}, 1, 2, 3, 4, 5, 6)
 	row, err := a.Row(1)
@@ -42,6 +43,8 @@ func TestArrayRow(t *testing.T) {
 	}
 }
 
+// TestArrayKinds asks arrays for what they do not hold: an error is right, a silent conversion would change a
+// model.
 func TestArrayKinds(t *testing.T) {
 	text := &Array{Type: &DType{Kind: 'U', Size: 4}, Shape: []int{1}, Data: []byte{'a', 0, 0, 0}}
 	broken := &Array{Type: &DType{Kind: 'U', Size: 4}, Shape: []int{1}, Data: []byte{0, 0, 0x11, 0}}
@@ -72,6 +75,7 @@ func TestArrayKinds(t *testing.T) {
 	}
 }
 
+// TestAs takes one parameter in all the forms in which it may have been pickled.
 func TestAs(t *testing.T) {
 	f32 := &Scalar{Type: &DType{Kind: 'f', Size: 4}, Data: []byte{0, 0, 0x80, 0x3f}}
 	yes := &Scalar{Type: &DType{Kind: 'b', Size: 1}, Data: []byte{1}}

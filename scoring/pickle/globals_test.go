@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// TestAllowList has names that models need and names that attackers have used: functions of Python, loaders in
+// trusted packages, spellings that only look like a trusted name.
 func TestAllowList(t *testing.T) {
 	for name, want := range map[string]string{
 		"sklearn.pipeline.Pipeline":                        "",

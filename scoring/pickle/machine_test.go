@@ -10,6 +10,7 @@ import (
 	"testing"
 )
 
+// TestLiterals has each literal of each protocol as its opcodes, and the value that Python gives for them.
 func TestLiterals(t *testing.T) {
 	huge, _ := new(big.Int).SetString("18446744073709551616", 10)
 	for stream, want := range map[string]Value{
@@ -56,6 +57,8 @@ func TestLiterals(t *testing.T) {
 	}
 }
 
+// TestStreamsRefused has one stream for each way to be wrong: cut off, without operands, with operands of
+// another type, with a name in a place where it would act.
 func TestStreamsRefused(t *testing.T) {
 	for stream, want := range map[string]string{
 		"":                     ReasonCorrupt,
@@ -110,6 +113,7 @@ func TestOffset(t *testing.T) {
 	}
 }
 
+// TestBudgets checks each budget on both sides of its edge.
 func TestBudgets(t *testing.T) {
 	many := strings.Repeat("N0", 100) + "N."
 	if _, err := Decode([]byte(many), Limits{Objects: 200}); reasonOf(err) != ReasonBudget {
@@ -127,6 +131,7 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// TestDepth stops what would exhaust the stack of whoever reads the graph by recursion.
 func TestDepth(t *testing.T) {
 	nested := func(n int) []byte { return []byte(strings.Repeat("]", n) + strings.Repeat("a", n-1) + ".") }
 	if _, err := Decode(nested(10), Limits{Depth: 10}); err != nil {
@@ -186,6 +191,7 @@ func numbered(n int) string {
 	return out.String()
 }
 
+// TestDict follows Python's rules for keys, also beyond the size at which the dict begins to keep an index.
 func TestDict(t *testing.T) {
 	d := &Dict{}
 	for i := range 100 {

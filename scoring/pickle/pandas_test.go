@@ -36,6 +36,7 @@ func index(class string, attrs ...Value) *Object {
 	return &Object{Class: Global{Name: "_new_Index"}, Args: []Value{Global{Name: class}, d}}
 }
 
+// TestRangeIndex stops ranges that never end, that lack their bounds, and that stand for a billion labels.
 func TestRangeIndex(t *testing.T) {
 	got, err := Elements(index("RangeIndex", "start", int64(1), "stop", int64(8), "step", int64(3)))
 	if want := []Value{int64(1), int64(4), int64(7)}; err != nil || !reflect.DeepEqual(got, want) {
@@ -71,6 +72,8 @@ func arrow(length, offset int64, text string, offsets ...uint32) *Object {
 	return &Object{Class: Global{Name: "ArrowStringArray"}, State: state}
 }
 
+// TestArrowStrings lies about length, offset and bounds: each lie would reach beyond the buffers, or cut text where
+// no label begins.
 func TestArrowStrings(t *testing.T) {
 	got, err := Strings(arrow(2, 1, "xabc", 0, 1, 3, 4))
 	if want := []string{"ab", "c"}; err != nil || !reflect.DeepEqual(got, want) {

@@ -32,6 +32,9 @@ func verdicts(t testing.TB) map[string]string {
 	return want
 }
 
+// TestRefuse decodes files that were made to do harm: payloads that Python would run, which are to leave a
+// marker behind, compressed bombs, memo bombs, deep nesting, arrays that lie about their size. Each must be
+// refused for the right reason, quickly, and without the memory that it claims.
 func TestRefuse(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "pwned")
 	t.Setenv("FRAUDSTREAM_PWNED", marker)
@@ -83,6 +86,8 @@ var placeless = map[string]bool{
 	ReasonInflateBomb: true, ReasonCycle: true, ReasonMemoBomb: true, ReasonDepth: true,
 }
 
+// TestCustomCodeSaysWhatToDo is about the honest author whose pipeline has a class of its own: the refusal must
+// not read like an accusation, and must name a way on.
 func TestCustomCodeSaysWhatToDo(t *testing.T) {
 	for file, class := range map[string]string{
 		"custom-main.joblib":            "__main__.",

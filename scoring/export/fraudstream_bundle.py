@@ -79,8 +79,9 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
     hyperparameters  default: get_params() of the pipeline, as text
     reasons          per feature, {"amount": {"code": "R01", "text": "unusual amount"}}
     weighting        "resampled" where X_train is not natural after all: drift then shows, but never alarms
-    tolerance        largest difference of a golden score; default 1e-12, and 1e-6 where the pipeline holds an
-                     estimator of XGBoost, which computes in float32
+    tolerance        largest difference of a golden score; default 1e-12, 1e-9 where the pipeline holds an SVC or
+                     NuSVC, whose large coefficients nearly cancel, and 1e-6 where it holds an estimator of XGBoost
+                     or reads columns of float32, since scikit-learn too then computes in float32
     compress         zlib level of model.joblib
     derived          per feature, {"hour": {"op": "hour", "of": ["event_time"], "zone": "Europe/London"}}
     events           DataFrame of the fields that derived features are computed from, row by row with X_holdout
@@ -123,7 +124,7 @@ def save_bundle(pipeline, X_train, X_holdout, path, *, name, version, positive_c
             "fraud_is": model.fraud_is,
         },
         "golden": {"file": "golden.json", "sha256": _sha256(folder / "golden.json"),
-                   "tolerance": _tolerance(pipeline) if tolerance is None else tolerance},
+                   "tolerance": _tolerance(pipeline, X_train) if tolerance is None else tolerance},
         "environment": _environment(),
         "baseline": {"rows": len(X_train), "weighting": weighting},
         "features": [_feature(c, X_train[c.name], drift, derivations.rules.get(c.name), hours) for c in columns],
@@ -183,9 +184,11 @@ class _Model:
         return out if np.isfinite(out).all() else None
 
 
-def _tolerance(pipeline):
-    parts = [pipeline, *pipeline.get_params(deep=True).values()]
-    return 1e-6 if any(type(p).__module__.startswith("xgboost.") for p in parts) else 1e-12
+def _tolerance(pipeline, X):
+    parts = [type(p) for p in (pipeline, *pipeline.get_params(deep=True).values())]
+    if any(p.__module__.startswith("xgboost.") for p in parts) or any(str(d).lower() == "float32" for d in X.dtypes):
+        return 1e-6
+    return 1e-9 if any(p.__name__ in ("SVC", "NuSVC") for p in parts) else 1e-12
 
 
 def _final(pipeline):

@@ -3,9 +3,11 @@ package sklearn
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,19 +36,20 @@ func TestDifferentialTransformers(t *testing.T) { drawAndCompare(t, "testdata/tr
 // drawAndCompare runs a script that draws pipelines, as many as FRAUDSTREAM_DIFFERENTIAL says.
 func drawAndCompare(t *testing.T, script string) { t.Helper(); drawSome(t, script, 60) }
 
-// drawSome draws as many, unless FRAUDSTREAM_DIFFERENTIAL says otherwise.
+// drawSome draws as many, from a seed that is new in each run, unless FRAUDSTREAM_DIFFERENTIAL says otherwise.
 func drawSome(t *testing.T, script string, some int) {
 	t.Helper()
 	python := os.Getenv("FRAUDSTREAM_PYTHON")
 	if python == "" {
 		t.Skip("skipped the comparison with a real scikit-learn: FRAUDSTREAM_PYTHON names no python")
 	}
-	count, seed := strconv.Itoa(some), "1"
+	count, seed := strconv.Itoa(some), strconv.Itoa(rand.IntN(1_000_000))
 	if v := os.Getenv("FRAUDSTREAM_DIFFERENTIAL"); v != "" {
 		if _, err := fmt.Sscan(v, &count, &seed); err != nil {
 			t.Fatalf("FRAUDSTREAM_DIFFERENTIAL is COUNT SEED: %v", err)
 		}
 	}
+	t.Logf("FRAUDSTREAM_DIFFERENTIAL=%q draws these again", count+" "+seed)
 	folder := t.TempDir()
 	drawing := exec.Command(python, script, folder, count, seed)
 	drawing.Env = append(os.Environ(), "OMP_NUM_THREADS=1") // models this small are slower on several threads
@@ -106,7 +109,10 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 		}
 	}
 	p.Run(f)
-	open := 0
+	open, tolerance := 0, 1e-12
+	if slices.ContainsFunc(p.StepNames, func(step string) bool { return strings.HasSuffix(step, "(NuSVC)") }) {
+		tolerance = 1e-9 // its coefficients reach 1e5 and nearly cancel
+	}
 	for i, w := range want {
 		switch fault := f.Fault(i); {
 		case w == nil && fault.Code == 0:
@@ -122,7 +128,7 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 			}
 		default:
 			score := w.(float64)
-			if d := math.Abs(f.Score(i) - score); !(d <= 1e-12*math.Max(1, math.Abs(score))) {
+			if d := math.Abs(f.Score(i) - score); !(d <= tolerance*math.Max(1, math.Abs(score))) {
 				t.Errorf("row %d %v: %v, scikit-learn %v", i, c.Rows[i], f.Score(i), score)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 //
 // A document is a marker and what it announces: i, U, I, l and L an integer of one to eight bytes, of which U
 // alone has no sign, d and D a float of four or eight, S a text behind its length, T, F and Z a constant, { and [
-// what holds other values. Nothing is aligned, and nothing but counts tells how much follows.
+// what holds other values. Nothing is aligned.
 type ubjsonReader struct {
 	data   []byte
 	class  string
@@ -144,7 +144,7 @@ func (r *ubjsonReader) length() (int, error) {
 	switch {
 	case n < 0:
 		return 0, r.damaged("corrupt", adviceCorrupt)
-	// A count this far beyond any file would also leave the integers that a float64 holds one by one.
+	// No model is that large, and a count beyond all integers must not reach the conversion.
 	case n > math.MaxInt32:
 		return 0, r.damaged("array-size", adviceSize)
 	}

@@ -8,7 +8,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// backtest lets the rows of a file pass the monitor and keeps what each tick said.
+// backtest lets the rows of a file pass the monitor and keeps what each tick said. A stream's monitor forgets: it tells of
+// the newest alarms and of the evidence as it stands. Here the whole story is wanted, in memory that does not grow with
+// the file but for its alarms.
 type backtest struct {
 	options drift.Options
 	monitor *drift.Monitor
@@ -34,6 +36,7 @@ type episode struct {
 	when       int64 // event time of its first alarm, Unix milliseconds; 0: unknown
 }
 
+// newBacktest begins one. A file is one set of detectors, whatever partitions its rows came from.
 func newBacktest(monitor *drift.Monitor, o drift.Options) *backtest {
 	return &backtest{options: o, monitor: monitor, shard: monitor.Shard(""), fixed: o.TickEvents > 0}
 }

@@ -16,6 +16,8 @@ import (
 )
 
 // flatten turns paths into column names: in a CSV file the column "card.country" is what the path card.country names.
+// The mapping is that of the stream, so that one configuration serves the topic and a file that was exported from it; a
+// table has no objects to descend into, and a name with dots in it is simply the name of a column.
 func flatten(m scoring.Mapping) scoring.Mapping {
 	m.ID.Path = quoted(m.ID.Path)
 	m.Time.Path = quoted(m.Time.Path)
@@ -48,6 +50,11 @@ type column struct {
 }
 
 // csvRows reads a CSV file with a header line. An empty cell is null.
+//
+// Every row becomes the JSON object that the topic would have held, and goes through the same corridor as an event. So a
+// file is refused, converted and scored by the same code as the stream, and no second reading of types can differ from
+// the first. A row that is no CSV, or has another number of cells than the header, is refused like a broken event, under
+// its number; an error of the file itself ends the reading.
 func csvRows(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (rowSource, error) {
 	reader := csv.NewReader(r)
 	reader.ReuseRecord = true
@@ -75,7 +82,9 @@ func csvRows(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (rowSource, 
 	}, nil
 }
 
-// columnTypes tells for each column that something reads whether its cells are text as they stand.
+// columnTypes tells for each column that something reads whether its cells are text as they stand. CSV has no types, so
+// the reader has to know what is wanted: "007" is a category where the model was trained on texts, and 7 where it was
+// trained on numbers. A column that two features read is text as soon as one of them wants text.
 func columnTypes(model *scoring.Scorer, m scoring.Mapping) map[string]bool {
 	name := func(path, fallback string) string {
 		if path == "" {
@@ -102,6 +111,8 @@ func columnTypes(model *scoring.Scorer, m scoring.Mapping) map[string]bool {
 	return types
 }
 
+// readHeader prepares the columns: the JSON key of each that is read, written once, and how its cells are to be taken. A
+// name that comes twice is an error of the file, since either column could be meant.
 func readHeader(header []string, types map[string]bool) ([]column, error) {
 	columns := make([]column, len(header))
 	seen := map[string]bool{}
@@ -138,7 +149,9 @@ func appendRow(dst []byte, columns []column, row []string) []byte {
 	return append(dst, '}')
 }
 
-// appendCell appends one cell: null, a number, a boolean or text.
+// appendCell appends one cell: null, a number, a boolean or text. What looks like a number but is none to JSON is
+// rewritten with the shortest digits that read back as the same float64; what is none to anybody, such as NA, stays text,
+// which the feature's type will refuse rather than guess at.
 func appendCell(dst []byte, cell string, text bool) []byte {
 	switch {
 	case cell == "":
@@ -175,7 +188,9 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// csvSink writes a header and one line a row.
+// csvSink writes a header and one line a row, in the order of the rows. Decided, skipped and refused rows have the same
+// columns, so that whoever reads the file with a table program sees what is missing beside what is there: a refused row
+// has an empty decision and a code in the column error.
 func csvSink(w *bufio.Writer, model *scoring.Scorer) rowSink {
 	writer := csv.NewWriter(w)
 	record := []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
@@ -202,7 +217,8 @@ func csvSink(w *bufio.Writer, model *scoring.Scorer) rowSink {
 	}
 }
 
-// decisionCells fills the cells of a decision, from decision_id on.
+// decisionCells fills the cells of a decision, from decision_id on. An event without an id of its own is called by its
+// decision_id in both columns, as in the JSON; a text id loses its quotes, a number keeps its digits.
 func decisionCells(record []string, d *scoring.Decision, model *scoring.Scorer) {
 	record[1] = string(d.AppendID(nil))
 	record[2] = record[1]

@@ -14,6 +14,10 @@ import (
 )
 
 // driftCommand is the monitor over a file: what it would have said of that traffic, and when.
+//
+// The rows go through the model, because the score is watched too and because a value is what the pipeline sees and not
+// what stands in the file. They are counted by the same monitor as a stream, with its clock turned to the times of the
+// events: a day of traffic is gone through in minutes, and the intervals are those that the stream would have had.
 type driftCommand struct {
 	rowsFlags
 	Format      string `help:"Format of the file: ndjson or csv. Default: by its extension, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
@@ -79,7 +83,8 @@ func writable(path string) error {
 	return os.Remove(path)
 }
 
-// backtest makes the monitor as the bundle and the configuration want it, and says what it departs from either in.
+// backtest makes the monitor as the bundle and the configuration want it, and says what it departs from either in: the
+// overrides in force or lapsed, and the detectors that few training rows have widened.
 func (c *driftCommand) backtest(model *scoring.Scorer, wanted DriftConfig, stderr io.Writer) (*backtest, error) {
 	say := func(line string) { fmt.Fprintln(stderr, line) }
 	options, err := driftOptions(model, wanted, time.Now(), say)

@@ -25,7 +25,7 @@ type binBar struct {
 	Words             string
 }
 
-// edgeLabel stands under the line between two bins; At is in percent of the width.
+// edgeLabel is a number of the axis. It stands under the line between two bins; At is in percent of the width.
 type edgeLabel struct {
 	At   float64
 	Text string
@@ -38,6 +38,8 @@ const (
 	chartTop = 1.6 // thresholds that the evidence chart is high
 )
 
+// newBinChart draws the shares of the value cells; the highest bar of the two is as high as the chart. Where the edges are
+// too many for their labels, only every second or third one has one.
 func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 	p, q := shares(baseline), shares(live)
 	highest := max(slices.Max(p), slices.Max(q))
@@ -83,7 +85,8 @@ type categoryLine struct {
 	TrainingText, LiveText string
 }
 
-// categoryLines gives the largest categories a line each, by the larger of their two shares, and counts the others.
+// categoryLines gives the largest categories a line each, by the larger of their two shares, and counts the others. By the
+// larger of the two, because a category that has vanished matters as much as one that has come.
 func categoryLines(f *drift.Feature, baseline, live []int64) (lines []categoryLine, folded string) {
 	p, q := shares(baseline), shares(live)
 	order := make([]int, len(p))
@@ -118,11 +121,14 @@ type evidenceChart struct {
 	From, To        string  // what stands under the ends
 }
 
+// span is a stretch of the chart, in points, with the words that stand for it under the pointer.
 type span struct {
 	X, Width float64
 	Words    string
 }
 
+// evidenceChart draws what history has kept of a feature's two detectors; nil where it has none. A point may stand for
+// many intervals, and so the number of an interval is divided by the history's stride to find its place.
 func (f *findings) evidenceChart(w *watched) *evidenceChart {
 	points := max(len(w.values.points), len(w.quality.points))
 	if points == 0 {

@@ -34,7 +34,7 @@ type page struct {
 // maxAlarms is how many alarms are listed; every card shows those of its feature all the same.
 const maxAlarms = 50
 
-// pageAlarm is a line of the list of alarms.
+// pageAlarm is a line of the list of alarms: one episode, from its first alarm on, however often it alarmed again.
 type pageAlarm struct {
 	drift.Episode
 	When    string
@@ -45,7 +45,8 @@ type pageAlarm struct {
 	Against string // evidence of threshold
 }
 
-// card shows one feature.
+// card shows one feature: its state, what moved, training and live side by side, the evidence over the file, the distances
+// and the quality. All texts are ready for the template, which decides nothing but what is there.
 type card struct {
 	*watched
 	ID, State, Tone string  // Tone is a class of the style sheet
@@ -64,9 +65,11 @@ type card struct {
 	Quality         []qualityLine
 }
 
+// labelled is a figure with its name, and what it is to be held against.
 type labelled struct{ Name, Value, Note string }
 
-// writePage writes the page.
+// writePage writes the page. Names of features and categories come from a model and from traffic, and anybody may have
+// chosen them: html/template escapes each for the place where it stands.
 func (f *findings) writePage(path string) error {
 	t, err := template.New("page").Parse(pageText)
 	if err != nil {
@@ -80,6 +83,8 @@ func (f *findings) writePage(path string) error {
 	return errors.Join(t.Execute(buffered, f.page()), buffered.Flush(), out.Close())
 }
 
+// page lays out the report: the alarms in the order in which they came, for the story, and the cards in the order of what
+// matters, for the work.
 func (f *findings) page() *page {
 	p := &page{
 		findings: f, Input: filepath.Base(f.input), Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
@@ -144,7 +149,8 @@ func (p *page) Headline() string {
 	}
 }
 
-// card lays out what is known of one feature.
+// card lays out what is known of one feature. The bar of evidence is full at two thresholds, so that an alarm stands in
+// its middle and what comes near one can be seen to come near.
 func (f *findings) card(w *watched, anchor string) card {
 	c := card{
 		watched: w, ID: anchor, State: w.state(), Evidence: w.evidenceText(), Meter: tenth(100 * min(1, w.evidence()/2)),
@@ -214,12 +220,14 @@ func (w *watched) figures() []labelled {
 	return all
 }
 
-// qualityLine is one quality cell.
+// qualityLine is one quality cell, as shares of all events in training and live.
 type qualityLine struct {
 	Name, Training, Live string
 	More                 bool // more than in training, where there was an alarm
 }
 
+// qualityLines are the four quality cells in their order. What has grown stands out only where the detector has alarmed:
+// a cell that has grown by chance is nothing to look at.
 func (w *watched) qualityLines() []qualityLine {
 	var lines []qualityLine
 	base, live := w.Quality.Baseline, w.Quality.Counts

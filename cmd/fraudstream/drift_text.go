@@ -56,7 +56,8 @@ func (f *findings) watched() []watched {
 	return all
 }
 
-// evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm.
+// evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm. Thresholds make detectors
+// comparable that do not have the same one.
 func (w *watched) evidence() float64 {
 	largest := 0.0
 	for _, c := range []curve{w.values, w.quality} {
@@ -67,7 +68,9 @@ func (w *watched) evidence() float64 {
 	return largest
 }
 
-// state says in a word or two where a feature stands.
+// state says in a word or two where a feature stands at the end of the file: ALARM while an episode is open, "alarm over"
+// where it has closed, "off" and "not watched" where nothing could have alarmed, "suspicious" where the evidence has been
+// more than half of what an alarm needs, and calm.
 func (w *watched) state() string {
 	open := 0
 	for i := range w.episodes {
@@ -91,6 +94,7 @@ func (w *watched) state() string {
 	}
 }
 
+// compareBool orders false before true.
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -102,7 +106,9 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// print writes the report for a person.
+// print writes the report for a person: first what it was of and whether there is anything to do, then the alarms, then
+// every feature with its distances. BY CHANCE is what PSI exceeds once in a thousand times without drift; a PSI is to be
+// held against it and not against a number that is the same for all samples.
 func (f *findings) print(w io.Writer) error {
 	t := newTable(w)
 	t.row("model", f.Model.Name+" "+f.Model.Version)
@@ -145,7 +151,7 @@ func plural(n int64, thing string) string {
 	return count(n) + " " + thing + "s"
 }
 
-// summary counts the alarms in words.
+// summary counts the alarms in words. Where none could have come it says why, so that silence is not read as calm.
 func (f *findings) summary() string {
 	switch n := len(f.episodes); {
 	case f.Resampled:
@@ -161,6 +167,7 @@ func (f *findings) summary() string {
 	}
 }
 
+// clockTime is a time of an event in UTC, to the second.
 func clockTime(millis int64) string {
 	return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05")
 }

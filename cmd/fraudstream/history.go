@@ -67,7 +67,7 @@ func (h *history) halve() {
 	h.stride *= 2
 }
 
-// of returns the curve of a detector; one without points where there is none.
+// of returns the curve of a detector; one without points, and without a largest, where there is none.
 func (h *history) of(feature, kind string) curve {
 	for _, c := range h.curves {
 		if c.feature == feature && c.kind == kind {

@@ -27,6 +27,7 @@ func interpolate(file *ast.File) error {
 	return r.err
 }
 
+// replacer walks the tree and keeps the first error: a walk cannot be broken off otherwise.
 type replacer struct{ err error }
 
 // Visit replaces the scalar values of mappings and sequences in place.
@@ -45,6 +46,7 @@ func (r *replacer) Visit(node ast.Node) ast.Visitor {
 	return r
 }
 
+// replace returns the node with its references replaced; the node itself where it has none, and where it is no text.
 func (r *replacer) replace(node ast.Node) ast.Node {
 	text, ok := node.(*ast.StringNode)
 	if !ok || r.err != nil || !strings.Contains(text.Value, "${") {
@@ -74,7 +76,9 @@ func (r *replacer) replace(node ast.Node) ast.Node {
 	return text
 }
 
-// expand replaces every reference in s. An undefined variable without a default is an error.
+// expand replaces every reference in s. An undefined variable without a default is an error; an empty one counts as
+// undefined where there is a default, as in a shell. Of a file the line endings at its end are left out, since editors put
+// them there and no password has one. No message repeats what a variable or a file holds.
 func expand(s string) (string, error) {
 	var failed error
 	out := reference.ReplaceAllStringFunc(s, func(ref string) string {

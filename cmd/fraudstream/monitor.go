@@ -29,7 +29,8 @@ func newMonitor(model *scoring.Scorer, options drift.Options, log *slog.Logger) 
 }
 
 // driftOptions are what the bundle says of the baseline and of how drift is to be judged, with what the configuration
-// says over it. A line about each override, in force or lapsed, goes to say.
+// says over it. A line about each override, in force or lapsed, goes to say. An override of a feature that the model does
+// not have is an error: whoever wrote it believes that something is accepted which is not.
 func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(string)) (drift.Options, error) {
 	b := &model.Bundle
 	options := drift.Options{Resampled: b.Resampled, FalseAlarmEvery: c.FalseAlarmEvery}
@@ -67,7 +68,7 @@ func loosened(edges []float64, tolerance float64) []float64 {
 	return moved
 }
 
-// featureOf finds a feature by its name; the score has one too.
+// featureOf finds a feature by its name; the score has one too. An error names what is near, or all that there is.
 func featureOf(o *drift.Options, name string) (*drift.Feature, error) {
 	var names []string
 	for i := range o.Features {
@@ -88,7 +89,8 @@ func featureOf(o *drift.Options, name string) (*drift.Feature, error) {
 	return nil, fmt.Errorf("drift.features: the model has no feature %q; it has %v", name, names)
 }
 
-// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour.
+// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour. A feature without a baseline is
+// counted all the same, with its detectors off; one of a simple companion has mean, deviation and range, and no counts.
 func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
 	out := drift.Feature{Name: f.Name, Categorical: f.Categorical, Off: f.DriftDisabled, Tolerance: f.DriftTolerance}
 	if b == nil {

@@ -25,7 +25,10 @@ type driftWatch struct {
 	accepted *acceptances
 }
 
-// newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events.
+// newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events. With a pool there are two of them
+// over the same baseline: one counts the partitions of this process and judges nothing, the other judges the ticks of the
+// whole group, where this process has the topic of the ticks. Both are made everywhere, since that topic may move here at
+// any time.
 func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Logger) (*driftWatch, error) {
 	options, err := driftOptions(model, c.Drift, time.Now(), func(line string) { log.Info(line) })
 	if err != nil {
@@ -55,7 +58,9 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 
 func modelName(s *scoring.Scorer) string { return s.Bundle.Name + "@" + s.Bundle.Version }
 
-// streams are the consumers of a service: that of the events and, with a pool, that of the ticks.
+// streams are the consumers of a service: that of the events and, with a pool, that of the ticks. The latter has a group of
+// its own, in which one member has the one partition and the others stand by; it decides nothing, and everything else
+// (offsets, snapshots, the order of acknowledgements) it does as the former.
 func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Scorer) []*consumer.Consumer {
 	if w.pooled == nil {
 		return []*consumer.Consumer{consumer.New(o, model)}
@@ -68,12 +73,15 @@ func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Sc
 	return []*consumer.Consumer{consumer.New(o, model), consumer.New(pool, nil)}
 }
 
-// partition makes the observer of one of so many partitions.
+// partition makes the observer of one of so many partitions. Their number is what the mean time between false alarms is
+// divided by; the group learns it here, from the cluster, and again when the topic has grown.
 func (w *driftWatch) partition(partition, of int32) consumer.PartitionObserver {
 	w.monitor.SetPartitions(int(of))
 	return w.observer(w.monitor, strconv.Itoa(int(partition)))
 }
 
+// observer makes the observer of a partition under a label of its own. Its life is drawn at random: a partition whose state
+// is lost numbers its ticks from 1 again, and the pool must not take them for ticks that it has counted.
 func (w *driftWatch) observer(monitor *drift.Monitor, label string) *observer {
 	return &observer{driftWatch: w, monitor: monitor, label: label, life: rand.Uint64(), shard: monitor.Shard(label), merged: map[string]lastTick{}}
 }
@@ -106,7 +114,7 @@ func (o *observer) ObserveBatch(events []consumer.Observation, next int64) {
 	o.flush(repeated)
 }
 
-// observe tells that a tick is complete.
+// observe shows the monitor one event, and tells that a tick of a fixed number of events is complete.
 func (o *observer) observe(e *consumer.Observation) bool {
 	at := e.Time / 1_000_000
 	if e.Code != "" {
@@ -115,6 +123,7 @@ func (o *observer) observe(e *consumer.Observation) bool {
 	return o.shard.Observe(e.X, e.Score, at)
 }
 
+// flush publishes the chunk to reports and detectors: one lock a chunk, and none for an event.
 func (o *observer) flush(repeated bool) {
 	if repeated {
 		o.shard.FlushRepeated()
@@ -131,7 +140,10 @@ func (o *observer) CloseTick(now time.Time) consumer.Notes {
 	return notes
 }
 
-// close ends the open tick if it may end.
+// close ends the open tick if it may end: its alerts, its counts for the pool and the snapshot after it wait as notes for
+// the run that carries them. The detectors look at the tick here, in the loop of the partition, because only there is it
+// known which events the tick holds and which offset follows it; that is once in 10 s and takes a millisecond or
+// two for 30 features.
 func (o *observer) close(now time.Time) {
 	tick, closed := o.shard.CloseTick(now)
 	if !closed {

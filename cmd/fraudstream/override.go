@@ -30,6 +30,7 @@ type DriftOverride struct {
 	Note             string   `yaml:"note"`
 }
 
+// validate checks what can be checked without a model; whether a feature exists is seen when one is loaded.
 func (c *DriftConfig) validate() error {
 	if c.FalseAlarmEvery < 0 || c.FalseAlarmEvery > 0 && c.FalseAlarmEvery < time.Minute {
 		return fmt.Errorf("drift.false_alarm_every: %s is under a minute; it is the mean time between false alarms, such as 8760h", c.FalseAlarmEvery)
@@ -42,6 +43,8 @@ func (c *DriftConfig) validate() error {
 	return nil
 }
 
+// validate wants an override that overrides something, with shares, a day and a model that can be
+// read as such.
 func (o *DriftOverride) validate() error {
 	for key, share := range map[string]*float64{"tolerance": o.Tolerance, "quality_tolerance": o.QualityTolerance} {
 		if share != nil && !(*share > 0 && *share < 1) {
@@ -60,7 +63,8 @@ func (o *DriftOverride) validate() error {
 	return nil
 }
 
-// lapses is the moment after the last day; zero where there is none.
+// lapses is the moment after the last day: midnight UTC, so that every process of a group lets it lapse at the same time,
+// wherever it runs. It is zero where there is no day.
 func (o *DriftOverride) lapses() (time.Time, error) {
 	if o.AcceptUntil == "" {
 		return time.Time{}, nil
@@ -72,7 +76,8 @@ func (o *DriftOverride) lapses() (time.Time, error) {
 	return day.AddDate(0, 0, 1), nil
 }
 
-// apply puts the override into the feature, unless it has lapsed.
+// apply puts the override into the feature, unless it has lapsed by now or was accepted for another model. The feature
+// remembers what the bundle says, which holds again on the day after; a line about either goes to say.
 func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say func(string)) error {
 	end, err := o.lapses()
 	switch {
@@ -130,6 +135,7 @@ func (o DriftOverride) describe(f *drift.Feature, model string) string {
 	return text
 }
 
+// orDefault writes a tolerance of the bundle, which may have none.
 func orDefault(share float64) string {
 	if share == 0 {
 		return "the default"

@@ -10,7 +10,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// rowsFlags are what the commands that read a file have in common.
+// rowsFlags are what the commands that read a file have in common: score, which writes decisions, and drift, which shows
+// them to the monitor. Both load the model through the same gate as the service, so that what a backtest says is what the
+// service would have done.
 type rowsFlags struct {
 	Config   string   `help:"Configuration file (YAML); model, event, thresholds and drift are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
@@ -18,7 +20,7 @@ type rowsFlags struct {
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
 }
 
-// fileFormat is that of the name's extension; ndjson where it tells nothing.
+// fileFormat is that of the name's extension; ndjson where it tells nothing, as for standard input.
 func fileFormat(path string) string {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
 		return "csv"
@@ -59,7 +61,8 @@ func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writ
 	return model, config, nil
 }
 
-// rowsFile is an input file that is being read.
+// rowsFile is an input file that is being read. Whatever its format, source gives JSON, and progress counts the bytes as
+// they come off the disk.
 type rowsFile struct {
 	source   rowSource
 	progress *progress

@@ -25,7 +25,8 @@ type scoreCommand struct {
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
 
-// rowsPerBatch is how many rows pass the corridor at a time.
+// rowsPerBatch is how many rows pass the corridor at a time: enough that the cost of a batch is spread thin, and few
+// enough that an interrupt is noticed and the bar moves.
 const rowsPerBatch = 256
 
 // A rowSource appends the JSON of the next row to dst. A row that cannot be turned into JSON comes back as an event
@@ -35,7 +36,8 @@ type rowSource func(dst []byte) (row []byte, bad *scoring.EventError, err error)
 // A rowSink writes what became of row n.
 type rowSink func(n int64, r *scoring.Result) error
 
-// Run scores the file; rows that could not be scored make it end with code 3.
+// Run scores the file; rows that could not be scored make it end with code 3. The output has one line for every row that
+// was read, in the order of the rows, whatever became of it: joining it with the input by position is safe.
 func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	inFormat, outFormat := c.formats()
 	model, config, err := c.load(inFormat, c.Reasons, s.err)
@@ -98,6 +100,7 @@ func (t tally) String() string {
 	return fmt.Sprintf("rows=%d decided=%d refused=%d skipped=%d", t.decided+t.refused+t.skipped, t.decided, t.refused, t.skipped)
 }
 
+// count adds the outcome of one row.
 func (t *tally) count(o scoring.Outcome) {
 	switch o {
 	case scoring.Decided:
@@ -109,7 +112,10 @@ func (t *tally) count(o scoring.Outcome) {
 	}
 }
 
-// scoreRows takes the rows through the corridor, a batch at a time.
+// scoreRows takes the rows through the corridor, a batch at a time. The text of a batch lies in one buffer that is used
+// again for the next, so memory does not grow with the file; what the sink is shown is valid until it returns. A row that
+// could not even be made JSON takes part as an empty event, so that numbers and order stay right, and gets its own error
+// afterwards. It ends at the first error of the source, of the sink or of the context, with what was counted so far.
 func scoreRows(ctx context.Context, model *scoring.Scorer, source rowSource, sink rowSink, progress *progress) (t tally, err error) {
 	var (
 		batch = model.NewBatch(rowsPerBatch)
@@ -150,7 +156,8 @@ func scoreRows(ctx context.Context, model *scoring.Scorer, source rowSource, sin
 	return t, nil
 }
 
-// fill makes events of the rows that end at ends; n is the number of rows before them.
+// fill makes events of the rows that end at ends; n is the number of rows before them. Rows are counted from 1, as people
+// count lines, and the number is all that identifies a row in its decision.
 func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 	batch.Events = batch.Events[:0]
 	begin := 0
@@ -163,7 +170,8 @@ func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 	}
 }
 
-// openInput opens a file, and tells its size where it has one.
+// openInput opens a file, and tells its size where it has one: -1 for a pipe or a device, of which nobody knows how much
+// will come, and which therefore gets no bar. Standard input stops waiting when the context ends.
 func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadCloser, size int64, err error) {
 	if path == "-" {
 		return io.NopCloser(&patientReader{ctx, stdin}), -1, nil
@@ -182,7 +190,8 @@ func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadClo
 	return f, info.Size(), nil
 }
 
-// sameFile tells whether to create out would empty in.
+// sameFile tells whether to create out would empty in. It compares the files and not their names, so that links and other
+// spellings of a path are seen through; a device such as a terminal may well be both.
 func sameFile(in, out string) bool {
 	read, err := os.Stat(in)
 	if err != nil {
@@ -192,10 +201,12 @@ func sameFile(in, out string) bool {
 	return err == nil && os.SameFile(read, written) && written.Mode().IsRegular()
 }
 
+// nopCloser keeps standard output open: it is not ours to close.
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
+// openOutput creates the file, and empties it if it is there; - is standard output.
 func openOutput(path string, stdout io.Writer) (io.WriteCloser, error) {
 	if path == "-" {
 		return nopCloser{stdout}, nil
@@ -209,6 +220,7 @@ type progress struct {
 	began time.Time
 }
 
+// newProgress is a bar over size bytes on w; a bar that shows nothing where the size is unknown or w is no terminal.
 func newProgress(w io.Writer, size int64) *progress {
 	if size <= 0 || !isTerminal(w) {
 		return &progress{}
@@ -227,12 +239,14 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), p.bar.Add(len(b))
 }
 
+// rows writes the number of rows so far, and how many that were in a second, beside the bar.
 func (p *progress) rows(n int64) {
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("%d rows, %.0f rows/s", n, float64(n)/time.Since(p.began).Seconds()))
 	}
 }
 
+// finish takes the bar away, so that what is printed next has a clean line.
 func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish() // the bar is for the eye alone

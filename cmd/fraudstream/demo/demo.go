@@ -47,7 +47,8 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
-// Options says how the show is to be run.
+// Options says how the show is to be run. The zero value is a show of 75 seconds of seed 0, in colour; Out and
+// Executable must be set.
 type Options struct {
 	For        time.Duration // length of the show; default 75 s
 	Fast       bool          // no waits: the same script in some ten seconds
@@ -62,7 +63,8 @@ type Options struct {
 
 // Run shows everything and returns what the reader found. When ctx ends, the show ends early: it sends nothing more,
 // waits for what is under way, and sums up as always. An error means that the show itself could not go on, or that
-// the reader found records that belong to no event.
+// the reader found records that belong to no event. Nothing is left of it when it returns: no process, no
+// folder, no open port.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	began := time.Now()
 	if o.For <= 0 {
@@ -88,6 +90,8 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 
 // A show is what the scenes work with. One goroutine plays, and it alone touches a show; the reader has another, and
 // the producer's answers come on its own. These three meet in the ledger, the reader's counts and the screen.
+// Fields that only some scenes use stand here all the same, because a scene hands them on to the next by
+// nothing else.
 type show struct {
 	options   Options
 	began     time.Time
@@ -109,7 +113,7 @@ type show struct {
 }
 
 // open starts everything: Kafka, a worker, the reader and the producer. The generator lives through its first days
-// while the worker starts.
+// while the worker starts. An error has undone whatever was begun.
 func open(o Options, began time.Time) (*show, error) {
 	s := &show{
 		options: o, began: began, ledger: newLedger(partitions), lastShown: began,
@@ -123,7 +127,8 @@ func open(o Options, began time.Time) (*show, error) {
 }
 
 // start is the order in which things must come: nobody can read a topic that does not exist, and the worker takes the
-// longest to be ready. What fails half-way is undone by close.
+// longest to be ready. What fails half-way is undone by close. The bundle is written out although it is in the
+// binary, since a worker reads a folder, as it would in service.
 func (s *show) start() (err error) {
 	if s.dir, err = os.MkdirTemp("", "fraudstream-demo-"); err != nil {
 		return err
@@ -159,7 +164,8 @@ func (s *show) start() (err error) {
 	return nil
 }
 
-// startWorker starts one more worker.
+// startWorker starts one more worker. Workers are numbered from 1 on and never share a name, so a log belongs
+// to one process.
 func (s *show) startWorker(listen string) error {
 	address, err := freeAddress(listen)
 	if err != nil {
@@ -175,7 +181,9 @@ func (s *show) startWorker(listen string) error {
 	return nil
 }
 
-// close ends whatever is still running and leaves nothing behind.
+// close ends whatever is still running and leaves nothing behind. The order is that of the stream, from the
+// workers back to the broker: nobody is left talking to something that has gone. It may find any of them
+// missing, since it also cleans up after a start that failed.
 func (s *show) close() {
 	for _, w := range s.workers {
 		w.Kill()

@@ -11,7 +11,8 @@ import (
 // The show is a script of five scenes. Each sends payments all the while: sending is what time is made of here, and a
 // scene waits for something (a first decision, a dead letter, a group at rest) by sending until it has happened.
 
-// A tempo is how long the scenes last and how fast the payments come.
+// A tempo is how long the scenes last and how fast the payments come. The durations of scenes are what they
+// last at least; the waiting for what must happen comes on top, up to recovery.
 type tempo struct {
 	calm, drift, poison time.Duration // length of a scene
 	alarm               time.Duration // that the drift goes on beyond its scene, if there is no alarm yet
@@ -43,7 +44,8 @@ func (s *show) tempo() tempo {
 	return t
 }
 
-// play plays the scenes, and goes on until the time is over. It ends without an error when ctx ends.
+// play plays the scenes, and goes on until the time is over. It ends without an error when ctx ends. Scenes are
+// played in this order because each needs the one before: there is a second worker to kill only after the calm.
 func (s *show) play(ctx context.Context) error {
 	t := s.tempo()
 	for _, scene := range []func(context.Context, tempo) error{
@@ -93,7 +95,8 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 }
 
 // offerCurl shows how to ask the first worker over HTTP, if that works: the first worker, because it is the one that
-// will not be killed. The event lies in a file, since it is longer than a line.
+// will not be killed. The event lies in a file, since it is longer than a line. Where the door does not answer
+// in time nothing is said of it: a line that does not work is worse than none.
 func (s *show) offerCurl(ctx context.Context) error {
 	tx := s.payments.Next()
 	event := tx.AppendJSON(nil)

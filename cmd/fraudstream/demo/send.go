@@ -11,7 +11,8 @@ import (
 // beat is the time between two looks at the clock.
 const beat = 5 * time.Millisecond
 
-// sendFor sends payments at the tempo's rate for a time, or until ctx ends.
+// sendFor sends payments at the tempo's rate for a time, or until ctx ends. A limit that has passed already
+// sends nothing.
 func (s *show) sendFor(ctx context.Context, t tempo, limit time.Duration) error {
 	_, err := s.send(ctx, t, limit, func() bool { return false })
 	return err
@@ -53,6 +54,7 @@ func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func
 }
 
 // sendPayment sends the next payment of the generator. Payments of a card stay in order: the card is the key.
+// The ledger gets digests of id and value, so that it need not keep the bytes.
 func (s *show) sendPayment() {
 	tx := s.payments.Next()
 	if s.drifting {
@@ -71,7 +73,9 @@ func (s *show) sendPoison(p *poison) {
 }
 
 // produce hands an event to the producer, which works on its own. The event counts as sent when the broker has said
-// where it is: an event that Kafka never took cannot be lost by those who read from Kafka.
+// where it is: an event that Kafka never took cannot be lost by those who read from Kafka. The answer comes on
+// a goroutine of the client, and the first failure is kept for check, which the playing goroutine calls at
+// every beat.
 func (s *show) produce(key, value []byte, e entry) {
 	e.at = time.Now()
 	record := &kgo.Record{Key: key, Value: value}
@@ -87,7 +91,8 @@ func (s *show) produce(key, value []byte, e entry) {
 	})
 }
 
-// check tells whether the show can go on: Kafka takes events, and no worker has ended by itself.
+// check tells whether the show can go on: Kafka takes events, and no worker has ended by itself. A worker that
+// was killed or told to end is no failure.
 func (s *show) check() error {
 	select {
 	case err := <-s.refused:
@@ -102,7 +107,8 @@ func (s *show) check() error {
 	return nil
 }
 
-// showStatus writes how things are, in one line.
+// showStatus writes how things are, in one line. lag is what was sent and has no answer yet, by the ledger and
+// not by the offsets that the group has committed.
 func (s *show) showStatus() {
 	c, verdicts := s.ledger.Counts(false), s.reader.Verdicts()
 	rate := float64(c.Sent-s.lastSent) / time.Since(s.lastShown).Seconds()

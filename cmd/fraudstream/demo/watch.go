@@ -33,7 +33,9 @@ func writeConfiguration(dir string) ([]string, error) {
 		os.WriteFile(path, []byte(configuration), 0o644)
 }
 
-// An alarm is what the reader takes from a record of the alerts topic.
+// An alarm is what the reader takes from a record of the alerts topic. Episode names one stretch of drift of
+// one feature, whose state is open until it ends; LogM is the evidence and Threshold what it had to exceed,
+// both as natural logarithms; Text is the sentence for people.
 type alarm struct {
 	Episode   string
 	State     string

@@ -43,16 +43,19 @@ var Start = time.Date(2026, time.November, 2, 8, 0, 0, 0, time.UTC)
 // warmUp is how long a generator lives before Start.
 const warmUp = 10 * 24 * time.Hour
 
-// day in the unit of every time in this package, milliseconds.
+// day in the unit of every time in this package, milliseconds. Times are Unix milliseconds throughout, which is
+// also what the events say.
 const day = int64(24 * time.Hour / time.Millisecond)
 
-// rhythm is how busy each local hour is, relative to the busiest.
+// rhythm is how busy each local hour is, relative to the busiest. It is that of shops: quiet at night, a peak
+// at noon and one in the evening.
 var rhythm = [24]float64{
 	.10, .06, .04, .03, .04, .09, .22, .42, .60, .68, .75, .86,
 	1.0, .92, .78, .75, .80, .92, 1.0, .90, .70, .52, .34, .18,
 }
 
-// A Generator draws payments. One goroutine may use it.
+// A Generator draws payments. One goroutine may use it. It never ends: a payment of next year is drawn like one
+// of next minute.
 type Generator struct {
 	rng       *rand.Rand
 	bank      *bank
@@ -95,7 +98,8 @@ func New(seed int64) *Generator {
 	return g
 }
 
-// Next returns the next payment.
+// Next returns the next payment. Two in a row are a millisecond apart at least, so that the order by time is
+// the only one.
 func (g *Generator) Next() Transaction { return g.draw() }
 
 // draw takes whatever comes first: a planned fraud or an honest payment.
@@ -122,17 +126,21 @@ func (g *Generator) draw() Transaction {
 // nextTime is the earliest moment at which the next payment can happen.
 func (g *Generator) nextTime() int64 { return min(g.candidate, g.episode, g.planned.next()) }
 
+// advanceCandidate moves on by an exponential waiting time, which is what makes the candidates a Poisson
+// process.
 func (g *Generator) advanceCandidate() {
 	const meanRhythm = 0.52917 // so that perDay holds for a whole day
 	perDay := g.weights[len(g.weights)-1] / meanRhythm
 	g.candidate += int64(math.Ceil(g.rng.ExpFloat64() / perDay * float64(day)))
 }
 
+// advanceEpisode does the same for the episodes of fraud, which keep no hours.
 func (g *Generator) advanceEpisode() {
 	g.episode += int64(math.Ceil(g.rng.ExpFloat64() / episodesPerDay * float64(day)))
 }
 
-// anyCustomer draws a customer by how often they pay.
+// anyCustomer draws a customer by how often they pay. A uniform number falls into a customer's stretch of the
+// cumulative rates by a binary search.
 func (g *Generator) anyCustomer() int {
 	u := g.rng.Float64() * g.weights[len(g.weights)-1]
 	return min(sort.SearchFloat64s(g.weights, u), len(g.weights)-1)
@@ -145,6 +153,8 @@ func localHour(at int64, in country) int {
 }
 
 // pay gives a payment its id and what the systems upstream know of its card and terminal, and remembers it.
+// What is known of the past is read before the payment itself is added to it: no feature may contain what it is
+// to judge.
 func (g *Generator) pay(p payment) Transaction {
 	p.at = max(p.at, g.lastTime+1)
 	g.lastTime = p.at

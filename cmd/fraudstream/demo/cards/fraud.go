@@ -25,7 +25,8 @@ const episodesPerDay = 30
 // distance, a foreign purchase by amount and border, a terminal by its disputes, card testing by tiny amounts in quick
 // succession. All of them overlap with what honest customers do, and some payments of an episode look quite ordinary.
 
-// planEpisode plans the payments of one episode that begins at a time.
+// planEpisode plans the payments of one episode that begins at a time. The shares are of episodes and not of
+// payments: a terminal that was tampered with is rare and brings many.
 func (g *Generator) planEpisode(at int64) {
 	switch u := g.rng.Float64(); {
 	case u < .24:
@@ -39,7 +40,8 @@ func (g *Generator) planEpisode(at int64) {
 	}
 }
 
-// planStolenCard empties a card in the shops of its country, far from where its owner lives, and at cash machines.
+// planStolenCard empties a card in the shops of its country, far from where its owner lives, and at cash
+// machines. There are three to nine payments, three to forty minutes apart.
 func (g *Generator) planStolenCard(at int64) {
 	who := g.anyCustomer()
 	c := &g.bank.customers[who]
@@ -99,7 +101,8 @@ func (g *Generator) planCompromisedTerminal(at int64) {
 	}
 }
 
-// planCardTesting tries a card with amounts that nobody notices, then buys.
+// planCardTesting tries a card with amounts that nobody notices, then buys. The tests are three to seven, of
+// 0.50 to 2.49 euros each.
 func (g *Generator) planCardTesting(at int64) {
 	who := g.anyCustomer()
 	shop := g.webShopOf(digitalGoods)
@@ -126,6 +129,7 @@ func (g *Generator) scaled(c *customer, terminal int, lo, hi float64) int64 {
 	return max(int64(math.Round(euros*100)), 50)
 }
 
+// minutes is a uniform time between lo and hi minutes, in milliseconds.
 func (g *Generator) minutes(lo, hi float64) int64 {
 	return int64((lo + (hi-lo)*g.rng.Float64()) * 60_000)
 }
@@ -135,8 +139,10 @@ func (g *Generator) shopOf(in country, wanted ...category) int {
 	return g.ofCategory(g.bank.shopsIn[in], wanted)
 }
 
+// webShopOf is a web shop of one of some categories, wherever it sits.
 func (g *Generator) webShopOf(wanted ...category) int { return g.ofCategory(g.bank.web, wanted) }
 
+// ofCategory draws until the category fits, 200 times at most; what was drawn last will do where none does.
 func (g *Generator) ofCategory(ids []int, wanted []category) int {
 	var id int
 	for range 200 {

@@ -69,7 +69,8 @@ const (
 	travel       category = 9
 )
 
-// A customer has a home, habits and one card.
+// A customer has a home, habits and one card. It is drawn once and never changes; what happens to it is in its
+// history.
 type customer struct {
 	home     country
 	x, y     float64
@@ -92,7 +93,8 @@ type terminal struct {
 	located  bool // its place is known
 }
 
-// A bank is the population: the same for every seed.
+// A bank is the population: the same for every seed. Customers and terminals are named by their index; the
+// other lists are of indexes of terminals, by country and kind.
 type bank struct {
 	customers []customer
 	terminals []terminal
@@ -108,7 +110,8 @@ const (
 	webShopCount  = 260
 )
 
-// newBank draws shops first, since customers choose among them.
+// newBank draws shops first, since customers choose among them. It has a source of randomness of its own with a
+// fixed seed, so that the days cannot shift the population.
 func newBank() *bank {
 	rng := rand.New(rand.NewPCG(20261102, 7))
 	b := &bank{}
@@ -183,6 +186,7 @@ func (b *bank) nearest(rng *rand.Rand, c customer, n int) []int {
 	return some[:n:n]
 }
 
+// homeCountry draws a country by its share of the customers.
 func homeCountry(rng *rand.Rand) country {
 	return pick[country](rng, func(i int) float64 { return countries[i].weight }, homes)
 }

@@ -49,6 +49,7 @@ func (t *Transaction) appendRow(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
+// appendCell appends a comma and a number, and nothing behind the comma where the number is not known.
 func appendCell(dst []byte, x float64) []byte {
 	dst = append(dst, ',')
 	if math.IsNaN(x) {

@@ -7,6 +7,9 @@ import (
 )
 
 // A Transaction is one card payment as the bank's systems send it. NaN is a value that is not known.
+//
+// What stands between the blank lines below are the features, in training order. A card or a terminal has a
+// number, so that there is nothing personal to protect in a show.
 type Transaction struct {
 	Number   uint64 // 1, 2, 3 … of this generator; the id is made of it
 	Time     int64  // Unix milliseconds
@@ -34,7 +37,8 @@ type Transaction struct {
 // Fraud tells whether the payment was a fraud.
 func (t *Transaction) Fraud() bool { return t.Pattern != Honest }
 
-// AppendID appends the transaction's id: t-00000042.
+// AppendID appends the transaction's id: t-00000042. Ids count up, so a person can see at a glance what is
+// early and what is late.
 func (t *Transaction) AppendID(dst []byte) []byte {
 	return appendPadded(append(dst, "t-"...), t.Number, 8)
 }

@@ -17,9 +17,10 @@ type additive struct {
 	why     string // there is no sum
 }
 
-// averaged is the sum of a calibrated model: that of the classifier inside, or, where each fold has one of its own, their
-// mean. The folds are the same model on overlapping rows, so that the mean of their log-odds is what a person would call
-// the log-odds before calibration, though the score itself is the mean of what the calibrators make of each.
+// averaged is the sum of a calibrated model: that of the classifier inside, or, where each fold has one of its
+// own, their mean. The folds are the same model on overlapping rows, so that the mean of their log-odds is what a
+// person would call the log-odds before calibration, though the score itself is the mean of what the calibrators
+// make of each.
 func averaged(folds []additive) additive {
 	s := folds[0]
 	for _, f := range folds {

@@ -117,8 +117,8 @@ func (c *compiler) lgbmClassifier(a *attributes, in matrix) classifier {
 		o.Categories = a.pandasCategories(inner.optional("pandas_categorical"))
 	}
 	model := c.wrapped(a, m, in, o, "_classes")
-	// From 4.7 on there is a decision_function too, which CalibratedClassifierCV prefers to probabilities. The file does
-	// not tell its version; this attribute came with that release.
+	// From 4.7 on there is a decision_function too, which CalibratedClassifierCV prefers to probabilities. The
+	// file does not tell its version; this attribute came with that release.
 	if a.err == nil && a.has("_fitted_with_feature_names") {
 		model.decision = c.rawScores(a, model.additive.out, m.Divisor(o.Iterations))
 	}

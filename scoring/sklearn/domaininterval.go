@@ -7,7 +7,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// continuousDomain compiles ContinuousDomain: valid is what lies between the smallest and the largest value of training.
+// continuousDomain compiles ContinuousDomain: valid is what lies between the smallest and the largest value of
+// training.
 //
 // data_min_ and data_max_ hold a number per column; with_data=False leaves them out, and then every number is
 // valid. low_value and high_value bound outliers and are parameters, one pair for all columns. A value that

@@ -278,8 +278,8 @@ func (a *attributes) impurityShares(n int) []float64 {
 		a.refuse("unsupported-estimator", "feature_importances_", "", "importances are known of linear models, trees, forests, AdaBoost and gradient boosting, of XGBoost and LightGBM; put the selected columns into a ColumnTransformer instead")
 		return nil
 	}
-	// The mean of shares and the share of means differ: every tree of a forest counts the same, while a tree of boosting
-	// counts by how much it still improved.
+	// The mean of shares and the share of means differ: every tree of a forest counts the same, while a tree of
+	// boosting counts by how much it still improved.
 	boosting := strings.HasPrefix(name, "GradientBoosting")
 	out := make([]float64, n)
 	used := 0.0

@@ -11,9 +11,9 @@ import (
 // iterativeImputer compiles the rounds in which every missing value is predicted from the other columns, as they are
 // filled by then, by the linear models that fit has kept: imputation_sequence_ holds them in the order of their use.
 //
-// Predictions are cut to the bounds of their column. A row without any value keeps what the initial imputer gave it.
-// The method is that of van Buuren and Groothuis-Oudshoorn (J. Stat. Software 45, 2011) with one draw, the mean. Samples
-// from the posterior are refused, since no two calls of scikit-learn agree on them.
+// Predictions are cut to the bounds of their column. A row without any value keeps what the initial imputer gave
+// it. The method is that of van Buuren and Groothuis-Oudshoorn (J. Stat. Software 45, 2011) with one draw, the
+// mean. Samples from the posterior are refused, since no two calls of scikit-learn agree on them.
 //
 // max_iter, tol, imputation_order and n_nearest_features shaped the sequence and are not read again. A column
 // without a gap in training that skip_complete passed over is not in it: a gap there keeps the initial guess.

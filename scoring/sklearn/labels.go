@@ -86,8 +86,8 @@ type indicators struct {
 	text               bool
 }
 
-// Run marks the class of every row. scikit-learn's type_of_target refuses gaps and infinities, and takes fractions for a
-// regression; all other values that are no class leave the row without a mark.
+// Run marks the class of every row. scikit-learn's type_of_target refuses gaps and infinities, and takes
+// fractions for a regression; all other values that are no class leave the row without a mark.
 func (s *indicators) Run(f *program.Frame) {
 	for i := range f.Rows {
 		row := f.Registers(i)

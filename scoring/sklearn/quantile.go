@@ -13,7 +13,8 @@ import (
 // output_distribution is normal the quantile of the normal distribution at that rank.
 //
 // quantiles_ has a row per reference and a column per feature; references_ are the ranks of the rows. Ranks are
-// interpolated upwards and downwards and the mean is taken, so that a value that fills many quantiles gets their middle.
+// interpolated upwards and downwards and the mean is taken, so that a value that fills many quantiles gets their
+// middle.
 //
 // n_quantiles, subsample and ignore_implicit_zeros have shaped the two arrays. Values outside of what training
 // held get the rank of the nearer end, so that no row is refused but one with an infinity; NaN stays NaN.

@@ -24,10 +24,11 @@
 //
 // # Reasons
 //
-// A classifier that is a sum leaves word of it beside its outputs (additive): linear models, trees and forests, boosted
-// trees, and what wraps a single one of them. From that the program gets its program.Explanation, once the output and the
-// positive class are known. Scalers tell which columns they have centred; whatever computes one column from one other
-// keeps its origin, so that contributions find their way back to the feature of the event.
+// A classifier that is a sum leaves word of it beside its outputs (additive): linear models, trees and forests,
+// boosted trees, and what wraps a single one of them. From that the program gets its program.Explanation, once
+// the output and the positive class are known. Scalers tell which columns they have centred; whatever computes
+// one column from one other keeps its origin, so that contributions find their way back to the feature of the
+// event.
 //
 // # Parity
 //

@@ -23,9 +23,9 @@
 //
 // # What moved a score
 //
-// The steps on a row's way through the trees, see forest.Paths, in the unit of the raw score. An extra column counts for
-// the feature that it was worked out from. The weights of leaves are second derivatives in XGBoost (as in its
-// approx_contribs) and LightGBM, and CatBoost's own leaf weights.
+// The steps on a row's way through the trees, see forest.Paths, in the unit of the raw score. An extra column
+// counts for the feature that it was worked out from. The weights of leaves are second derivatives in XGBoost (as
+// in its approx_contribs) and LightGBM, and CatBoost's own leaf weights.
 //
 // # What is refused
 //

@@ -24,7 +24,6 @@ type Config struct {
 	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
-	Tracing    TracingConfig       `yaml:"tracing"`
 	Delivery   string              `yaml:"delivery"`
 }
 
@@ -67,7 +66,6 @@ func defaultConfig() Config {
 		},
 		Event:    EventConfig{Format: "json"},
 		DLQ:      defaultDLQ(),
-		Tracing:  defaultTracing(),
 		Delivery: "at-least-once",
 	}
 }
@@ -136,7 +134,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate()); err != nil {
+	if err := c.DLQ.validate(); err != nil {
 		return err
 	}
 	return c.Drift.validate()

@@ -57,6 +57,6 @@ func describeBundle() (string, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s %s: %d features, scikit-learn %s, %s training rows, AUC %.3f", m.Name, m.Version,
+	return fmt.Sprintf("%s %s: %d features, scikit-learn %s, %s rows, AUC %.3f", m.Name, m.Version,
 		len(m.Features), m.Environment.ScikitLearn, thousands(int64(m.Training.Rows)), m.Metrics.ROCAUC), nil
 }

@@ -23,8 +23,9 @@
 //
 // The service judges drift every ten seconds and needs 200 events of a partition for it. The show has a minute, so its
 // workers judge every hundred payments; the threshold and the promise behind it are those of the service, in intervals.
-// What follows the clock (the country, the minutes since the last payment, the score) has its alarm off, as anybody must
-// do, or give seasonal shares, whose traffic has nights: the show runs through days of payments in a minute.
+// Nothing has its alarm off: what follows the clock (the country, the pauses of a card, the score) is compared with its
+// hour of the week in the baseline. So the payments need an hour of some week, and they are dated from the coming Monday
+// on, since the monitor calls payments of a past week a replay.
 //
 // # Why duplicates are no fault here
 //
@@ -100,7 +101,8 @@ type show struct {
 	workers   []*worker // those that live, the oldest first
 	started   int       // workers so far, dead ones too
 	payments  *cards.Generator
-	client    *kgo.Client // the producer
+	ahead     time.Duration // what is added to the generator's times
+	client    *kgo.Client   // the producer
 	ledger    *ledger
 	reader    *reader
 	screen    *screen
@@ -160,7 +162,7 @@ func (s *show) start() (err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopRead = stop
 	go s.reader.Run(ctx)
-	s.payments = cards.New(s.options.Seed)
+	s.payments, s.ahead = cards.New(s.options.Seed), untilComingWeek(s.began)
 	return nil
 }
 

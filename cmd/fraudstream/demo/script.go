@@ -70,7 +70,7 @@ func (s *show) introduce() error {
 	s.screen.Scene("💳", "fraudstream", "Kafka in this process: "+input+" → "+output+", "+deadLetter)
 	s.screen.Note("model %s", model)
 	s.screen.Note("two workers, one group, %d partitions; payments of seed %d", partitions, s.options.Seed)
-	s.screen.Note("drift is judged every %d payments here, in place of 10 s; no alarm for what follows the clock", tickEvents)
+	s.screen.Note("drift is judged every %d payments here, in place of 10 s, against the same hour of the week", tickEvents)
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 // will not be killed. The event lies in a file, since it is longer than a line. Where the door does not answer
 // in time nothing is said of it: a line that does not work is worse than none.
 func (s *show) offerCurl(ctx context.Context) error {
-	tx := s.payments.Next()
+	tx := s.nextPayment()
 	event := tx.AppendJSON(nil)
 	path := filepath.Join(s.dir, "event.json")
 	if err := os.WriteFile(path, append(event, '\n'), 0o644); err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
 // beat is the time between two looks at the clock.
@@ -53,10 +55,28 @@ func (s *show) send(ctx context.Context, t tempo, limit time.Duration, done func
 	}
 }
 
+// nextPayment draws a payment of the coming week.
+func (s *show) nextPayment() cards.Transaction {
+	tx := s.payments.Next()
+	tx.Time += s.ahead.Milliseconds()
+	return tx
+}
+
+// untilComingWeek is how many weeks the generator's first Monday must be put off to lie ahead: whole ones, so that every
+// payment keeps its hour of the week.
+func untilComingWeek(now time.Time) time.Duration {
+	const week = 7 * 24 * time.Hour
+	past := now.Sub(cards.Start)
+	if past < 0 {
+		return 0
+	}
+	return (past/week + 1) * week
+}
+
 // sendPayment sends the next payment of the generator. Payments of a card stay in order: the card is the key.
 // The ledger gets digests of id and value, so that it need not keep the bytes.
 func (s *show) sendPayment() {
-	tx := s.payments.Next()
+	tx := s.nextPayment()
 	if s.drifting {
 		drifted(&tx)
 	}
@@ -66,7 +86,7 @@ func (s *show) sendPayment() {
 
 // sendPoison sends one broken event. Its id is not booked: a decision about it would be a decision about nothing.
 func (s *show) sendPoison(p *poison) {
-	tx := s.payments.Next()
+	tx := s.nextPayment()
 	value := p.spoil(tx.AppendJSON(nil))
 	s.poisoned++
 	s.produce(tx.AppendCard(nil), value, entry{value: digest(value), tx: tx})

@@ -12,18 +12,11 @@ const tickEvents = 100
 
 // configuration is that of the workers, beyond their flags.
 //
-// The evidence of all partitions is pooled, because each partition has the payments of some cards only: a thousand
-// customers, who are another mix than the four thousand of the training data. The payments are those of some other week;
-// the monitor would call them a replay, so their time is taken to be that of their records (no field is called sent_at).
+// The evidence of all partitions is pooled, because each partition has the payments of some cards only: four thousand
+// customers, who are another mix than the sixteen thousand of the training data.
 const configuration = `# what the demo's workers run with, beside their flags
 kafka: {alerts: ` + alerts + `, drift_state: ` + driftState + `, drift_ticks: ` + driftTicks + `}
-event: {time: {path: sent_at}}
-drift:
-  pool: true
-  features:
-    country: {enabled: false, note: "follows the clock, and the baseline has no seasonal shares"}
-    minutes_since_last: {enabled: false, note: "follows the clock, and the baseline has no seasonal shares"}
-    score: {enabled: false, note: "follows the clock, and the baseline has no seasonal shares"}
+drift: {pool: true}
 `
 
 // writeConfiguration writes it into dir and returns the flags that it needs.

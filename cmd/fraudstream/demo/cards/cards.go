@@ -1,6 +1,6 @@
 // Package cards makes card payments: the days of a small bank, drawn from a seed.
 //
-// Four thousand customers with a home country, an age, a card and habits pay at a few hundred web shops and some
+// Sixteen thousand customers with a home country, an age, a card and habits pay at a few hundred web shops and some
 // sixteen hundred terminals. [Generator.Next] gives one payment after the other in order of time; the same seed
 // gives the same payments, byte for byte.
 //
@@ -183,7 +183,7 @@ func (g *Generator) pay(p payment) Transaction {
 		TxCount24h:       past.since(p.at - day),
 		AmountToMean7d:   math.NaN(),
 		MinutesSinceLast: math.NaN(),
-		TerminalRisk:     roundTo(standing.risk(p.at), 1e4),
+		TerminalRisk:     roundTo(standing.risk(p.at), 1e3),
 		Pattern:          p.pattern,
 	}
 	if !t.online && t.located {

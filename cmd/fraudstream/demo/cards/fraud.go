@@ -19,7 +19,7 @@ const (
 )
 
 // episodesPerDay is how many episodes of fraud begin in a day, of all patterns.
-const episodesPerDay = 30
+const episodesPerDay = 120
 
 // The patterns differ in what gives them away, so that no single feature does: a stolen card by its frequency and its
 // distance, a foreign purchase by amount and border, a terminal by its disputes, card testing by tiny amounts in quick
@@ -101,8 +101,8 @@ func (g *Generator) planCompromisedTerminal(at int64) {
 	}
 }
 
-// planCardTesting tries a card with amounts that nobody notices, then buys. The tests are three to seven, of
-// 0.50 to 2.49 euros each.
+// planCardTesting tries a card with amounts that nobody notices, then buys. The tests are three to seven,
+// of 0.50 to 2.49 euros each.
 func (g *Generator) planCardTesting(at int64) {
 	who := g.anyCustomer()
 	shop := g.webShopOf(digitalGoods)

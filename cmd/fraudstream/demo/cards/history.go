@@ -51,8 +51,8 @@ func (h *history) mean() (n int, euros float64) {
 // last is the time of the latest payment; there must be one.
 func (h *history) last() int64 { return h.payments[len(h.payments)-1].at }
 
-// A reputation counts the payments and disputes of a terminal, halved every two days: after the ten days of the
-// warm-up they are what they will stay.
+// A reputation counts the payments and disputes of a terminal, halved every day: a week after a dispute nothing that
+// can be seen is left of it, so that after the ten days of the warm-up reputations are spread as they will stay.
 type reputation struct {
 	payments, disputes float64
 	at                 int64
@@ -79,7 +79,7 @@ func (r *reputation) paid(at int64) {
 
 // fade takes both counts to the time at: halved for every half-life that has gone by, 2^(-t/T).
 func (r *reputation) fade(at int64) {
-	const halfLife = float64(2 * day)
+	const halfLife = float64(day)
 	keep := math.Exp2(-float64(at-r.at) / halfLife)
 	r.payments *= keep
 	r.disputes *= keep

@@ -105,7 +105,7 @@ type bank struct {
 
 // The bank is large enough for no card to dominate a show, and small enough to be drawn in milliseconds.
 const (
-	customerCount = 4000
+	customerCount = 16000
 	shopCount     = 1600
 	webShopCount  = 260
 )

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Header names the columns of [WriteTraining]: the label, then the features in training order.
-const Header = "is_fraud,amount,country,channel,mcc,card_type,customer_age,distance_km,cross_border,hour," +
+// Header names the columns of [WriteTraining]: the label, when the payment happened, then the features in training order.
+const Header = "is_fraud,event_time,amount,country,channel,mcc,card_type,customer_age,distance_km,cross_border,hour," +
 	"tx_count_24h,amount_to_mean_7d,minutes_since_last,terminal_risk"
 
 // WriteTraining writes the first n payments of a seed as CSV with their labels, in order of time and drawn as live
@@ -26,7 +26,7 @@ func WriteTraining(w io.Writer, seed int64, n int) error {
 	return out.Flush()
 }
 
-// appendRow appends the label and the features as one line of CSV, the numbers with the same digits as AppendJSON: a
+// appendRow appends the label, the time and the features as one line of CSV, the numbers with the same digits as AppendJSON: a
 // model should be trained on the very values that it will see.
 func (t *Transaction) appendRow(dst []byte) []byte {
 	label := byte('0')
@@ -34,6 +34,7 @@ func (t *Transaction) appendRow(dst []byte) []byte {
 		label = '1'
 	}
 	dst = append(dst, label, ',')
+	dst = append(t.appendTime(dst), ',')
 	dst = strconv.AppendFloat(dst, t.Amount, 'f', 2, 64)
 	for _, text := range [...]string{t.Country, t.Channel, t.MCC, t.CardType} {
 		dst = append(append(dst, ','), text...)

@@ -64,7 +64,7 @@ func (t *Transaction) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"transaction_id":"`...)
 	dst = t.AppendID(dst)
 	dst = append(dst, `","event_time":"`...)
-	dst = time.UnixMilli(t.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	dst = t.appendTime(dst)
 	dst = append(dst, `","card":"`...)
 	dst = t.AppendCard(dst)
 	dst = append(dst, `","merchant":"`...)
@@ -91,6 +91,11 @@ func (t *Transaction) AppendJSON(dst []byte) []byte {
 	dst = appendKnown(dst, `,"minutes_since_last":`, t.MinutesSinceLast)
 	dst = appendKnown(dst, `,"terminal_risk":`, t.TerminalRisk)
 	return append(dst, '}')
+}
+
+// appendTime appends the time in UTC, to the millisecond.
+func (t *Transaction) appendTime(dst []byte) []byte {
+	return time.UnixMilli(t.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 }
 
 // appendKnown appends name and number, or nothing where the number is not known.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"fraudstream/cmd/fraudstream/demo/cards"
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// A simulated week has some 250,000 payments: by day 2,500 in an hour, by night 260.
+const weekPayments = 250_000
+
+// week lets a model score generated payments and monitors watch them.
+type week struct {
+	model    *scoring.Scorer
+	payments *cards.Generator
+	batch    *scoring.Batch
+	watches  []*backtest // of the same payments, with intervals of different lengths
+}
+
+// newWeek takes the demo's bundle as it is: no setting of the configuration has its say.
+func newWeek(t *testing.T, seed int64, tickEvents ...int) *week {
+	t.Helper()
+	model, err := scoring.Load("demo/bundle", scoring.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &week{model: model, payments: cards.New(seed), batch: model.NewBatch(100)}
+	for _, n := range tickEvents {
+		options, err := driftOptions(model, DriftConfig{}, time.Now(), func(line string) { t.Error(line) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.TickEvents = n
+		monitor, err := drift.NewMonitor(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.watches = append(w.watches, newBacktest(monitor, options))
+	}
+	return w
+}
+
+// pass lets n payments pass; where they are spoilt, web amounts are cents for euros, as in the demo.
+func (w *week) pass(t *testing.T, n int, spoilt bool) {
+	t.Helper()
+	for range n / 100 {
+		w.batch.Events = w.batch.Events[:0]
+		for range 100 {
+			p := w.payments.Next()
+			if spoilt && p.Channel == "ecommerce" {
+				p.Amount *= 100
+				p.AmountToMean7d *= 100
+			}
+			w.batch.Events = append(w.batch.Events, scoring.Event{Value: p.AppendJSON(nil)})
+		}
+		w.model.Score(w.batch)
+		for i := range w.batch.Results {
+			for _, b := range w.watches {
+				if err := b.observe(0, &w.batch.Results[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestWeekIsCalm lets the demo's payments of a whole week pass, days and nights, and then what its gateway spoils. The
+// mix of countries, the pauses of the cards and with them the score follow the clock all the while.
+func TestWeekIsCalm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped a simulated week: some seconds")
+	}
+	t.Parallel()
+	w := newWeek(t, 1, 100, 250, 0)
+	for _, f := range w.watches[0].options.Features {
+		if f.Off || f.Seasonal == nil {
+			t.Errorf("%s: alarm off: %v, seasonal shares: %v", f.Name, f.Off, f.Seasonal != nil)
+		}
+	}
+	w.pass(t, weekPayments, false)
+	for _, b := range w.watches {
+		for i := range b.alarms {
+			a := &b.alarms[i]
+			t.Errorf("intervals of %d payments: false alarm for %s %s in number %d: %s",
+				b.options.TickEvents, a.Feature, a.Kind, a.Tick, a.Describe())
+		}
+	}
+	calm := make([]int64, len(w.watches))
+	for i, b := range w.watches {
+		calm[i], b.alarms = b.ticks, nil
+	}
+	w.pass(t, 2000, true)
+	for i, b := range w.watches {
+		delay := int64(-1)
+		for _, a := range b.alarms {
+			if a.Feature == "amount" && a.Kind == kindValues {
+				delay = a.Tick - calm[i]
+				break
+			}
+		}
+		if delay < 2 || delay > 4 {
+			t.Errorf("intervals of %d payments: the alarm for the amount came after %d of them, want 2 to 4", b.options.TickEvents, delay)
+		}
+	}
+}
+
+// TestWithoutHoursTheWeekAlarms shows what the hours of the baseline are good for: one day against the mean of all.
+func TestWithoutHoursTheWeekAlarms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped a simulated day")
+	}
+	t.Parallel()
+	w := newWeek(t, 1, 250)
+	b := w.watches[0]
+	for i := range b.options.Features {
+		b.options.Features[i].Seasonal = nil
+	}
+	b.options.Score.Seasonal = nil
+	monitor, err := drift.NewMonitor(b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.watches[0] = newBacktest(monitor, b.options)
+	w.pass(t, weekPayments/7, false)
+	alarmed := map[string]bool{}
+	for _, a := range w.watches[0].alarms {
+		alarmed[a.Feature] = true
+	}
+	if !alarmed["country"] || !alarmed["minutes_since_last"] {
+		t.Errorf("alarms for %v, want some for the country and for the minutes since the last payment", alarmed)
+	}
+}

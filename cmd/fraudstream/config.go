@@ -24,6 +24,7 @@ type Config struct {
 	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
+	Tracing    TracingConfig       `yaml:"tracing"`
 	Delivery   string              `yaml:"delivery"`
 }
 
@@ -66,6 +67,7 @@ func defaultConfig() Config {
 		},
 		Event:    EventConfig{Format: "json"},
 		DLQ:      defaultDLQ(),
+		Tracing:  defaultTracing(),
 		Delivery: "at-least-once",
 	}
 }
@@ -134,7 +136,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	if err := c.DLQ.validate(); err != nil {
+	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate()); err != nil {
 		return err
 	}
 	return c.Drift.validate()

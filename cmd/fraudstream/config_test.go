@@ -69,6 +69,11 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"kafka:\n  group: \"${file:/nowhere/at/all}\"\n", "line 2: ${file:…}: open /nowhere/at/all"},
 		{"kafka:\n  group: \"${vault:x}\"\n", "line 2: unknown reference"},
 		{"event: {format: debezium}\n", `event.format: "debezium" is not supported by this version`},
+		{"tracing: {endpoint: \"localhost:4318\"}\n", "tracing.endpoint is no address such as http://localhost:4318"},
+		{"tracing: {endpoint: \"http://ann:pw%@c:4318\"}\n", "tracing.endpoint is no address"},
+		{"tracing: {protocol: grpc}\n", `tracing.protocol: "grpc" is not supported by this version`},
+		{"tracing: {sample: 0}\n", "tracing.sample: 0 is no share"},
+		{"tracing: {sample: .nan}\n", "tracing.sample: NaN is no share"},
 		{"delivery: exactly-once\n", `.yaml: delivery: "exactly-once" is not supported by this version`},
 	} {
 		_, err := loadConfig(writeConfig(t, c.text))

@@ -61,8 +61,13 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
+	spans, err := config.Tracing.open(log)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	defer spans.close()
 	options := consumer.Options{
-		Dial: dial, SASL: login,
+		Dial: dial, SASL: login, Tracer: spans.tracer(),
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd,
@@ -72,7 +77,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	config.letters(&options)
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door := web.New(web.Options{
-		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log,
+		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),
 		Ready: streams[0].Ready, Healthy: streams[0].Healthy,
 	})
 	if err := runAll(ctx, log, r.Listen, door, streams); err != nil || !r.ExitAtEnd {

@@ -13,7 +13,7 @@ import (
 
 // serveCommand is the HTTP door alone. Its traffic is live traffic, so it has a monitor of its own.
 type serveCommand struct {
-	Config   string   `help:"Configuration file (YAML); model, event and thresholds are used." type:"path" placeholder:"FILE"`
+	Config   string   `help:"Configuration file (YAML); model, event, thresholds, drift and tracing are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	Listen   string   `help:"Address to listen on." default:"127.0.0.1:8080"`
@@ -37,7 +37,12 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	options := web.Options{Scorer: model, Gatherer: registry, Log: log}
+	spans, err := config.Tracing.open(log)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	defer spans.close()
+	options := web.Options{Scorer: model, Gatherer: registry, Log: log, Tracer: spans.tracer()}
 	if !c.NoDrift {
 		wanted, err := driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
 		if err != nil {

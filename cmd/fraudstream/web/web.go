@@ -35,6 +35,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"fraudstream/drift"
 	"fraudstream/scoring"
@@ -51,7 +52,7 @@ const (
 	drainTimeout      = 5 * time.Second
 )
 
-// Options is what the door needs. Monitor, Ticked, Ready and Healthy may be nil.
+// Options is what the door needs. Monitor, Ticked, Tracer, Ready and Healthy may be nil.
 //
 // Scorer, Gatherer and Log must be there. Ready and Healthy are called once for each probe, from any goroutine,
 // and so is Ticked for each closed interval; they must not block. Observe needs a Monitor.
@@ -62,6 +63,7 @@ type Options struct {
 	Observe  bool             // predictions are live traffic and feed the monitor
 	Ticked   func(drift.Tick) // is told what came of their drift intervals
 	Log      *slog.Logger
+	Tracer   trace.Tracer // of a span for each prediction; nil: none
 	Ready    func() bool
 	Healthy  func() bool
 }
@@ -82,7 +84,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{options: o, workers: newWorkers(o)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /predict", s.predict)
+	mux.HandleFunc("POST /predict", s.traced(s.predict))
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelError)}))

@@ -175,7 +175,7 @@ func (a *attributes) sliceIndexes(name string, o *pickle.Object, names []string,
 		}
 	}
 	var out []int
-	for i := start; i < stop && a.err == nil; i += int(max(step, 1)) {
+	for i := start; i < stop && a.err == nil; i += int(min(max(step, 1), int64(n)+1)) { // a longer step would overflow
 		out = append(out, i)
 	}
 	return out

@@ -37,7 +37,10 @@
 // a restart cannot mend ends Run, and only at the start: a [SetupError] names what is missing or denied.
 //
 // A batch that is corrupt is fetched again, since the fault may lie on the wire. If it stays corrupt the partition is
-// paused until somebody decides: skipping events is not the program's choice.
+// paused, with an alert, until somebody names the offset to go on at ([Consumer.Skip]): skipping events is not the
+// program's choice. Where the events are gone because retention was faster, a [Reset] has said beforehand what then.
+// Either way the gap goes down the pipeline as a run without events, whose alert the broker acknowledges before the
+// offset moves, and is counted.
 //
 // # Why few partitions move
 //
@@ -131,6 +134,7 @@ type Options struct {
 	LetterMode deadletter.Mode // how much of an event its dead letter holds
 	LetterKeep []string        // paths that deadletter.Redacted leaves as they are
 	Breaker    Breaker
+	Reset      Reset // where to go on when the next offset is gone
 
 	SASL sasl.Mechanism                                                       // nil: no authentication
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // with TLS if need be; nil: plain text
@@ -197,6 +201,9 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
+	}
+	if o.Reset == "" {
+		o.Reset = ResetEarliest
 	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: 3 * time.Second}).DialContext

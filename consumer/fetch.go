@@ -48,6 +48,12 @@ func (f *fetcher) run(ctx context.Context, free <-chan *run, fetched chan<- *run
 
 // fill fetches until w has something: batches to score, or only an offset to move past markers and aborted records.
 func (f *fetcher) fill(ctx context.Context, w *run) error {
+	if damaged := f.p.damaged; damaged != nil {
+		f.p.damaged = nil
+		if handOn, err := f.stand(ctx, w, corruptBatch, damaged); handOn || err != nil {
+			return err
+		}
+	}
 	for {
 		res, err := f.fetch(ctx, w.wire)
 		if err != nil {
@@ -58,12 +64,19 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 		}
 		switch {
 		case errors.Is(err, kafka.OffsetOutOfRange):
-			return f.rewind(ctx)
+			if handOn, err := f.outOfRange(ctx, w); handOn || err != nil {
+				return err
+			}
 		case w.next > w.first && err == nil, w.next > w.first && isCorrupt(err):
 			f.next = w.next // a corrupt batch further on is met again by the next fetch
 			f.tries.done()
 			return nil
 		case err != nil:
+			if isCorrupt(err) && f.tries.attempts >= pausedAfter {
+				if handOn, err := f.stand(ctx, w, corruptBatch, err); handOn || err != nil {
+					return err
+				}
+			}
 			if err := f.tries.wait(ctx, err); err != nil {
 				return err
 			}
@@ -118,20 +131,6 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 			w.batches = append(w.batches, b)
 		}
 		w.next = b.NextOffset()
-	}
-}
-
-// rewind finds the position to go on at and ends the pipeline, which starts again there.
-func (f *fetcher) rewind(ctx context.Context) error {
-	for {
-		next, err := f.p.c.afterRange(ctx, f.p, f.next)
-		if err == nil {
-			f.p.rewound.from, f.p.rewound.next = f.next, next
-			return errRewound
-		}
-		if err := f.tries.wait(ctx, err); err != nil {
-			return err
-		}
 	}
 }
 

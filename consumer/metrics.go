@@ -55,7 +55,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		retries: vector("fraudstream_retries_total", "Failed attempts, by operation and Kafka error code.", "operation", "code"),
 		offsetsSkipped: vector("fraudstream_offsets_skipped_total",
-			"Offsets that were gone before they were read.", "topic", "partition"),
+			"Offsets that were not read: gone, or passed over because somebody said so.", "topic", "partition"),
 		gauges: partitionGauges{states: map[*state]bool{}},
 	}
 	if r != nil {

@@ -102,29 +102,6 @@ func knownGroup(err error) error {
 	return err
 }
 
-// afterRange decides where to go on when the broker says that offset is out of range: at the earliest record that is
-// left. What retention has taken in between is counted and said; an offset past the end (a topic made anew, a log cut
-// short) means reading again what is there. What the monitor alone had still to see is not lost but unseen.
-func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (int64, error) {
-	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
-	if err != nil {
-		return 0, err
-	}
-	partition, next := p.id, first[p.id]
-	if seen := min(next, p.published); offset < seen {
-		c.sayUnseen(p.state.name(), offset, seen)
-		if offset = seen; next == seen {
-			return next, nil
-		}
-	}
-	skipped := max(next-offset, 0)
-	c.o.Metrics.offsetsSkipped.WithLabelValues(c.o.Input, itoa(partition)).Add(float64(skipped))
-	c.o.Log.Error("offset out of range, going on at the earliest record left", slog.String("topic", c.o.Input),
-		slog.Int("partition", int(partition)), slog.Int64("offset", offset), slog.Int64("next", next),
-		slog.Int64("records_lost", skipped))
-	return next, nil
-}
-
 // seeEnds notes where each partition ends now, for ExitAtEnd.
 func (c *Consumer) seeEnds(ctx context.Context) error {
 	retry := c.retrying("list_offsets", c.o.Input, nil)

@@ -25,8 +25,10 @@ const (
 type partition struct {
 	c       *Consumer
 	id      int32
-	state   *state                     // what others see: metrics, health, the committer
-	rewound struct{ from, next int64 } // after errRewound: what was out of range, and where to go on
+	state   *state // what others see: metrics, health, the committer
+	rewound gap    // after errRewound: what was out of range, and where to go on
+	damaged error  // the loop has found the batch at the acknowledged offset corrupt
+	stoodAt int64  // the offset for which the last alert of a pause was raised; -1: none
 
 	accepted int64 // failing events below it are no concern of the breaker
 
@@ -51,7 +53,7 @@ type partition struct {
 }
 
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
-	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset}
+	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1}
 	p.unpack.Limit = maxDecompressed
 	return p
 }
@@ -81,8 +83,11 @@ func (p *partition) run(ctx, hard context.Context) {
 			return
 		}
 		if errors.Is(err, errRewound) {
-			p.rewind(p.rewound.from, p.rewound.next)
+			p.afterRewind()
 			continue
+		}
+		if isCorrupt(err) {
+			p.damaged = err
 		}
 		if p.state.next.Load() > before {
 			tries.done()
@@ -154,6 +159,9 @@ func (p *partition) start() int64 {
 // in good order: what came before it is still published.
 func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
 	defer close(scored)
+	if err := p.sendOwed(ctx, scored); err != nil {
+		return nil, err
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -167,6 +175,7 @@ func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, sco
 			if pass, err := p.admit(fetching, ctx, w, scored); err != nil || !pass {
 				return nil, errors.Join(err, p.handOver(ctx, scored, only(w)))
 			}
+			p.carryGap(w)
 			p.closeTick(w, time.Now())
 			if err := p.handOn(ctx, w, scored); err != nil || corrupt != nil {
 				return corrupt, err

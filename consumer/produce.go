@@ -122,6 +122,7 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 		}
 		pr.p.c.o.Metrics.count(w)
 		pr.p.trace(w, nil)
+		pr.p.c.o.Metrics.countGap(pr.p.state, w.gap)
 		if !w.aside {
 			free <- w
 		}

@@ -83,8 +83,11 @@ func classify(err error) (label string, stale bool) {
 }
 
 func pauseReason(operation string, err error) string {
-	if isCorrupt(err) {
-		return "corrupt_batch"
+	switch {
+	case isCorrupt(err):
+		return corruptBatch
+	case errors.Is(err, kafka.OffsetOutOfRange):
+		return outOfRange
 	}
 	return operation
 }

@@ -24,6 +24,7 @@ type run struct {
 	model     string       // name@version that scored it
 	features  []string     // of that model
 
+	gap   *gap // that the partition is moved over, or stands before; nil: it holds what was read
 	aside bool // made beside the pipeline's runs, and thrown away when it is published
 
 	out   []*outgoing
@@ -54,7 +55,7 @@ type outgoing struct {
 // reset empties w for what is fetched from first on.
 func (w *run) reset(first int64) {
 	w.batches = w.batches[:0]
-	w.first, w.next, w.fetchedAt = first, first, time.Now()
+	w.first, w.next, w.fetchedAt, w.gap = first, first, time.Now(), nil
 	w.clearOutput()
 }
 

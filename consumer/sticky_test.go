@@ -109,8 +109,14 @@ func sameShares(a, b kafka.GroupMemberAssignments) bool {
 // being divided.
 func TestStickyWithStrangeMembers(t *testing.T) {
 	whole := claimant("a", 3, 0, 1, 2, 3)
-	for _, data := range [][]byte{nil, {}, {claimVersion}, {9, 9, 9, 9, 9, 9, 9, 9}, whole.UserData[:len(whole.UserData)-1],
-		append([]byte{claimVersion, 0, 0, 0, 1, 0x7f, 0xff}, "in"...)} {
+	for _, data := range [][]byte{
+		nil,
+		{},
+		{claimVersion},
+		{9, 9, 9, 9, 9, 9, 9, 9},
+		whole.UserData[:len(whole.UserData)-1],
+		append([]byte{claimVersion, 0, 0, 0, 1, 0x7f, 0xff}, "in"...),
+	} {
 		stranger := kafka.GroupMember{ID: "b", Topics: []string{"in"}, UserData: data}
 		got := sticky{}.AssignGroups([]kafka.GroupMember{stranger, whole}, topicOf(4))
 		if a, b := got["a"]["in"], got["b"]["in"]; !slices.Equal(a, []int{0, 1}) || !slices.Equal(b, []int{2, 3}) {

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/parser"
 
+	"fraudstream/consumer"
 	"fraudstream/consumer/security"
 	"fraudstream/scoring"
 )
@@ -41,6 +42,8 @@ type KafkaConfig struct {
 	DriftState string `yaml:"drift_state"`
 	DriftTicks string `yaml:"drift_ticks"` // of the pool
 
+	OffsetReset string `yaml:"offset_reset"` // earliest, latest, stop: where to go on when the next offset is gone
+
 	TLS  security.TLS  `yaml:"tls"`
 	SASL security.SASL `yaml:"sasl"`
 }
@@ -64,6 +67,7 @@ func defaultConfig() Config {
 		Kafka: KafkaConfig{
 			Brokers: []string{"localhost:9092"}, Group: "fraudstream",
 			Input: "transactions", Output: "decisions", DeadLetter: "transactions.dlq",
+			OffsetReset: string(consumer.ResetEarliest),
 		},
 		Event:    EventConfig{Format: "json"},
 		DLQ:      defaultDLQ(),
@@ -145,6 +149,9 @@ func (c *Config) validate() error {
 // validate checks what only a stream needs: names for everything, and no topic twice. A service that reads what it
 // writes would never come to an end.
 func (k *KafkaConfig) validate() error {
+	if _, err := parseReset(k.OffsetReset); err != nil {
+		return err
+	}
 	if len(k.Brokers) == 0 {
 		return errors.New("kafka.brokers is empty: give at least one HOST:PORT")
 	}

@@ -8,6 +8,7 @@
 //	fraudstream model    what a model holds, whether it would load, who vouches for it
 //	fraudstream dlq      what could not be scored: a list, a replay, and the word that a paused stream waits for
 //	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
+//	fraudstream offsets  where a partition goes on that stands before events which cannot be read
 //	fraudstream version  what this binary is
 //
 // This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
@@ -50,6 +51,7 @@ type cli struct {
 	Model   modelCommand   `cmd:"" help:"Look at a model, check it, sign it, compare it with another."`
 	Dlq     dlqCommand     `cmd:"" help:"List and replay dead letters; end a pause of the breaker."`
 	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
+	Offsets offsetsCommand `cmd:"" help:"Let a partition that stands still go on elsewhere."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }
 

@@ -70,7 +70,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Dial: dial, SASL: login, Tracer: spans.tracer(),
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
-		Start: start, ExitAtEnd: r.ExitAtEnd,
+		Start: start, ExitAtEnd: r.ExitAtEnd, Reset: consumer.Reset(config.Kafka.OffsetReset),
 		Log: log, Metrics: consumer.NewMetrics(registry),
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}

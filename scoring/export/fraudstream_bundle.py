@@ -152,6 +152,9 @@ class _Model:
         final = _final(pipeline)
         # Outlier detectors have no classes_: predict says -1 for an outlier, which is the fraud.
         self.outlier = not hasattr(pipeline, "classes_") and hasattr(final, "offset_")
+        if not self.outlier and not hasattr(pipeline, "classes_"):
+            raise ValueError(f"this {type(pipeline).__name__} has no classes_: a fitted classifier is expected, or a "
+                             "pipeline that ends in one; a search needs refit=True")
         self.classes = [-1, 1] if self.outlier else list(pipeline.classes_)
         wanted = -1 if self.outlier else positive_class
         if wanted not in self.classes:
@@ -691,8 +694,12 @@ def _check_frames(pipeline, X_train, X_holdout):
     if list(X_train.columns) != list(X_holdout.columns):
         raise ValueError("X_train and X_holdout have different columns")
     fitted = getattr(pipeline, "feature_names_in_", None)
-    if fitted is not None and list(fitted) != list(X_train.columns):
-        raise ValueError(f"the pipeline was fitted on {list(fitted)}, X_train has {list(X_train.columns)}")
+    if fitted is None:
+        return
+    fitted, given = list(map(str, fitted)), list(map(str, X_train.columns))
+    # LightGBM writes a space in a name as _.
+    if fitted != given and fitted != [c.replace(" ", "_") for c in given]:
+        raise ValueError(f"the pipeline was fitted on {fitted}, X_train has {given}")
 
 
 def _check_names(option, given, X):

@@ -161,6 +161,8 @@ def words(folder):
                 thresholds={"block": 0.0}, y_holdout=y[2000:] == 1,
                 reasons={"amount": {"code": "R01", "text": "unusual amount"}})
     near(folder / "words", {"block": 0.0}, pipeline.decision_function(X[2000:]))
+    for other in ({"model": pipeline}, Pipeline(pipeline.steps[:-1] + [("model", LogisticRegression())])):
+        refuses("has no classes_", other, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1")
     refuses("reasons", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1", reasons={"amout": {}})
     refuses("drift", pipeline, X[:2000], X[2000:], folder / "wrong", name="wrong", version="1", drift={"amount": False})
 

@@ -25,7 +25,8 @@ type dlqCommand struct {
 	Resume dlqResumeCommand `cmd:"" help:"Let a stream that the breaker has paused go on: failing events that are there now become dead letters."`
 }
 
-// letterFilter are the flags by which letters are picked.
+// letterFilter are the flags by which letters are picked. List and replay share them, so that what was listed is what will
+// be sent back.
 type letterFilter struct {
 	Code      []string `help:"Only these error codes." placeholder:"CODE,…"`
 	Partition []int32  `help:"Only these partitions of the dead-letter topic." placeholder:"N,…"`
@@ -34,6 +35,7 @@ type letterFilter struct {
 	Limit     int      `help:"At most so many; 0 is all." placeholder:"N"`
 }
 
+// filter reads the flags; now is what durations count back from.
 func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
 	since, err := parseMoment("--since", f.Since, now)
 	if err != nil {
@@ -64,7 +66,8 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// dlqListCommand prints letters.
+// dlqListCommand prints letters: when, why, of which event. What is in them are payments of people, and is shown only when
+// it is asked for, and masked.
 type dlqListCommand struct {
 	clusterFlags
 	letterFilter
@@ -141,12 +144,14 @@ func newest(n int, show func(shownLetter) error, finish func() error) (func(show
 	}
 }
 
+// letterLines prints a JSON object a line.
 func letterLines(out io.Writer) (show func(shownLetter) error, finish func() error) {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	return func(l shownLetter) error { return e.Encode(l) }, func() error { return nil }
 }
 
+// letterTable prints a table, whose columns are lined up when all letters are known.
 func letterTable(out io.Writer, values bool) (show func(shownLetter) error, finish func() error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "WRITTEN\tCODE\tFIELD\tEVENT\tLETTER\tMESSAGE"
@@ -179,7 +184,9 @@ func printable(text string) string {
 	}, text)
 }
 
-// dlqReplayCommand sends letters back.
+// dlqReplayCommand sends letters back to the input topic, when what made them fail has been mended. It remembers in Kafka
+// which it has sent, and so it may be run again, or killed and run again. The rate keeps a million old events from standing
+// before the new ones.
 type dlqReplayCommand struct {
 	clusterFlags
 	letterFilter
@@ -253,7 +260,9 @@ func replayBar(w io.Writer) (show func(consumer.Replayed), finish func()) {
 		}
 }
 
-// dlqResumeCommand is what whoever is on call says after looking.
+// dlqResumeCommand is what whoever is on call says after looking: that so many events fail is right, and they are to become
+// dead letters. It speaks through the offsets of a group, which every process of the service reads, and so it can be run
+// anywhere.
 type dlqResumeCommand struct {
 	clusterFlags
 	JSON bool `help:"Print JSON." name:"json"`

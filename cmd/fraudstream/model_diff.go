@@ -11,7 +11,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// modelDiffCommand puts two models side by side on the same rows.
+// modelDiffCommand puts two models side by side on the same rows: whoever is about to exchange one for the other sees
+// which features differ, how far the scores move, and which decisions would be others.
 type modelDiffCommand struct {
 	A        string   `arg:"" help:"Bundle folder or model file in force." type:"path"`
 	B        string   `arg:"" help:"Bundle folder or model file that may take its place." type:"path"`
@@ -52,7 +53,8 @@ func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
 	return d.print(s.out)
 }
 
-// rows opens the rows to compare on, and says where they are from.
+// rows opens the rows to compare on, and says where they are from. Without a file they are the golden rows of both models,
+// which are seldom many and never recent: enough to see that something differs, too few to see how much.
 func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() error, err error) {
 	if c.In != "" {
 		f, err := os.Open(c.In)
@@ -94,7 +96,8 @@ func eventRows(events [][]byte) rowSource {
 	}
 }
 
-// compareScores takes every row through both models, a batch at a time.
+// compareScores takes every row through both models, a batch at a time. Each model reads the event in its own way, with its
+// own features and types, and so a row may be refused by one of them: that too is a difference, and is counted as one.
 func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*scoreChanges, error) {
 	var (
 		changes = newScoreChanges()

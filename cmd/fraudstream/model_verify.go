@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// modelVerifyCommand takes a model through the whole gate, as run and serve would, and prints the figures.
+// modelVerifyCommand takes a model through the whole gate, as run and serve would, and prints the figures. It belongs into
+// the pipeline that publishes models: what passes here will load there, and what does not is refused with the same reason.
 type modelVerifyCommand struct {
 	Path       string   `arg:"" help:"Bundle folder or model file." type:"path"`
 	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
@@ -17,7 +18,8 @@ type modelVerifyCommand struct {
 	JSON       bool     `help:"Print JSON." name:"json"`
 }
 
-// A verification is what the gate found.
+// A verification is what the gate found. Its JSON is for pipelines, and so ok stands for itself and does not have to be
+// concluded from what is absent.
 type verification struct {
 	OK       bool         `json:"ok"`
 	Refused  *verdict     `json:"refused,omitempty"`
@@ -33,14 +35,17 @@ type verification struct {
 	Warnings []string     `json:"warnings"`
 }
 
-// A verdict is the stable word of a reason with what is wrong.
+// A verdict is the stable word of a reason with what is wrong: the word for programs and for metrics, the message for
+// people.
 type verdict struct {
 	Reason  string `json:"reason"`
 	Field   string `json:"field,omitempty"`
 	Message string `json:"message"`
 }
 
-// A goldenTally compares the model here with scikit-learn, over the golden rows.
+// A goldenTally compares the model here with scikit-learn, over the golden rows: whether it is the same model is not a
+// matter of belief but of so many rows and such a largest difference. The AUC is of the rows whose truth is known; they
+// are few, and it tells that rows and labels belong together rather than how good the model is.
 type goldenTally struct {
 	Rows           int      `json:"rows"`
 	MaxDifference  float64  `json:"max_difference"`

@@ -22,11 +22,11 @@ func (s *Server) traced(handle http.HandlerFunc) http.HandlerFunc {
 			handle(w, r)
 			return
 		}
-		ctx, span := s.options.Tracer.Start(ctx, r.Pattern, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		_, span := s.options.Tracer.Start(ctx, r.Pattern, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute("/predict"), semconv.URLPath(r.URL.Path)))
 		defer span.End()
 		answer := &answerStatus{ResponseWriter: w, status: http.StatusOK}
-		handle(answer, r.WithContext(ctx))
+		handle(answer, r)
 		span.SetAttributes(semconv.HTTPResponseStatusCode(answer.status))
 		if answer.status >= http.StatusInternalServerError {
 			span.SetStatus(codes.Error, "")

@@ -30,6 +30,15 @@
 // Flush adds it, under a lock, to what Report reads: one uncontended lock a batch, and totals in which every batch is
 // whole.
 //
+// # What it costs, and where
+//
+// An event costs one search a column: about 220 ns for 30 features on one core of a small server, with no lock and no
+// allocation. A batch costs one lock. Detectors are not asked by events at all but by ticks: 61 of them over 24 cells take
+// a millisecond or two, and a snapshot after that a fraction of one, once in 10 s. That runs in the goroutine of the
+// partition, between two batches, and not beside it: only there is it known which events the tick holds, and the snapshot
+// must stand at an offset. It is some 0.02 % of the time, and what it delays is one batch by that millisecond
+// (go test -run NONE -bench 'Observe|CloseTick|Snapshot' ./drift).
+//
 // # Distances show, they do not page
 //
 // [Compare] gives the usual distances between two histograms; [PSICut] says how far PSI strays without any drift. A

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ type week struct {
 	model    *scoring.Scorer
 	payments *cards.Generator
 	batch    *scoring.Batch
-	watches  []*backtest // of the same payments, with intervals of different lengths
+	watches  []*backtest                       // of the same payments, with intervals of different lengths
+	observe  func(card int, r *scoring.Result) // lets them see one; a test may see to something else
 }
 
 // newWeek takes the demo's bundle as it is: no setting of the configuration has its say.
@@ -40,29 +42,33 @@ func newWeek(t *testing.T, seed int64, tickEvents ...int) *week {
 		}
 		w.watches = append(w.watches, newBacktest(monitor, options))
 	}
+	w.observe = func(_ int, r *scoring.Result) {
+		for _, b := range w.watches {
+			if err := b.observe(0, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return w
 }
 
 // pass lets n payments pass; where they are spoilt, web amounts are cents for euros, as in the demo.
-func (w *week) pass(t *testing.T, n int, spoilt bool) {
-	t.Helper()
-	for range n / 100 {
+func (w *week) pass(n int, spoilt bool) {
+	var owners [100]int
+	for range n / len(owners) {
 		w.batch.Events = w.batch.Events[:0]
-		for range 100 {
+		for i := range owners {
 			p := w.payments.Next()
 			if spoilt && p.Channel == "ecommerce" {
 				p.Amount *= 100
 				p.AmountToMean7d *= 100
 			}
+			owners[i] = p.Card
 			w.batch.Events = append(w.batch.Events, scoring.Event{Value: p.AppendJSON(nil)})
 		}
 		w.model.Score(w.batch)
 		for i := range w.batch.Results {
-			for _, b := range w.watches {
-				if err := b.observe(0, &w.batch.Results[i]); err != nil {
-					t.Fatal(err)
-				}
-			}
+			w.observe(owners[i], &w.batch.Results[i])
 		}
 	}
 }
@@ -80,7 +86,7 @@ func TestWeekIsCalm(t *testing.T) {
 			t.Errorf("%s: alarm off: %v, seasonal shares: %v", f.Name, f.Off, f.Seasonal != nil)
 		}
 	}
-	w.pass(t, weekPayments, false)
+	w.pass(weekPayments, false)
 	for _, b := range w.watches {
 		for i := range b.alarms {
 			a := &b.alarms[i]
@@ -92,7 +98,7 @@ func TestWeekIsCalm(t *testing.T) {
 	for i, b := range w.watches {
 		calm[i], b.alarms = b.ticks, nil
 	}
-	w.pass(t, 2000, true)
+	w.pass(2000, true)
 	for i, b := range w.watches {
 		delay := int64(-1)
 		for _, a := range b.alarms {
@@ -104,6 +110,48 @@ func TestWeekIsCalm(t *testing.T) {
 		if delay < 2 || delay > 4 {
 			t.Errorf("intervals of %d payments: the alarm for the amount came after %d of them, want 2 to 4", b.options.TickEvents, delay)
 		}
+	}
+}
+
+// TestPooledWeekIsCalm is the same with the evidence of four partitions pooled, as in the demo: an interval is a hundred
+// payments of one partition, which by night come in one and a half hours.
+func TestPooledWeekIsCalm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped a simulated week: some seconds")
+	}
+	t.Parallel()
+	const partitions = 4
+	w := newWeek(t, 3, 100)
+	counting := w.watches[0].options
+	counting.Pooled = true
+	monitor, err := drift.NewMonitor(counting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shards [partitions]*drift.Shard
+	for i := range shards {
+		shards[i] = monitor.Shard(strconv.Itoa(i))
+	}
+	pool, intervals := w.watches[0].monitor.Shard("pool"), 0
+	w.observe = func(card int, r *scoring.Result) {
+		at := r.Time / int64(time.Millisecond)
+		if s := shards[card%partitions]; s.Observe(r.X, r.Decision.Score, at) {
+			tick, _ := s.CloseTick(time.UnixMilli(at))
+			if err := pool.Merge(tick.Counts); err != nil {
+				t.Fatal(err)
+			}
+			verdict, closed := pool.CloseTick(time.UnixMilli(at))
+			for i := range verdict.Alarms {
+				t.Errorf("false alarm: %s", verdict.Alarms[i].Describe())
+			}
+			if closed {
+				intervals++
+			}
+		}
+	}
+	w.pass(weekPayments, false)
+	if want := weekPayments/100 - partitions; intervals < want {
+		t.Errorf("%d intervals, want at least %d", intervals, want)
 	}
 }
 
@@ -124,7 +172,7 @@ func TestWithoutHoursTheWeekAlarms(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.watches[0] = newBacktest(monitor, b.options)
-	w.pass(t, weekPayments/7, false)
+	w.pass(weekPayments/7, false)
 	alarmed := map[string]bool{}
 	for _, a := range w.watches[0].alarms {
 		alarmed[a.Feature] = true

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"fraudstream/cmd/fraudstream/demo/cards"
 	"fraudstream/scoring"
@@ -87,6 +88,23 @@ func TestPoisonCodes(t *testing.T) {
 	for i, p := range poisons {
 		if r := &batch.Results[i]; r.Outcome != scoring.Refused || string(r.Err.Code) != p.code {
 			t.Errorf("%s: outcome %v, code %q, want %q", p.fault, r.Outcome, r.Err.Code, p.code)
+		}
+	}
+}
+
+// TestUntilComingWeek checks that payments are put off by whole weeks, and never into the past.
+func TestUntilComingWeek(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for now, want := range map[time.Time]time.Duration{
+		cards.Start.Add(-400 * 24 * time.Hour): 0,
+		cards.Start.Add(-time.Second):          0,
+		cards.Start:                            week,
+		cards.Start.Add(week - time.Second):    week,
+		cards.Start.Add(week):                  2 * week,
+		cards.Start.Add(1000*week + 1):         1001 * week,
+	} {
+		if got := untilComingWeek(now); got != want {
+			t.Errorf("at %v payments are put off by %v, want %v", now, got, want)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // grown is an XGBoost model of full trees over 30 features, in JSON.
-func grown(b *testing.B, trees, depth int) []byte {
+func grown(b testing.TB, trees, depth int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	n := 2<<depth - 1
 	var list []map[string]any

@@ -2,7 +2,6 @@ package booster
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -95,18 +94,16 @@ func (m *Model) lightgbmTree(r *reader, s section, sets *setTable) (t forest.Tre
 }
 
 // child is the node that a child index stands for: below 0 a leaf, whose number is its complement. A number that
-// is no index becomes one that no node has: -1, or one far beyond them.
+// is no index leads nowhere.
 func child(x float64, inner int) int {
 	if x < 0 {
 		if leaf, ok := whole(-x - 1); ok {
 			return inner + leaf
 		}
-		return -1
-	}
-	if i, ok := whole(x); ok && i < inner {
+	} else if i, ok := whole(x); ok && i < inner {
 		return i
 	}
-	return math.MaxInt32 // no tree has it; the forest names it
+	return nowhere
 }
 
 // decide gives a node its question. A category of the set goes left and everything else right, what is missing

@@ -162,6 +162,17 @@ func index(x float64) int {
 	return -1
 }
 
+// nowhere is a child that no tree has: the forest refuses it by name. It must not be -1, which is what a leaf has.
+const nowhere = math.MaxInt32
+
+// childNode is index for the child of an inner node.
+func childNode(x float64) int {
+	if i := index(x); i >= 0 {
+		return i
+	}
+	return nowhere
+}
+
 // describe names a value for a message without quoting a long one. Lists and objects are named by kind alone:
 // their content is the model's.
 func describe(v any) string {

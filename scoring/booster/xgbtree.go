@@ -120,7 +120,7 @@ func xgboostTree(r *reader, o object, features int, sets *setTable) (t xgbTree) 
 		}
 		t.Nodes[i] = forest.Node{
 			Feature: index(feature[i]), Threshold: float64(float32(condition[i])),
-			Left: index(left[i]), Right: index(right[i]), MissingLeft: missing[i],
+			Left: childNode(left[i]), Right: childNode(right[i]), MissingLeft: missing[i],
 		}
 		if f := t.Nodes[i].Feature; f < 0 || f >= features {
 			r.refuse("feature-index", fmt.Sprintf("split_indices[%d]", i), fmt.Sprint(feature[i]), fmt.Sprintf("the model has %d features", features))

@@ -9,8 +9,8 @@ import (
 // A ColumnTransformer that was given a pandas Index keeps it as its list of columns, so that reading the model needs the
 // labels of an Index, and nothing else of pandas.
 
-// maxRange is the longest RangeIndex that is written out. A range is three numbers in the file whatever its
-// length is, so without a bound it would be the shortest bomb of all.
+// maxRange is the longest RangeIndex that is written out, and the longest array of pyarrow. A range is three numbers in
+// the file whatever its length is, so without a bound it would be the shortest bomb of all.
 const maxRange = 1 << 16
 
 // labels returns the elements of a pandas Index, or of one of the arrays that it is made of. Its forms, by age: an
@@ -114,7 +114,10 @@ func arrowLabels(o *Object) ([]Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, part...)
+			// The file may name one chunk many times, each time as a few bytes.
+			if out = append(out, part...); len(out) > maxRange {
+				return nil, fmt.Errorf("a pyarrow array of more than %d labels", maxRange)
+			}
 		}
 		return out, nil
 	}
@@ -163,6 +166,9 @@ func arrowBuffer(v Value) Bytes {
 // are the author's numbers: each pair is held against the text before anything is cut.
 func arrowStrings(offsets, text Bytes, offset, length, width int64) ([]Value, error) {
 	room := int64(len(offsets)) / width
+	if length > maxRange {
+		return nil, fmt.Errorf("a pyarrow array of more than %d labels", maxRange)
+	}
 	if offset < 0 || length < 0 || offset > room || length > room-offset-1 {
 		return nil, fmt.Errorf("a pyarrow array longer than its offsets")
 	}

@@ -72,6 +72,28 @@ func arrow(length, offset int64, text string, offsets ...uint32) *Object {
 	return &Object{Class: Global{Name: "ArrowStringArray"}, State: state}
 }
 
+// TestArrowChunks names one chunk many times, as the memo lets a small file do.
+func TestArrowChunks(t *testing.T) {
+	array := func(labels int) *Object {
+		v, _ := arrow(int64(labels), 0, "", make([]uint32, labels+1)...).Attr("_pa_array")
+		return v.(*Object)
+	}
+	chunk := array(1000)
+	for times, good := range map[int]bool{2: true, 100: false} {
+		chunks := new(List)
+		for range times {
+			chunks.Items = append(chunks.Items, chunk)
+		}
+		o := &Object{Class: Global{Module: "pyarrow.lib", Name: "chunked_array"}, Args: []Value{chunks}}
+		if got, err := arrowLabels(o); good != (err == nil) || good && len(got) != 1000*times {
+			t.Errorf("%d chunks: %d labels, %v", times, len(got), err)
+		}
+	}
+	if _, err := arrowLabels(array(maxRange + 1)); err == nil {
+		t.Error("one chunk of too many labels")
+	}
+}
+
 // TestArrowStrings lies about length, offset and bounds: each lie would reach beyond the buffers, or cut text where
 // no label begins.
 func TestArrowStrings(t *testing.T) {

@@ -94,14 +94,13 @@ func (a *attributes) boosted(features, outputs int) *forest.Forest[float32] {
 		return nil
 	}
 	f := forest.New[float32](forest.Shape{Features: features, Width: 1, Outputs: outputs})
-	seen := make(map[*pickle.Object]bool)
+	own := make(ownTrees)
 	for i, v := range array.Objects {
 		o, ok := v.(*pickle.Object)
-		if !ok || seen[o] || o.Class.String() != "sklearn.tree._classes.DecisionTreeRegressor" {
+		if !ok || o.Class.String() != "sklearn.tree._classes.DecisionTreeRegressor" || !own.claim(o) {
 			a.unknown("estimators_", v)
 			return nil
 		}
-		seen[o] = true // a tree that stands in many places would let a small file fill the memory
 		inner := attributesOf(o)
 		t := inner.tree(features, 1)
 		t.Weights = newtonWeights(t.Weights, t.Values, 1)

@@ -1,6 +1,7 @@
 package sklearn
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -24,19 +25,20 @@ func TestColumnSpecifications(t *testing.T) {
 		spec pickle.Value
 		want []int
 	}{
-		"a name":             {"c", []int{2}},
-		"an index":           {int64(1), []int{1}},
-		"names":              {list("d", "a"), []int{3, 0}},
-		"indices":            {list(int64(2), int64(0)), []int{2, 0}},
-		"from the end":       {list(int64(-1), int64(-4)), []int{3, 0}},
-		"a mask":             {list(true, false, false, true), []int{0, 3}},
-		"no columns":         {list(), []int{}},
-		"the remainder":      {remainder, []int{3, 0}},
-		"a slice":            {slice(int64(1), int64(3), nil), []int{1, 2}},
-		"a slice of names":   {slice("b", "d", nil), []int{1, 2, 3}},
-		"an open slice":      {slice(nil, nil, nil), []int{0, 1, 2, 3}},
-		"a slice with steps": {slice(nil, nil, int64(2)), []int{0, 2}},
-		"a slice to the end": {slice(int64(-2), int64(99), nil), []int{2, 3}},
+		"a name":              {"c", []int{2}},
+		"an index":            {int64(1), []int{1}},
+		"names":               {list("d", "a"), []int{3, 0}},
+		"indices":             {list(int64(2), int64(0)), []int{2, 0}},
+		"from the end":        {list(int64(-1), int64(-4)), []int{3, 0}},
+		"a mask":              {list(true, false, false, true), []int{0, 3}},
+		"no columns":          {list(), []int{}},
+		"the remainder":       {remainder, []int{3, 0}},
+		"a slice":             {slice(int64(1), int64(3), nil), []int{1, 2}},
+		"a slice of names":    {slice("b", "d", nil), []int{1, 2, 3}},
+		"an open slice":       {slice(nil, nil, nil), []int{0, 1, 2, 3}},
+		"a slice with steps":  {slice(nil, nil, int64(2)), []int{0, 2}},
+		"a slice of one step": {slice(int64(1), nil, int64(math.MaxInt64)), []int{1}},
+		"a slice to the end":  {slice(int64(-2), int64(99), nil), []int{2, 3}},
 	} {
 		a := attributesOf(object("ColumnTransformer"))
 		if got := a.indexes("part", c.spec, names, len(names)); !slices.Equal(got, c.want) || a.err != nil {

@@ -22,7 +22,7 @@ type histReader struct {
 	wraps    bool // negative numbers are cast like any other
 	splits   []categorySplit
 	place    map[categorySplit]int
-	seen     map[*pickle.Object]bool
+	own      ownTrees
 }
 
 // tree reads one TreePredictor: an array of nodes, the root first. Whether they form a tree is for the forest to
@@ -30,13 +30,15 @@ type histReader struct {
 // leaves use theirs; count is how many training rows each node held, which reasons need and prediction does not.
 func (r *histReader) tree(v pickle.Value) (forest.Tree, error) {
 	o, ok := v.(*pickle.Object)
-	if !ok || o.Class.String() != predictorClass || r.seen[o] {
+	if !ok || o.Class.String() != predictorClass {
 		return forest.Tree{}, &UnsupportedError{Reason: "unsupported-value", Class: predictorClass, Value: show(v), Advice: "a tree of its own is expected"}
 	}
-	if r.seen == nil {
-		r.seen, r.place = make(map[*pickle.Object]bool), make(map[categorySplit]int)
+	if r.own == nil {
+		r.own, r.place = make(ownTrees), make(map[categorySplit]int)
 	}
-	r.seen[o] = true // a tree that stands in many places would let a small file fill the memory
+	if !r.own.claim(o) {
+		return forest.Tree{}, &UnsupportedError{Reason: "unsupported-value", Class: predictorClass, Value: show(v), Advice: "a tree of its own is expected"}
+	}
 	a := attributesOf(o)
 	nodes, ok := a.required("nodes").(*pickle.Array)
 	if a.err == nil && (!ok || len(nodes.Shape) != 1) {

@@ -58,17 +58,16 @@ func (a *attributes) isolationTrees(features int) *forest.Forest[float32] {
 		a.mismatch("estimators_", fmt.Sprint(len(trees)), fmt.Sprintf("estimators_features_ has %d entries, and a forest has at least one tree", len(subsets)))
 	}
 	f := forest.New[float32](forest.Shape{Features: features, Width: 1, Outputs: 1, Missing: a.version() >= parseVersion("1.6")})
-	seen := make(map[*pickle.Object]bool)
+	own := make(ownTrees)
 	for i, v := range trees {
 		if a.err != nil {
 			return nil
 		}
 		o, ok := v.(*pickle.Object)
-		if !ok || seen[o] || o.Class.String() != "sklearn.tree._classes.ExtraTreeRegressor" {
+		if !ok || o.Class.String() != "sklearn.tree._classes.ExtraTreeRegressor" || !own.claim(o) {
 			a.unknown(fmt.Sprintf("estimators_[%d]", i), v)
 			return nil
 		}
-		seen[o] = true
 		inner := attributesOf(o)
 		columns := integers(subsets[i])
 		t := inner.tree(len(columns), 1)

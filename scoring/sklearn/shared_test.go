@@ -7,6 +7,27 @@ import (
 	"fraudstream/scoring/program"
 )
 
+// TestOwnTrees refuses ensembles whose trees are one tree, one Tree or one array of nodes.
+func TestOwnTrees(t *testing.T) {
+	nodes := &pickle.Array{}
+	tree := func(nodes *pickle.Array) *pickle.Object { return object("Tree", "nodes", nodes) }
+	shared, one := tree(nodes), object("DecisionTreeClassifier", "tree_", tree(&pickle.Array{}))
+	for name, pair := range map[string][2]*pickle.Object{
+		"one tree":       {one, one},
+		"one Tree":       {object("DecisionTreeClassifier", "tree_", shared), object("DecisionTreeClassifier", "tree_", shared)},
+		"one array":      {object("DecisionTreeClassifier", "tree_", tree(nodes)), object("DecisionTreeClassifier", "tree_", tree(nodes))},
+		"one array here": {object("TreePredictor", "nodes", nodes), object("TreePredictor", "nodes", nodes)},
+	} {
+		own := make(ownTrees)
+		if !own.claim(pair[0]) || own.claim(pair[1]) {
+			t.Errorf("%s: taken twice, or not at all", name)
+		}
+		if !own.claim(object("DecisionTreeClassifier", "tree_", tree(&pickle.Array{}))) {
+			t.Errorf("%s: a tree of its own was refused", name)
+		}
+	}
+}
+
 // TestSharedObjects refuses small files that stand for huge models: unions of unions that hold one object many
 // times, and encoders and slices that name one list again and again.
 func TestSharedObjects(t *testing.T) {

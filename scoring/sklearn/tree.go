@@ -203,3 +203,31 @@ func addTree(a *attributes, f *forest.Forest[float32], t forest.Tree) {
 		u.Class, u.Attribute = a.class, "tree_."+u.Attribute
 	}
 }
+
+// ownTrees remembers the trees of one ensemble. A file may refer to one tree, or to the nodes of one, from many places,
+// which costs it a few bytes each; unpacked, every place would hold all the nodes. Libraries write each tree once.
+type ownTrees map[pickle.Value]bool
+
+// claim tells whether a tree is the ensemble's first sight of itself, of its Tree and of its nodes.
+func (t ownTrees) claim(o *pickle.Object) bool {
+	for _, name := range []string{"", "tree_", "nodes"} {
+		v := pickle.Value(o)
+		if name != "" {
+			v = attributesOf(o).optional(name)
+		}
+		switch v := v.(type) {
+		case *pickle.Array:
+			if t[v] {
+				return false
+			}
+			t[v] = true
+		case *pickle.Object:
+			if t[v] {
+				return false
+			}
+			t[v] = true
+			o = v
+		}
+	}
+	return true
+}

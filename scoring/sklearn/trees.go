@@ -32,14 +32,13 @@ func (c *compiler) randomForest(a *attributes, in matrix) (model classifier) {
 		return
 	}
 	trees := make([]*attributes, len(estimators))
-	seen := make(map[*pickle.Object]bool)
+	own := make(ownTrees)
 	for i, e := range estimators {
 		o, ok := e.(*pickle.Object)
-		if !ok || seen[o] || !isTreeClassifier(o) {
+		if !ok || !isTreeClassifier(o) || !own.claim(o) {
 			a.unknown("estimators_", e)
 			return
 		}
-		seen[o] = true
 		trees[i] = attributesOf(o)
 	}
 	return c.voting(a, in, trees, trees[0].takesMissing(true))

@@ -12,9 +12,9 @@ import (
 )
 
 // access is how every client of Kafka that this program makes opens a connection and logs in. It is worked out before
-// anything is connected, so that a file that cannot be read or a mechanism that does not exist ends the start and not the
-// first connection; the error names the key. A password or a token that would travel in clear text is warned of: inside a
-// machine, or a tunnel, that may be meant.
+// anything is connected, so that a file that cannot be read or a mechanism that does not exist ends the start and not
+// the first connection; the error names the key. A password or a token that would travel in clear text is warned of:
+// inside a machine, or a tunnel, that may be meant.
 func (k *KafkaConfig) access(log *slog.Logger) (dial func(ctx context.Context, network, address string) (net.Conn, error), login sasl.Mechanism, err error) {
 	dialer, err := security.NewDialer(k.TLS)
 	if err != nil {

@@ -22,8 +22,8 @@ type alert struct {
 }
 
 // alert hands over an episode that the tick has opened or closed, and says it in the log. The record is keyed by the
-// feature, so that what is told of one feature stays in order, and its id is that of the episode with its state: whoever
-// has seen the id has seen the alert.
+// feature, so that what is told of one feature stays in order, and its id is that of the episode with its state:
+// whoever has seen the id has seen the alert.
 func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 	a := alert{
 		Episode: *e, Severity: e.Severity(), Text: e.Describe(), Model: o.model, Guarantee: o.monitor.Guarantee(),
@@ -44,8 +44,8 @@ func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 	sayEpisode(o.log, &a.Episode)
 }
 
-// sayEpisode puts an episode that has begun or ended into the log, for whoever has no reader on the topic: a warning when
-// it opens, and a plain line with the number of its alarms when it is over.
+// sayEpisode puts an episode that has begun or ended into the log, for whoever has no reader on the topic: a warning
+// when it opens, and a plain line with the number of its alarms when it is over.
 func sayEpisode(log *slog.Logger, e *drift.Episode) {
 	attributes := []any{
 		"feature", e.Feature, "kind", e.Kind, "partition", e.Partition, "episode", e.ID, "severity", e.Severity(),

@@ -8,9 +8,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// backtest lets the rows of a file pass the monitor and keeps what each tick said. A stream's monitor forgets: it tells of
-// the newest alarms and of the evidence as it stands. Here the whole story is wanted, in memory that does not grow with
-// the file but for its alarms.
+// backtest lets the rows of a file pass the monitor and keeps what each tick said. A stream's monitor forgets: it tells
+// of the newest alarms and of the evidence as it stands. Here the whole story is wanted, in memory that does not grow
+// with the file but for its alarms.
 type backtest struct {
 	options drift.Options
 	monitor *drift.Monitor
@@ -44,8 +44,8 @@ func newBacktest(monitor *drift.Monitor, o drift.Options) *backtest {
 // tickMillis is when a tick is old enough. The shard knows, but to ask it costs more than to observe an event.
 const tickMillis = 10_000
 
-// behindEvents is how many events in a row must be from before the open tick to be more than late: the times of the file
-// themselves have gone back.
+// behindEvents is how many events in a row must be from before the open tick to be more than late: the times of the
+// file themselves have gone back.
 const behindEvents = 200
 
 // observe is the rowSink of the monitor. A row of which nothing could be read, or that is left out, it does not see.
@@ -74,9 +74,10 @@ func (b *backtest) observe(n int64, r *scoring.Result) error {
 
 // turn ends the open tick if the event that comes next is late enough, and begins the next one with it.
 //
-// A late event belongs to the tick in which it is read. But a file may hold one partition after the other, or the newest
-// events first: then the times go back for good, no event would ever be 10 s after the beginning of the open tick, and
-// all that follows would disappear in it. So a tick ends as well when a long run of events is 10 s before its beginning.
+// A late event belongs to the tick in which it is read. But a file may hold one partition after the other, or the
+// newest events first: then the times go back for good, no event would ever be 10 s after the beginning of the open
+// tick, and all that follows would disappear in it. So a tick ends as well when a long run of events is 10 s before its
+// beginning.
 func (b *backtest) turn(at int64) {
 	if b.behind++; at >= b.began {
 		b.behind = 0

@@ -51,10 +51,10 @@ type column struct {
 
 // csvRows reads a CSV file with a header line. An empty cell is null.
 //
-// Every row becomes the JSON object that the topic would have held, and goes through the same corridor as an event. So a
-// file is refused, converted and scored by the same code as the stream, and no second reading of types can differ from
-// the first. A row that is no CSV, or has another number of cells than the header, is refused like a broken event, under
-// its number; an error of the file itself ends the reading.
+// Every row becomes the JSON object that the topic would have held, and goes through the same corridor as an event. So
+// a file is refused, converted and scored by the same code as the stream, and no second reading of types can differ
+// from the first. A row that is no CSV, or has another number of cells than the header, is refused like a broken event,
+// under its number; an error of the file itself ends the reading.
 func csvRows(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (rowSource, error) {
 	reader := csv.NewReader(r)
 	reader.ReuseRecord = true
@@ -111,8 +111,8 @@ func columnTypes(model *scoring.Scorer, m scoring.Mapping) map[string]bool {
 	return types
 }
 
-// readHeader prepares the columns: the JSON key of each that is read, written once, and how its cells are to be taken. A
-// name that comes twice is an error of the file, since either column could be meant.
+// readHeader prepares the columns: the JSON key of each that is read, written once, and how its cells are to be taken.
+// A name that comes twice is an error of the file, since either column could be meant.
 func readHeader(header []string, types map[string]bool) ([]column, error) {
 	columns := make([]column, len(header))
 	seen := map[string]bool{}
@@ -150,8 +150,8 @@ func appendRow(dst []byte, columns []column, row []string) []byte {
 }
 
 // appendCell appends one cell: null, a number, a boolean or text. What looks like a number but is none to JSON is
-// rewritten with the shortest digits that read back as the same float64; what is none to anybody, such as NA, stays text,
-// which the feature's type will refuse rather than guess at.
+// rewritten with the shortest digits that read back as the same float64; what is none to anybody, such as NA, stays
+// text, which the feature's type will refuse rather than guess at.
 func appendCell(dst []byte, cell string, text bool) []byte {
 	switch {
 	case cell == "":

@@ -24,8 +24,8 @@ type BreakerConfig struct {
 // model, the mapping or the producer that is broken, and not the events.
 func defaultDLQ() DLQConfig { return DLQConfig{Breaker: BreakerConfig{Share: 0.5, Events: 100}} }
 
-// validate refuses what could only be a misunderstanding: a share that no stream can keep, or fields to be kept readable
-// in a mode that keeps all or none of them.
+// validate refuses what could only be a misunderstanding: a share that no stream can keep, or fields to be kept
+// readable in a mode that keeps all or none of them.
 func (c *DLQConfig) validate() error {
 	switch {
 	case c.Breaker.Share <= 0 || c.Breaker.Share > 1:

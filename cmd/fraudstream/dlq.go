@@ -25,8 +25,8 @@ type dlqCommand struct {
 	Resume dlqResumeCommand `cmd:"" help:"Let a stream that the breaker has paused go on: failing events that are there now become dead letters."`
 }
 
-// letterFilter are the flags by which letters are picked. List and replay share them, so that what was listed is what will
-// be sent back.
+// letterFilter are the flags by which letters are picked. List and replay share them, so that what was listed is what
+// will be sent back.
 type letterFilter struct {
 	Code      []string `help:"Only these error codes." placeholder:"CODE,…"`
 	Partition []int32  `help:"Only these partitions of the dead-letter topic." placeholder:"N,…"`
@@ -66,8 +66,8 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// dlqListCommand prints letters: when, why, of which event. What is in them are payments of people, and is shown only when
-// it is asked for, and masked.
+// dlqListCommand prints letters: when, why, of which event. What is in them are payments of people, and is shown only
+// when it is asked for, and masked.
 type dlqListCommand struct {
 	clusterFlags
 	letterFilter
@@ -184,9 +184,9 @@ func printable(text string) string {
 	}, text)
 }
 
-// dlqReplayCommand sends letters back to the input topic, when what made them fail has been mended. It remembers in Kafka
-// which it has sent, and so it may be run again, or killed and run again. The rate keeps a million old events from standing
-// before the new ones.
+// dlqReplayCommand sends letters back to the input topic, when what made them fail has been mended. It remembers in
+// Kafka which it has sent, and so it may be run again, or killed and run again. The rate keeps a million old events
+// from standing before the new ones.
 type dlqReplayCommand struct {
 	clusterFlags
 	letterFilter
@@ -260,9 +260,9 @@ func replayBar(w io.Writer) (show func(consumer.Replayed), finish func()) {
 		}
 }
 
-// dlqResumeCommand is what whoever is on call says after looking: that so many events fail is right, and they are to become
-// dead letters. It speaks through the offsets of a group, which every process of the service reads, and so it can be run
-// anywhere.
+// dlqResumeCommand is what whoever is on call says after looking: that so many events fail is right, and they are to
+// become dead letters. It speaks through the offsets of a group, which every process of the service reads, and so it
+// can be run anywhere.
 type dlqResumeCommand struct {
 	clusterFlags
 	JSON bool `help:"Print JSON." name:"json"`

@@ -38,8 +38,8 @@ const (
 	chartTop = 1.6 // thresholds that the evidence chart is high
 )
 
-// newBinChart draws the shares of the value cells; the highest bar of the two is as high as the chart. Where the edges are
-// too many for their labels, only every second or third one has one.
+// newBinChart draws the shares of the value cells; the highest bar of the two is as high as the chart. Where the edges
+// are too many for their labels, only every second or third one has one.
 func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 	p, q := shares(baseline), shares(live)
 	highest := max(slices.Max(p), slices.Max(q))
@@ -85,8 +85,8 @@ type categoryLine struct {
 	TrainingText, LiveText string
 }
 
-// categoryLines gives the largest categories a line each, by the larger of their two shares, and counts the others. By the
-// larger of the two, because a category that has vanished matters as much as one that has come.
+// categoryLines gives the largest categories a line each, by the larger of their two shares, and counts the others. By
+// the larger of the two, because a category that has vanished matters as much as one that has come.
 func categoryLines(f *drift.Feature, baseline, live []int64) (lines []categoryLine, folded string) {
 	p, q := shares(baseline), shares(live)
 	order := make([]int, len(p))

@@ -45,8 +45,8 @@ type pageAlarm struct {
 	Against string // evidence of threshold
 }
 
-// card shows one feature: its state, what moved, training and live side by side, the evidence over the file, the distances
-// and the quality. All texts are ready for the template, which decides nothing but what is there.
+// card shows one feature: its state, what moved, training and live side by side, the evidence over the file, the
+// distances and the quality. All texts are ready for the template, which decides nothing but what is there.
 type card struct {
 	*watched
 	ID, State, Tone string  // Tone is a class of the style sheet
@@ -83,8 +83,8 @@ func (f *findings) writePage(path string) error {
 	return errors.Join(t.Execute(buffered, f.page()), buffered.Flush(), out.Close())
 }
 
-// page lays out the report: the alarms in the order in which they came, for the story, and the cards in the order of what
-// matters, for the work.
+// page lays out the report: the alarms in the order in which they came, for the story, and the cards in the order of
+// what matters, for the work.
 func (f *findings) page() *page {
 	p := &page{
 		findings: f, Input: filepath.Base(f.input), Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
@@ -226,8 +226,8 @@ type qualityLine struct {
 	More                 bool // more than in training, where there was an alarm
 }
 
-// qualityLines are the four quality cells in their order. What has grown stands out only where the detector has alarmed:
-// a cell that has grown by chance is nothing to look at.
+// qualityLines are the four quality cells in their order. What has grown stands out only where the detector has
+// alarmed: a cell that has grown by chance is nothing to look at.
 func (w *watched) qualityLines() []qualityLine {
 	var lines []qualityLine
 	base, live := w.Quality.Baseline, w.Quality.Counts

@@ -56,8 +56,8 @@ func (f *findings) watched() []watched {
 	return all
 }
 
-// evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm. Thresholds make detectors
-// comparable that do not have the same one.
+// evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm. Thresholds make
+// detectors comparable that do not have the same one.
 func (w *watched) evidence() float64 {
 	largest := 0.0
 	for _, c := range []curve{w.values, w.quality} {
@@ -68,9 +68,9 @@ func (w *watched) evidence() float64 {
 	return largest
 }
 
-// state says in a word or two where a feature stands at the end of the file: ALARM while an episode is open, "alarm over"
-// where it has closed, "off" and "not watched" where nothing could have alarmed, "suspicious" where the evidence has been
-// more than half of what an alarm needs, and calm.
+// state says in a word or two where a feature stands at the end of the file: ALARM while an episode is open, "alarm
+// over" where it has closed, "off" and "not watched" where nothing could have alarmed, "suspicious" where the evidence
+// has been more than half of what an alarm needs, and calm.
 func (w *watched) state() string {
 	open := 0
 	for i := range w.episodes {
@@ -107,8 +107,8 @@ func compareBool(a, b bool) int {
 }
 
 // print writes the report for a person: first what it was of and whether there is anything to do, then the alarms, then
-// every feature with its distances. BY CHANCE is what PSI exceeds once in a thousand times without drift; a PSI is to be
-// held against it and not against a number that is the same for all samples.
+// every feature with its distances. BY CHANCE is what PSI exceeds once in a thousand times without drift; a PSI is to
+// be held against it and not against a number that is the same for all samples.
 func (f *findings) print(w io.Writer) error {
 	t := newTable(w)
 	t.row("model", f.Model.Name+" "+f.Model.Version)

@@ -77,8 +77,8 @@ func (r *replacer) replace(node ast.Node) ast.Node {
 }
 
 // expand replaces every reference in s. An undefined variable without a default is an error; an empty one counts as
-// undefined where there is a default, as in a shell. Of a file the line endings at its end are left out, since editors put
-// them there and no password has one. No message repeats what a variable or a file holds.
+// undefined where there is a default, as in a shell. Of a file the line endings at its end are left out, since editors
+// put them there and no password has one. No message repeats what a variable or a file holds.
 func expand(s string) (string, error) {
 	var failed error
 	out := reference.ReplaceAllStringFunc(s, func(ref string) string {

@@ -52,8 +52,8 @@ type valueChange struct {
 	B   any    `json:"b"`
 }
 
-// featureChanges compares the features by name: first those of A in its order, then those that B adds. Order matters to a
-// model that was fitted on an array, and so a feature that stands elsewhere is a change of its own.
+// featureChanges compares the features by name: first those of A in its order, then those that B adds. Order matters to
+// a model that was fitted on an array, and so a feature that stands elsewhere is a change of its own.
 func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 	changes := []featureChange{}
 	place := func(list []scoring.InspectedFeature, name string) int {

@@ -53,8 +53,8 @@ func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
 	return d.print(s.out)
 }
 
-// rows opens the rows to compare on, and says where they are from. Without a file they are the golden rows of both models,
-// which are seldom many and never recent: enough to see that something differs, too few to see how much.
+// rows opens the rows to compare on, and says where they are from. Without a file they are the golden rows of both
+// models, which are seldom many and never recent: enough to see that something differs, too few to see how much.
 func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() error, err error) {
 	if c.In != "" {
 		f, err := os.Open(c.In)
@@ -96,8 +96,9 @@ func eventRows(events [][]byte) rowSource {
 	}
 }
 
-// compareScores takes every row through both models, a batch at a time. Each model reads the event in its own way, with its
-// own features and types, and so a row may be refused by one of them: that too is a difference, and is counted as one.
+// compareScores takes every row through both models, a batch at a time. Each model reads the event in its own way, with
+// its own features and types, and so a row may be refused by one of them: that too is a difference, and is counted as
+// one.
 func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*scoreChanges, error) {
 	var (
 		changes = newScoreChanges()

@@ -12,9 +12,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// modelInspectCommand shows what a model holds, whether it would load or not. Verify says yes or no; this is for the person
-// who then asks what the file is, what scikit-learn it came from and what stands in the way, all of it at once. Nothing in
-// the file is run for that, whatever it holds.
+// modelInspectCommand shows what a model holds, whether it would load or not. Verify says yes or no; this is for the
+// person who then asks what the file is, what scikit-learn it came from and what stands in the way, all of it at once.
+// Nothing in the file is run for that, whatever it holds.
 type modelInspectCommand struct {
 	Path     string   `arg:"" help:"Bundle folder or model file." type:"path"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
@@ -36,8 +36,8 @@ func (c *modelInspectCommand) Run(s streams) error {
 	return err
 }
 
-// An inspection is what is printed of a model. Its JSON is made for scripts: every list is there, if only as [], and what a
-// file does not tell is an empty text.
+// An inspection is what is printed of a model. Its JSON is made for scripts: every list is there, if only as [], and
+// what a file does not tell is an empty text.
 type inspection struct {
 	Loads         bool                       `json:"loads"`
 	Name          string                     `json:"name"`
@@ -103,8 +103,8 @@ type signatureFacts struct {
 	Comment string `json:"trusted_comment"`
 }
 
-// reasonFacts tell how the model gives reasons, or why it gives none. The method matters to whoever reads them: shares of a
-// linear sum are exact, those along the paths of trees are one way among several to divide a score.
+// reasonFacts tell how the model gives reasons, or why it gives none. The method matters to whoever reads them: shares
+// of a linear sum are exact, those along the paths of trees are one way among several to divide a score.
 type reasonFacts struct {
 	Method string `json:"method"`
 	None   string `json:"why_none,omitempty"`

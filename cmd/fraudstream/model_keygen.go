@@ -10,9 +10,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// modelKeygenCommand makes the pair of keys of someone who signs models. They are those of the minisign tool, which can use
-// them as well. The secret one is encrypted with the password; the public one is printed as the lines of a configuration
-// that trusts it.
+// modelKeygenCommand makes the pair of keys of someone who signs models. They are those of the minisign tool, which can
+// use them as well. The secret one is encrypted with the password; the public one is printed as the lines of a
+// configuration that trusts it.
 type modelKeygenCommand struct {
 	Secret       string `help:"File for the secret key, encrypted with the password." default:"fraudstream.key" type:"path" placeholder:"FILE"`
 	Public       string `help:"File for the public key." default:"fraudstream.pub" type:"path" placeholder:"FILE"`
@@ -61,8 +61,8 @@ func (c *modelKeygenCommand) Run(s streams) error {
 	return nil
 }
 
-// writeNew writes a file that must not exist yet. The check and the creation are one step of the system, whoever else is
-// writing there.
+// writeNew writes a file that must not exist yet. The check and the creation are one step of the system, whoever else
+// is writing there.
 func writeNew(path string, data []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// trustOf reads the keys that a configuration trusts. They are read at the start and not at the first model, and one that
-// cannot be read is an error: to trust fewer people than was asked for would refuse models for no visible cause.
+// trustOf reads the keys that a configuration trusts. They are read at the start and not at the first model, and one
+// that cannot be read is an error: to trust fewer people than was asked for would refuse models for no visible cause.
 func trustOf(c ModelConfig) (scoring.Trust, error) {
 	trust := scoring.Trust{Required: c.RequireSignature}
 	for i, text := range c.TrustedKeys {

@@ -15,8 +15,8 @@ import (
 )
 
 // modelSignCommand signs a bundle: its metadata.json, which holds the hashes of the other files. One signature over one
-// small file so vouches for the model, its golden rows, its baseline and its thresholds together; no part can be exchanged
-// for that of another bundle.
+// small file so vouches for the model, its golden rows, its baseline and its thresholds together; no part can be
+// exchanged for that of another bundle.
 type modelSignCommand struct {
 	Path         string `arg:"" help:"Bundle folder." type:"path"`
 	Secret       string `help:"File of the secret key." default:"fraudstream.key" type:"path" placeholder:"FILE"`

@@ -9,8 +9,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// modelVerifyCommand takes a model through the whole gate, as run and serve would, and prints the figures. It belongs into
-// the pipeline that publishes models: what passes here will load there, and what does not is refused with the same reason.
+// modelVerifyCommand takes a model through the whole gate, as run and serve would, and prints the figures. It belongs
+// into the pipeline that publishes models: what passes here will load there, and what does not is refused with the same
+// reason.
 type modelVerifyCommand struct {
 	Path       string   `arg:"" help:"Bundle folder or model file." type:"path"`
 	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`

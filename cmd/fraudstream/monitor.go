@@ -29,8 +29,8 @@ func newMonitor(model *scoring.Scorer, options drift.Options, log *slog.Logger) 
 }
 
 // driftOptions are what the bundle says of the baseline and of how drift is to be judged, with what the configuration
-// says over it. A line about each override, in force or lapsed, goes to say. An override of a feature that the model does
-// not have is an error: whoever wrote it believes that something is accepted which is not.
+// says over it. A line about each override, in force or lapsed, goes to say. An override of a feature that the model
+// does not have is an error: whoever wrote it believes that something is accepted which is not.
 func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(string)) (drift.Options, error) {
 	b := &model.Bundle
 	options := drift.Options{Resampled: b.Resampled, FalseAlarmEvery: c.FalseAlarmEvery}

@@ -16,8 +16,8 @@ import (
 const maxRow = 1<<20 + 1
 
 // ndjsonRows reads one JSON value a line, with either line ending; the last line needs none. It does not look into the
-// value: whether it is JSON, or an empty line, is for the corridor to say, in the words that the stream has for it. Of a
-// line that is too long only as much is kept as shows that it is.
+// value: whether it is JSON, or an empty line, is for the corridor to say, in the words that the stream has for it. Of
+// a line that is too long only as much is kept as shows that it is.
 func ndjsonRows(r io.Reader) rowSource {
 	lines := bufio.NewReaderSize(r, 1<<16)
 	return func(dst []byte) ([]byte, *scoring.EventError, error) {
@@ -36,8 +36,8 @@ func ndjsonRows(r io.Reader) rowSource {
 	}
 }
 
-// ndjsonSink writes one decision, or one error with its row number, a line. A decision is the JSON of the stream, byte for
-// byte but for its source; a row that was left out by event.where says so, rather than being missed in a count.
+// ndjsonSink writes one decision, or one error with its row number, a line. A decision is the JSON of the stream, byte
+// for byte but for its source; a row that was left out by event.where says so, rather than being missed in a count.
 func ndjsonSink(w *bufio.Writer) rowSink {
 	var line []byte
 	return func(n int64, r *scoring.Result) error {

@@ -14,8 +14,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// driftWatch is what watches the drift of a stream: a monitor for the partitions of the events and, where their evidence
-// is pooled, one for the pool.
+// driftWatch is what watches the drift of a stream: a monitor for the partitions of the events and, where their
+// evidence is pooled, one for the pool.
 type driftWatch struct {
 	monitor *drift.Monitor
 	pooled  *drift.Monitor // nil: each partition has detectors of its own
@@ -25,10 +25,10 @@ type driftWatch struct {
 	accepted *acceptances
 }
 
-// newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events. With a pool there are two of them
-// over the same baseline: one counts the partitions of this process and judges nothing, the other judges the ticks of the
-// whole group, where this process has the topic of the ticks. Both are made everywhere, since that topic may move here at
-// any time.
+// newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events. With a pool there are two of
+// them over the same baseline: one counts the partitions of this process and judges nothing, the other judges the ticks
+// of the whole group, where this process has the topic of the ticks. Both are made everywhere, since that topic may
+// move here at any time.
 func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Logger) (*driftWatch, error) {
 	options, err := driftOptions(model, c.Drift, time.Now(), func(line string) { log.Info(line) })
 	if err != nil {
@@ -58,9 +58,9 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 
 func modelName(s *scoring.Scorer) string { return s.Bundle.Name + "@" + s.Bundle.Version }
 
-// streams are the consumers of a service: that of the events and, with a pool, that of the ticks. The latter has a group of
-// its own, in which one member has the one partition and the others stand by; it decides nothing, and everything else
-// (offsets, snapshots, the order of acknowledgements) it does as the former.
+// streams are the consumers of a service: that of the events and, with a pool, that of the ticks. The latter has a
+// group of its own, in which one member has the one partition and the others stand by; it decides nothing, and
+// everything else (offsets, snapshots, the order of acknowledgements) it does as the former.
 func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Scorer) []*consumer.Consumer {
 	if w.pooled == nil {
 		return []*consumer.Consumer{consumer.New(o, model)}
@@ -80,8 +80,8 @@ func (w *driftWatch) partition(partition, of int32) consumer.PartitionObserver {
 	return w.observer(w.monitor, strconv.Itoa(int(partition)))
 }
 
-// observer makes the observer of a partition under a label of its own. Its life is drawn at random: a partition whose state
-// is lost numbers its ticks from 1 again, and the pool must not take them for ticks that it has counted.
+// observer makes the observer of a partition under a label of its own. Its life is drawn at random: a partition whose
+// state is lost numbers its ticks from 1 again, and the pool must not take them for ticks that it has counted.
 func (w *driftWatch) observer(monitor *drift.Monitor, label string) *observer {
 	return &observer{driftWatch: w, monitor: monitor, label: label, life: rand.Uint64(), shard: monitor.Shard(label), merged: map[string]lastTick{}}
 }
@@ -140,9 +140,9 @@ func (o *observer) CloseTick(now time.Time) consumer.Notes {
 	return notes
 }
 
-// close ends the open tick if it may end: its alerts, its counts for the pool and the snapshot after it wait as notes for
-// the run that carries them. The detectors look at the tick here, in the loop of the partition, because only there is it
-// known which events the tick holds and which offset follows it; that is once in 10 s and takes a millisecond or
+// close ends the open tick if it may end: its alerts, its counts for the pool and the snapshot after it wait as notes
+// for the run that carries them. The detectors look at the tick here, in the loop of the partition, because only there
+// is it known which events the tick holds and which offset follows it; that is once in 10 s and takes a millisecond or
 // two for 30 features.
 func (o *observer) close(now time.Time) {
 	tick, closed := o.shard.CloseTick(now)

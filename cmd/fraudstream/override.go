@@ -18,9 +18,9 @@ type DriftConfig struct {
 
 // DriftOverride is what somebody has accepted of a feature, or of the score. It touches nothing that is signed.
 //
-// What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and it lapses with the next model,
-// whose baseline may know better. Model names the model that it was accepted for; without it, the snapshots of the drift
-// state remember (see acceptances), and where there are none, the day alone counts.
+// What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and it lapses with the next
+// model, whose baseline may know better. Model names the model that it was accepted for; without it, the snapshots of
+// the drift state remember (see acceptances), and where there are none, the day alone counts.
 type DriftOverride struct {
 	Tolerance        *float64 `yaml:"tolerance"`         // share of traffic that may change value cell
 	QualityTolerance *float64 `yaml:"quality_tolerance"` // share that may go missing, out of range or unseen
@@ -63,8 +63,8 @@ func (o *DriftOverride) validate() error {
 	return nil
 }
 
-// lapses is the moment after the last day: midnight UTC, so that every process of a group lets it lapse at the same time,
-// wherever it runs. It is zero where there is no day.
+// lapses is the moment after the last day: midnight UTC, so that every process of a group lets it lapse at the same
+// time, wherever it runs. It is zero where there is no day.
 func (o *DriftOverride) lapses() (time.Time, error) {
 	if o.AcceptUntil == "" {
 		return time.Time{}, nil

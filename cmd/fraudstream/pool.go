@@ -33,7 +33,8 @@ type lastTick struct {
 	Number int64
 }
 
-// pool makes the observer of the topic of the ticks. That topic has one partition, which the pool's label does not name.
+// pool makes the observer of the topic of the ticks. That topic has one partition, which the pool's label does not
+// name.
 func (w *driftWatch) pool(_, _ int32) consumer.PartitionObserver {
 	return &pool{*w.observer(w.pooled, "pool")}
 }

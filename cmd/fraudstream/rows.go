@@ -10,9 +10,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// rowsFlags are what the commands that read a file have in common: score, which writes decisions, and drift, which shows
-// them to the monitor. Both load the model through the same gate as the service, so that what a backtest says is what the
-// service would have done.
+// rowsFlags are what the commands that read a file have in common: score, which writes decisions, and drift, which
+// shows them to the monitor. Both load the model through the same gate as the service, so that what a backtest says is
+// what the service would have done.
 type rowsFlags struct {
 	Config   string   `help:"Configuration file (YAML); model, event, thresholds and drift are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
@@ -61,8 +61,8 @@ func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writ
 	return model, config, nil
 }
 
-// rowsFile is an input file that is being read. Whatever its format, source gives JSON, and progress counts the bytes as
-// they come off the disk.
+// rowsFile is an input file that is being read. Whatever its format, source gives JSON, and progress counts the bytes
+// as they come off the disk.
 type rowsFile struct {
 	source   rowSource
 	progress *progress

@@ -36,8 +36,8 @@ type rowSource func(dst []byte) (row []byte, bad *scoring.EventError, err error)
 // A rowSink writes what became of row n.
 type rowSink func(n int64, r *scoring.Result) error
 
-// Run scores the file; rows that could not be scored make it end with code 3. The output has one line for every row that
-// was read, in the order of the rows, whatever became of it: joining it with the input by position is safe.
+// Run scores the file; rows that could not be scored make it end with code 3. The output has one line for every row
+// that was read, in the order of the rows, whatever became of it: joining it with the input by position is safe.
 func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	inFormat, outFormat := c.formats()
 	model, config, err := c.load(inFormat, c.Reasons, s.err)
@@ -113,9 +113,10 @@ func (t *tally) count(o scoring.Outcome) {
 }
 
 // scoreRows takes the rows through the corridor, a batch at a time. The text of a batch lies in one buffer that is used
-// again for the next, so memory does not grow with the file; what the sink is shown is valid until it returns. A row that
-// could not even be made JSON takes part as an empty event, so that numbers and order stay right, and gets its own error
-// afterwards. It ends at the first error of the source, of the sink or of the context, with what was counted so far.
+// again for the next, so memory does not grow with the file; what the sink is shown is valid until it returns. A row
+// that could not even be made JSON takes part as an empty event, so that numbers and order stay right, and gets its own
+// error afterwards. It ends at the first error of the source, of the sink or of the context, with what was counted so
+// far.
 func scoreRows(ctx context.Context, model *scoring.Scorer, source rowSource, sink rowSink, progress *progress) (t tally, err error) {
 	var (
 		batch = model.NewBatch(rowsPerBatch)
@@ -156,8 +157,8 @@ func scoreRows(ctx context.Context, model *scoring.Scorer, source rowSource, sin
 	return t, nil
 }
 
-// fill makes events of the rows that end at ends; n is the number of rows before them. Rows are counted from 1, as people
-// count lines, and the number is all that identifies a row in its decision.
+// fill makes events of the rows that end at ends; n is the number of rows before them. Rows are counted from 1, as
+// people count lines, and the number is all that identifies a row in its decision.
 func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 	batch.Events = batch.Events[:0]
 	begin := 0
@@ -170,8 +171,8 @@ func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 	}
 }
 
-// openInput opens a file, and tells its size where it has one: -1 for a pipe or a device, of which nobody knows how much
-// will come, and which therefore gets no bar. Standard input stops waiting when the context ends.
+// openInput opens a file, and tells its size where it has one: -1 for a pipe or a device, of which nobody knows how
+// much will come, and which therefore gets no bar. Standard input stops waiting when the context ends.
 func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadCloser, size int64, err error) {
 	if path == "-" {
 		return io.NopCloser(&patientReader{ctx, stdin}), -1, nil
@@ -190,8 +191,8 @@ func openInput(ctx context.Context, path string, stdin io.Reader) (in io.ReadClo
 	return f, info.Size(), nil
 }
 
-// sameFile tells whether to create out would empty in. It compares the files and not their names, so that links and other
-// spellings of a path are seen through; a device such as a terminal may well be both.
+// sameFile tells whether to create out would empty in. It compares the files and not their names, so that links and
+// other spellings of a path are seen through; a device such as a terminal may well be both.
 func sameFile(in, out string) bool {
 	read, err := os.Stat(in)
 	if err != nil {

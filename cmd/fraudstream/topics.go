@@ -16,7 +16,8 @@ type topicsCommand struct {
 	Create topicsCreateCommand `cmd:"" help:"Create the topics that are missing."`
 }
 
-// topicsCheckCommand is the preflight of run by itself: to be run where the service will run, by its user, before it does.
+// topicsCheckCommand is the preflight of run by itself: to be run where the service will run, by its user, before it
+// does.
 type topicsCheckCommand struct {
 	clusterFlags
 	JSON bool `help:"Print JSON." name:"json"`
@@ -35,9 +36,9 @@ func (c *topicsCheckCommand) Run(ctx context.Context, s streams) error {
 	return showFindings(s.out, stream.Diagnose(ctx), c.JSON)
 }
 
-// topicsCreateCommand makes what is missing, and leaves alone what is there: how many partitions a topic has and how long
-// it keeps its records is the decision of whoever made it. What the service needs of its own topics (compaction, one
-// partition, as many as the input) it sets.
+// topicsCreateCommand makes what is missing, and leaves alone what is there: how many partitions a topic has and how
+// long it keeps its records is the decision of whoever made it. What the service needs of its own topics (compaction,
+// one partition, as many as the input) it sets.
 type topicsCreateCommand struct {
 	clusterFlags
 	Partitions  int           `help:"Partitions of the input, where it is missing; the others have as many as the input." default:"6" placeholder:"N"`

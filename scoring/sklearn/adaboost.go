@@ -43,7 +43,7 @@ func (c *compiler) adaBoost(a *attributes, in matrix) (model classifier) {
 		return
 	}
 	weights := a.vector("estimator_weights_", len(all))
-	s := &adaBoost{weights: weights, total: sum(weights), out: c.b.Block(n), classes: float64(n)}
+	s := &adaBoost{weights: weights, total: sumOf(weights), out: c.b.Block(n), classes: float64(n)}
 	if !(s.total > 0) {
 		a.mismatch("estimator_weights_", fmt.Sprint(s.total), "their sum must be above zero")
 	}

@@ -31,7 +31,7 @@ func estimatorOf(v pickle.Value, key string) (pickle.Value, error) {
 	if err := checkContainers(v, nil); err != nil {
 		return nil, err
 	}
-	return nil, &UnsupportedError{Reason: "not-a-classifier", Value: show(v), Advice: "the file holds no estimator; save the fitted pipeline itself"}
+	return nil, &UnsupportedError{Reason: "not-a-classifier", Value: show(v), Advice: "the file is no estimator; save the fitted pipeline itself, or a dict that holds it"}
 }
 
 // entryOf finds the entry of a dict that is the model.

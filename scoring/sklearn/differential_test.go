@@ -75,20 +75,30 @@ func compareAll(t *testing.T, folder string) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pipelines: %v", err)
 	}
+	open, rows := 0, 0
 	for _, file := range files {
 		var c differentialCase
 		readJSON(t, file[:len(file)-len("joblib")]+"json", &c)
 		for output, want := range c.Outputs {
-			t.Run(fmt.Sprintf("%s/%s", filepath.Base(file), output), func(t *testing.T) { c.compare(t, file, output, want) })
+			t.Run(fmt.Sprintf("%s/%s", filepath.Base(file), output), func(t *testing.T) {
+				imputed, left := c.compare(t, file, output, want)
+				open, rows = open+left, rows+imputed
+			})
 		}
+	}
+	if open > rows/mostOpen+3 {
+		t.Errorf("KNNImputer leaves %d of %d rows open", open, rows)
 	}
 }
 
-// mostOpen is the share of the rows of a pipeline, one in as many, that KNNImputer may leave open. The rows that are
-// drawn have values of one digit and many gaps, so that ties are far more frequent than in amounts and times.
-const mostOpen = 10
+// mostOpen is the share of rows, one in as many, that KNNImputer may leave open, and a few more where there are few.
+// Of rows as they are drawn it is one in 150: whole numbers and many gaps make ties.
+const mostOpen = 20
 
-func (c *differentialCase) compare(t *testing.T, file, output string, want []any) {
+// compare holds every row against what scikit-learn gave. It returns how many rows went through KNNImputer, and how many
+// of these were left open.
+func (c *differentialCase) compare(t *testing.T, file, output string, want []any) (imputed, open int) {
+	t.Helper()
 	spec := program.Spec{Output: output}
 	if output == "predict" {
 		spec.Output = ""
@@ -109,7 +119,7 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 		}
 	}
 	p.Run(f)
-	open, tolerance := 0, 1e-12
+	tolerance := 1e-12
 	if slices.ContainsFunc(p.StepNames, func(step string) bool { return strings.HasSuffix(step, "(NuSVC)") }) {
 		tolerance = 1e-9 // its coefficients reach 1e5 and nearly cancel
 	}
@@ -133,7 +143,8 @@ func (c *differentialCase) compare(t *testing.T, file, output string, want []any
 			}
 		}
 	}
-	if open > len(want)/mostOpen {
-		t.Errorf("%d of %d rows are left open", open, len(want))
+	if slices.ContainsFunc(p.StepNames, func(step string) bool { return strings.HasSuffix(step, "(KNNImputer)") }) {
+		imputed = len(want)
 	}
+	return imputed, open
 }

@@ -45,6 +45,3 @@ func (a *answerStatus) WriteHeader(status int) {
 	a.status = status
 	a.ResponseWriter.WriteHeader(status)
 }
-
-// Unwrap gives the writer behind, which the limit of a request's size closes the connection with.
-func (a *answerStatus) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -60,7 +60,7 @@ func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 // axisText is a number as short as an axis needs it.
 func axisText(x float64) string {
 	if a := math.Abs(x); a >= 1000 && a < 1e6 {
-		return strconv.FormatFloat(x, 'f', 0, 64)
+		return grouped(strconv.FormatFloat(x, 'f', 0, 64))
 	}
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }

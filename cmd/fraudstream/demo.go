@@ -19,7 +19,8 @@ type demoCommand struct {
 	Delivery string        `help:"Delivery guarantee of the workers; this version has at-least-once." enum:"at-least-once" default:"at-least-once"`
 }
 
-// Run shows the demo and fails if an event was lost.
+// Run shows the demo and fails if an event was lost. Whether one was is not for the workers to say: an independent
+// reader counts what stands in the topics at the end.
 func (d *demoCommand) Run(ctx context.Context, s streams) error {
 	executable, err := os.Executable()
 	if err != nil {

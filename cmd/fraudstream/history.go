@@ -18,7 +18,8 @@ type history struct {
 	curves []curve
 }
 
-// curve is the evidence of one detector.
+// curve is the evidence of one detector: its points, the largest of all, and the threshold that they are to be seen
+// against.
 type curve struct {
 	feature, kind string
 	threshold     float64

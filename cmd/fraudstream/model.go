@@ -13,7 +13,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// newLogger writes text to a terminal and JSON to anything else.
+// newLogger writes text to a terminal and JSON to anything else: a person reads the one, and whatever gathers the logs
+// of a cluster the other, without an option that somebody forgets. It always goes to stderr, where no result can be
+// mixed with it.
 func newLogger(w io.Writer) *slog.Logger {
 	if isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, nil))
@@ -27,7 +29,9 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// loadModel takes the model through the whole gate, says what it found and counts the outcome.
+// loadModel takes the model through the whole gate, says what it found and counts the outcome. The line "model
+// verified" is the record of what this process decides by: name, version and hash of the model, how many golden rows it
+// was held against and how far it was off, and who has signed it.
 func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMetrics) (*scoring.Scorer, error) {
 	began := time.Now()
 	trust, err := trustOf(c.Model)

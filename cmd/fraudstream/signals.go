@@ -39,7 +39,7 @@ type patientReader struct {
 	in  io.Reader
 }
 
-// Read waits for bytes or for the end of the context.
+// Read waits for bytes or for the end of the context, whichever comes first.
 func (r *patientReader) Read(p []byte) (int, error) {
 	type outcome struct {
 		got []byte

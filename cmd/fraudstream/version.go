@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 )
 
+// versionCommand tells what this binary is, as the linker has noted it: nothing is written by hand, and so nothing is
+// stale.
 type versionCommand struct{}
 
 // Run prints the module version, the revision it was built from and the Go release.

@@ -46,20 +46,26 @@ func partitionAdded(t *testing.T, b *broker) {
 	stop := s.start(s.consumer(s.options()))
 	sent := s.sendEvents("a", 50, 1)
 	s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 50 })
-	req := kmsg.NewPtrCreatePartitionsRequest()
-	req.TimeoutMillis = 5000
-	topic := kmsg.NewCreatePartitionsRequestTopic()
-	topic.Topic, topic.Count = s.input(), 3
-	req.Topics = append(req.Topics, topic)
-	if res, err := req.RequestWith(t.Context(), s.client); err != nil || res.Topics[0].ErrorCode != 0 {
-		t.Fatalf("add partitions: %v %+v", err, res)
-	}
-	s.client.Close()
-	s.client = s.newClient() // which knows of the new partitions
+	s.grow(3)
 	sent = append(sent, s.sendEvents("b", 60, 3)...)
 	s.await("the decisions of the new partitions", func() bool { return s.countOf(s.output()) >= 110 })
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
+}
+
+// grow gives the input more partitions.
+func (s *stage) grow(partitions int32) {
+	s.t.Helper()
+	req := kmsg.NewPtrCreatePartitionsRequest()
+	req.TimeoutMillis = 5000
+	topic := kmsg.NewCreatePartitionsRequestTopic()
+	topic.Topic, topic.Count = s.input(), partitions
+	req.Topics = append(req.Topics, topic)
+	if res, err := req.RequestWith(s.t.Context(), s.client); err != nil || res.Topics[0].ErrorCode != 0 {
+		s.t.Fatalf("add partitions: %v %+v", err, res)
+	}
+	s.client.Close()
+	s.client = s.newClient() // which knows of the new partitions
 }
 
 // An output that answers slowly holds up the fetching, within bounds, and not the group.

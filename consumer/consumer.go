@@ -50,6 +50,10 @@
 // membership, which would spare a restart its two rebalances: kafka-go's heartbeat for it goes to the wrong broker and
 // hides the answer.
 //
+// Clients of Kafka are known to stand still without a word after a broker came back. So a partition that has events to
+// read, reports no fault and makes no progress for 30 s is started anew, and where that does not help the whole
+// generation is, once.
+//
 // # How the monitor's state travels
 //
 // What a [PartitionObserver] hands over (alerts, snapshots, intervals for the pool) goes out with the run in whose events
@@ -168,6 +172,7 @@ type Consumer struct {
 	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
 	left      map[int32]position // of the generation before, written when it ends
 	owned     atomic.Pointer[ownership]
+	stalls    sync.Map // offset by partition for which the watchdog has ended a generation
 	joined    atomic.Bool
 	draining  atomic.Bool
 	lastReset atomic.Int64
@@ -184,6 +189,7 @@ type timing struct {
 	missing                       time.Duration // that a topic may be unknown at the start, since creation takes time
 	restore                       time.Duration // that a partition may wait for its snapshot
 	breaker                       time.Duration // between two looks whether a held run may pass
+	stall                         time.Duration // without progress, though there are events, until a partition starts again
 	abort                         time.Duration // that a command tries to end a transaction that has failed
 }
 
@@ -214,6 +220,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		drain: 5 * time.Second, leave: 9 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
 		restore: 5 * time.Second, breaker: 2 * time.Second, abort: 2 * time.Second,
+		stall: 30 * time.Second,
 	}}
 	c.breaker.o, c.redactor = o.Breaker, deadletter.NewRedactor(o.LetterKeep)
 	c.transport = &kafka.Transport{

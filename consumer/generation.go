@@ -84,6 +84,8 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	if ctx.Err() != nil {
 		return // ended before it began; nobody waits for this call
 	}
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	hard, cancel := afterwards(ctx, c.timing.drain)
 	defer cancel()
 	partitions, err := c.assign(ctx, generation)
@@ -93,6 +95,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	var pipelines sync.WaitGroup
 	for _, p := range partitions {
 		c.o.Metrics.add(p.state)
+		p.giveUp = giveUp
 		pipelines.Go(func() { p.run(ctx, hard) })
 	}
 	c.commitUntil(ctx, generation, partitions)

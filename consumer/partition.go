@@ -30,6 +30,9 @@ type partition struct {
 	damaged error  // the loop has found the batch at the acknowledged offset corrupt
 	stoodAt int64  // the offset for which the last alert of a pause was raised; -1: none
 
+	stalledAt int64  // where the watchdog has last started it again; -1: nowhere
+	giveUp    func() // ends the generation
+
 	accepted int64 // failing events below it are no concern of the breaker
 
 	observer  PartitionObserver // nil: none
@@ -53,7 +56,7 @@ type partition struct {
 }
 
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
-	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1}
+	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1, stalledAt: -1}
 	p.unpack.Limit = maxDecompressed
 	return p
 }
@@ -77,7 +80,7 @@ func (p *partition) run(ctx, hard context.Context) {
 	tries := p.c.retrying("pipeline", p.state.name(), p.state)
 	for {
 		before := p.state.next.Load()
-		err := p.pipeline(ctx, hard)
+		err := p.watched(ctx, hard)
 		if err == nil || ctx.Err() != nil || hard.Err() != nil {
 			p.state.finish()
 			return
@@ -86,8 +89,11 @@ func (p *partition) run(ctx, hard context.Context) {
 			p.afterRewind()
 			continue
 		}
-		if isCorrupt(err) {
+		switch {
+		case isCorrupt(err):
 			p.damaged = err
+		case errors.Is(err, errStalled):
+			p.afterStall()
 		}
 		if p.state.next.Load() > before {
 			tries.done()
@@ -235,6 +241,9 @@ func (p *partition) score(w *run) error {
 	}
 	p.scoreChunk(w)
 	p.observed = max(p.observed, w.next)
+	if w.next <= p.published {
+		p.state.progress.Store(time.Now().UnixNano()) // the offset does not move, and yet there is no stall
+	}
 	return nil
 }
 

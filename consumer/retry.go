@@ -78,6 +78,8 @@ func classify(err error) (label string, stale bool) {
 		return strconv.Itoa(int(code)), stale
 	case isCorrupt(err):
 		return "corrupt", false
+	case errors.Is(err, errStalled):
+		return "stalled", true
 	}
 	return "network", true
 }

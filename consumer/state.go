@@ -50,7 +50,7 @@ func (s *state) advance(w *run) {
 // idle notes that a fetch found nothing: with all acknowledged, that is progress.
 func (s *state) idle(position, end int64) {
 	s.end.Store(end)
-	if s.next.Load() == position {
+	if s.next.Load() == position && position >= end {
 		s.progress.Store(time.Now().UnixNano())
 		s.resume()
 	}

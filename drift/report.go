@@ -153,14 +153,15 @@ func (m *Monitor) view() *view {
 	return v
 }
 
-// verdict is that of a detector that has seen nothing.
+// verdict is that of a detector as long as this process has no partition, or not the pool: the threshold stands, and of
+// the evidence nothing is known here. A zero would read as calm.
 func (m *Monitor) verdict(d *detector) Verdict {
 	none, now := Figure(math.NaN()), time.Now()
 	tolerance := m.columns[d.column].now(now).toleranceOf(d.kind)
 	if !d.bets {
 		return Verdict{Tolerance: Figure(tolerance), Epsilon: none, LogM: none, Threshold: none}
 	}
-	return Verdict{Tolerance: Figure(tolerance), Epsilon: Figure(d.lawsAt(now).whole.epsilon), Threshold: Figure(m.threshold())}
+	return Verdict{Tolerance: Figure(tolerance), Epsilon: Figure(d.lawsAt(now).whole.epsilon), LogM: none, Threshold: Figure(m.threshold())}
 }
 
 func (v *view) add(w *watch) {

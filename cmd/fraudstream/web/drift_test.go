@@ -143,7 +143,7 @@ func TestDriftReportHasTheKeysOfTheContract(t *testing.T) {
 	var report map[string]any
 	ask(t, door, "GET", "/drift", "", &report)
 	features := report["features"].([]any)
-	if amount := features[0].(map[string]any); amount["psi"] != nil || amount["alarmed"] != false || amount["epsilon"] == nil {
+	if amount := features[0].(map[string]any); amount["psi"] != nil || amount["alarmed"] != false || amount["epsilon"] == nil || amount["log_m"] != nil {
 		t.Errorf("with nothing observed: %v", amount)
 	}
 	if alarms, ok := report["alarms"].([]any); !ok || len(alarms) != 0 {

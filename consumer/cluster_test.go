@@ -222,7 +222,7 @@ func TestHealthDoesNotDependOnTheBroker(t *testing.T) {
 func TestMetricNames(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
-	w := &run{model: "m@1"}
+	w := &receipt{model: "m@1"}
 	w.tally.skipped = 1
 	w.tally.refuse("bad_json")
 	w.tally.decided = []decided{{score: .5, stamp: time.Now().UnixMilli()}, {score: .1, stamp: 1}}

@@ -66,6 +66,19 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// The same promises hold where everything is written in transactions.
+func TestConformanceExactlyOnce(t *testing.T) {
+	t.Parallel()
+	for _, p := range conformance() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			b := newFake(t)
+			b.exactly = true
+			p.test(t, b)
+		})
+	}
+}
+
 // On Apache Kafka all promises share one broker, with topics of their own: FRAUDSTREAM_KAFKA=host:port names one that
 // runs, FRAUDSTREAM_REAL_KAFKA=1 starts one.
 func TestConformanceOnApacheKafka(t *testing.T) {

@@ -122,7 +122,9 @@ type Options struct {
 	Start          Start
 	ExitAtEnd      bool          // stop at the end offsets seen at the start
 	ClientID       string        // default fraudstream
-	CommitInterval time.Duration // default 200 ms
+	ExactlyOnce    bool          // write in transactions; else at least once
+	CommitInterval time.Duration // default 200 ms; 100 ms with ExactlyOnce
+	CommitEvents   int           // with ExactlyOnce: commit after so many events at the latest; default 20,000
 	Uncompressed   bool          // write without LZ4
 	Log            *slog.Logger
 	Metrics        *Metrics
@@ -190,7 +192,9 @@ type timing struct {
 	restore                       time.Duration // that a partition may wait for its snapshot
 	breaker                       time.Duration // between two looks whether a held run may pass
 	stall                         time.Duration // without progress, though there are events, until a partition starts again
-	abort                         time.Duration // that a command tries to end a transaction that has failed
+	abort                         time.Duration // that aborting a transaction may take
+	transaction                   time.Duration // after which the coordinator aborts a transaction of the stream
+	overdue                       time.Duration // after which the stream gives one up by itself: well before that
 }
 
 // New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead letters:
@@ -200,7 +204,12 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		o.ClientID = "fraudstream"
 	}
 	if o.CommitInterval <= 0 {
-		o.CommitInterval = 200 * time.Millisecond
+		if o.CommitInterval = 200 * time.Millisecond; o.ExactlyOnce {
+			o.CommitInterval = 100 * time.Millisecond
+		}
+	}
+	if o.CommitEvents <= 0 {
+		o.CommitEvents = 20_000
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -220,7 +229,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		drain: 5 * time.Second, leave: 9 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
 		restore: 5 * time.Second, breaker: 2 * time.Second, abort: 2 * time.Second,
-		stall: 30 * time.Second,
+		stall: 30 * time.Second, transaction: 30 * time.Second, overdue: 20 * time.Second,
 	}}
 	c.breaker.o, c.redactor = o.Breaker, deadletter.NewRedactor(o.LetterKeep)
 	c.transport = &kafka.Transport{

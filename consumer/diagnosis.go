@@ -94,7 +94,9 @@ func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []k
 	} else {
 		f.ok("versions", "the brokers speak all that is needed")
 	}
-	if without != "" {
+	if without != "" && c.o.ExactlyOnce {
+		f.fail("transactions", "missing:"+without, "use brokers of Kafka 2.5 or newer, or deliver at-least-once")
+	} else if without != "" {
 		f.warn("transactions", "missing:"+without, "exactly-once delivery needs brokers of Kafka 2.5 or newer")
 	} else {
 		f.ok("transactions", "the brokers have them")

@@ -128,7 +128,7 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 		}
 		if counts {
 			f.p.state.see(res.lastStable, b.FirstTimestamp)
-			w.batches = append(w.batches, b)
+			w.batches, w.stamp = append(w.batches, b), b.MaxTimestamp
 		}
 		w.next = b.NextOffset()
 	}

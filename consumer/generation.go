@@ -95,7 +95,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	var pipelines sync.WaitGroup
 	for _, p := range partitions {
 		c.o.Metrics.add(p.state)
-		p.giveUp = giveUp
+		p.member, p.giveUp = member{generation: int(generation.ID), id: generation.MemberID}, giveUp
 		pipelines.Go(func() { p.run(ctx, hard) })
 	}
 	c.commitUntil(ctx, generation, partitions)
@@ -143,6 +143,10 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 	}
 	var partitions []*partition
 	for _, a := range generation.Assignments[c.o.Input] {
+		if c.o.ExactlyOnce { // what the group has committed is asked for when nobody else can commit any more
+			partitions = append(partitions, c.newPartition(int32(a.ID), max(a.Offset, 0)))
+			continue
+		}
 		offset := a.Offset
 		if offset < 0 {
 			var err error
@@ -202,9 +206,12 @@ func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation
 	}
 }
 
-// commit sends the offsets that have moved since the last time. One that fails is sent again with the next; in a
+// commit sends the offsets that have moved since the last time; transactions carry their own. One that fails is sent again with the next; in a
 // generation that has ended the coordinator refuses it, and the next owner starts where the last commit was.
 func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition) {
+	if c.o.ExactlyOnce {
+		return
+	}
 	moved := map[int]int64{}
 	for _, p := range partitions {
 		if next := p.state.next.Load(); next != p.state.committed {

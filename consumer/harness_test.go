@@ -30,6 +30,7 @@ type broker struct {
 	bootstrap string
 	real      bool
 	fake      *kfake.Cluster // nil on Apache Kafka
+	exactly   bool           // consumers deliver exactly once
 	login     []kgo.Opt      // of the test's own clients
 }
 
@@ -104,7 +105,7 @@ func (s *stage) create(topic string, partitions int32, configs ...string) {
 func (s *stage) options() Options {
 	return Options{
 		Brokers: strings.Split(s.b.bootstrap, ","), Group: s.name, Input: s.input(), Output: s.output(),
-		DeadLetter: s.letters(), Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		DeadLetter: s.letters(), ExactlyOnce: s.b.exactly, Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 

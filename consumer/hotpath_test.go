@@ -23,7 +23,7 @@ func fetchedRun(tb testing.TB, n int, codec recordbatch.Codec) *run {
 	if _, _, err := recordbatch.Next(b.Finish(recordbatch.Producer{ID: -1}, -1), &batch); err != nil {
 		tb.Fatal(err)
 	}
-	return &run{batches: []recordbatch.Batch{batch}, next: batch.NextOffset()}
+	return &run{batches: []recordbatch.Batch{batch}, receipt: receipt{next: batch.NextOffset()}}
 }
 
 func scoringPartition(tb testing.TB) *partition {

@@ -21,6 +21,7 @@ type Metrics struct {
 	score          *buckets
 	latency        *buckets               // seconds
 	commits        *prometheus.CounterVec // result
+	transactions   *prometheus.CounterVec // result
 	rebalances     prometheus.Counter
 	retries        *prometheus.CounterVec // operation, code
 	offsetsSkipped *prometheus.CounterVec // topic, partition
@@ -50,6 +51,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Record timestamp to acknowledged decision; records over 10 minutes old are left out.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300),
 		commits: vector("fraudstream_commits_total", "Offset commits, by result (ok, error).", "result"),
+		transactions: vector("fraudstream_transactions_total",
+			"Transactions of exactly-once delivery, by result: committed, aborted, or fenced where another process had taken over.", "result"),
 		rebalances: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fraudstream_rebalances_total", Help: "Generations of the group that this process has joined.",
 		}),
@@ -59,8 +62,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		gauges: partitionGauges{states: map[*state]bool{}},
 	}
 	if r != nil {
-		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.missing, m.score, m.latency, m.commits, m.rebalances,
-			m.retries, m.offsetsSkipped, &m.gauges)
+		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.missing, m.score, m.latency, m.commits, m.transactions,
+			m.rebalances, m.retries, m.offsetsSkipped, &m.gauges)
 	}
 	return m
 }
@@ -69,8 +72,8 @@ func vector(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// count adds an acknowledged run.
-func (m *Metrics) count(w *run) {
+// count adds a run that counts.
+func (m *Metrics) count(w *receipt) {
 	t := &w.tally
 	m.consumed.Add(float64(t.consumed))
 	if t.skipped > 0 {
@@ -99,7 +102,7 @@ func (m *Metrics) count(w *run) {
 }
 
 // countMissing tells a field that is no longer sent from one that is sent empty: the first is a change upstream.
-func (m *Metrics) countMissing(w *run) {
+func (m *Metrics) countMissing(w *receipt) {
 	for i, n := range w.tally.missing {
 		if n.Absent > 0 {
 			m.missing.WithLabelValues(w.features[i], "absent").Add(float64(n.Absent))

@@ -33,6 +33,12 @@ type partition struct {
 	stalledAt int64  // where the watchdog has last started it again; -1: nowhere
 	giveUp    func() // ends the generation
 
+	member   member       // in whose name offsets are committed in transactions
+	moved    bool         // to another offset than the group's, which a transaction has still to commit
+	unsure   *transaction // whose commit had no answer
+	located  bool         // the first position is known
+	restored bool         // the monitor has its snapshot, or none
+
 	accepted int64 // failing events below it are no concern of the breaker
 
 	observer  PartitionObserver // nil: none
@@ -76,13 +82,16 @@ func (p *partition) closeObserver() {
 // run keeps the pipeline going until ctx ends; what is under way then is finished before hard ends. A pipeline that
 // has failed starts again where the broker's acknowledgements end, without ending the generation.
 func (p *partition) run(ctx, hard context.Context) {
-	p.restore(ctx)
 	tries := p.c.retrying("pipeline", p.state.name(), p.state)
 	for {
 		before := p.state.next.Load()
 		err := p.watched(ctx, hard)
 		if err == nil || ctx.Err() != nil || hard.Err() != nil {
 			p.state.finish()
+			return
+		}
+		if remedyFor(err) == rejoin {
+			p.leaveGeneration(err)
 			return
 		}
 		if errors.Is(err, errRewound) {
@@ -99,15 +108,34 @@ func (p *partition) run(ctx, hard context.Context) {
 			tries.done()
 		}
 		p.c.o.Log.Debug("partition starts again", slog.String("partition", p.state.name()), slog.Any("error", err))
-		if tries.wait(ctx, err) != nil {
+		if p.awaitHeartbeat(ctx, err) != nil || tries.wait(ctx, err) != nil {
+			p.state.finish()
 			return
 		}
 	}
 }
 
+// leaveGeneration ends the generation: the coordinator no longer takes this member's offsets, so nothing more can be
+// committed in it. The group is joined anew.
+func (p *partition) leaveGeneration(err error) {
+	p.c.o.Log.Warn("the group has gone on without this member, joining anew", slog.String("partition", p.state.name()), slog.Any("error", err))
+	p.state.finish()
+	p.giveUp()
+}
+
+// awaitHeartbeat waits for longer than a heartbeat after this process was fenced. Whoever did that has been given the
+// partition, and then the next heartbeat says so; to fence in turn would only disturb.
+func (p *partition) awaitHeartbeat(ctx context.Context, err error) error {
+	if !p.c.o.ExactlyOnce || !isFence(err) {
+		return nil
+	}
+	return sleep(ctx, p.c.timing.heartbeat*5/4)
+}
+
 // rewind goes on at another offset because the one that was asked for is out of range: ahead of it where events are
 // gone, behind it where the topic was made anew and its offsets mean other events.
 func (p *partition) rewind(from, next int64) {
+	p.moved = true
 	if next >= from {
 		p.observed = max(p.observed, next)
 		p.state.next.Store(max(p.state.next.Load(), next))
@@ -123,6 +151,10 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	producer, err := p.newProducer(ctx)
 	if err != nil {
 		return err
+	}
+	if !p.restored {
+		p.restore(ctx)
+		p.restored = true
 	}
 	p.notes.restart()
 	free := make(chan *run, runsPerPartition)

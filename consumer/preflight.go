@@ -52,8 +52,30 @@ func (c *Consumer) probes() []probe {
 		all = append(all, c.reading(c.o.State))
 	}
 	return append(all,
-		probe{"group " + c.o.Group, "reading offsets", c.probeGroup},
-		probe{"cluster", "idempotent writing", func(ctx context.Context) error { _, err := c.initProducer(ctx); return err }})
+		probe{"group " + c.o.Group, "reading offsets", c.probeGroup}, c.producing())
+}
+
+// producing is the right to number what is written: in transactions, or only so that the broker drops repeated batches.
+func (c *Consumer) producing() probe {
+	if c.o.ExactlyOnce {
+		return probe{"transactional ids " + c.transactionalPrefix() + "*", "writing", c.probeTransactions}
+	}
+	return probe{"cluster", "idempotent writing", func(ctx context.Context) error { _, err := c.initProducer(ctx); return err }}
+}
+
+// probeTransactions fences an id that nobody writes under: a partition's own would stop whoever has the partition.
+func (c *Consumer) probeTransactions(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
+	defer cancel()
+	t := transactional{c: c, id: c.transactionalPrefix() + "preflight", group: c.o.Group}
+	err := t.fence(ctx, c.timing.transaction)
+	if errors.Is(err, kafka.InvalidTransactionTimeout) {
+		return &SetupError{
+			Resource: "transactions", Detail: fmt.Sprintf("the brokers allow none of %v", c.timing.transaction),
+			Advice: "raise transaction.max.timeout.ms of the brokers, or deliver at-least-once",
+		}
+	}
+	return err
 }
 
 func (c *Consumer) reading(topic string) probe {
@@ -150,6 +172,9 @@ func (c *Consumer) allowed(ctx context.Context, resource, action string, try fun
 		case isDenied(err):
 			return denied(resource, action)
 		}
+		if setup, ok := errors.AsType[*SetupError](err); ok {
+			return setup
+		}
 		if err := tries.wait(ctx, err); err != nil {
 			return err
 		}
@@ -158,10 +183,13 @@ func (c *Consumer) allowed(ctx context.Context, resource, action string, try fun
 
 func isDenied(err error) bool {
 	return errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) ||
-		errors.Is(err, kafka.ClusterAuthorizationFailed)
+		errors.Is(err, kafka.ClusterAuthorizationFailed) || errors.Is(err, kafka.TransactionalIDAuthorizationFailed)
 }
 
 func denied(resource, action string) error {
+	if strings.HasPrefix(resource, "transactional id") {
+		return &SetupError{Resource: resource, Detail: action + " is denied", Advice: "grant Write and Describe to the user of this service"}
+	}
 	return &SetupError{Resource: resource, Detail: action + " is denied", Advice: "grant it to the user of this service"}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -16,14 +18,16 @@ var errNewProducer = errors.New("the broker refuses the producer's sequence")
 // errTooLarge says that a batch is over the topic's limit.
 var errTooLarge = errors.New("batch over the topic's size limit")
 
-// producer publishes one partition's runs, idempotently: the broker keeps one copy of a batch however often it is
-// sent. Its identity lives as long as a pipeline and is never taken up again, since a broker that has forgotten a
+// producer publishes one partition's runs, idempotently, and in transactions where each event is to count exactly once:
+// the broker keeps one copy of a batch however often it is sent. Its identity lives as long as a pipeline and is never taken up again, since a broker that has forgotten a
 // producer accepts any sequence.
 type producer struct {
 	p         *partition
 	id        recordbatch.Producer
 	sequences map[target]int32 // of the next record for each partition written to
 	tries     *retry
+
+	transaction *transaction // nil: at least once
 }
 
 type target struct {
@@ -38,14 +42,14 @@ func (p *partition) newProducer(ctx context.Context) (*producer, error) {
 		p.state.turn() // there is no loop yet that could
 		err := p.findRoutes(ctx)
 		if err == nil {
-			var id recordbatch.Producer
-			if id, err = p.c.initProducer(ctx); err == nil {
+			var pr *producer
+			if pr, err = p.identify(ctx); err == nil {
 				tries.done()
-				return &producer{
-					p: p, id: id, sequences: map[target]int32{},
-					tries: p.c.retrying("produce", p.state.name(), p.state),
-				}, nil
+				return pr, nil
 			}
+		}
+		if remedyFor(err) == rejoin {
+			return nil, err
 		}
 		if err := tries.wait(ctx, err); err != nil {
 			return nil, err
@@ -105,35 +109,92 @@ func (p *partition) findRoutes(ctx context.Context) error {
 	return nil
 }
 
-// run publishes run after run. Only when the broker has acknowledged all of one does the partition's offset move and
-// is the run counted.
-func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *run) error {
-	for w := range scored {
-		for _, o := range w.out[:w.used] {
-			if err := pr.publish(ctx, w, o); err != nil {
-				pr.p.trace(w, err)
+// run publishes run after run. Only when the broker has acknowledged all of one, or its transaction is committed, does
+// the partition's offset move and is the run counted.
+func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *run) (err error) {
+	var due <-chan time.Time
+	if t := pr.transaction; t != nil {
+		due = t.due.C
+		defer func() { t.giveUp(ctx, err) }()
+	}
+	for {
+		select {
+		case w, ok := <-scored:
+			if !ok {
+				return pr.commit(ctx)
+			}
+			if err := pr.write(ctx, w); err != nil {
+				return err
+			}
+			if !w.aside {
+				free <- w
+			}
+		case <-due:
+			if err := pr.commit(ctx); err != nil {
 				return err
 			}
 		}
-		pr.p.state.advance(w)
-		pr.p.state.resume()
-		if w.notes > 0 {
-			pr.p.notes.acked.Store(w.notes)
-		}
-		pr.p.c.o.Metrics.count(w)
-		pr.p.trace(w, nil)
-		pr.p.c.o.Metrics.countGap(pr.p.state, w.gap)
-		if !w.aside {
-			free <- w
+	}
+}
+
+// write sends all of a run.
+func (pr *producer) write(ctx context.Context, w *run) error {
+	if err := pr.enroll(ctx, w.out[:w.used]...); err != nil {
+		return err
+	}
+	for _, o := range w.out[:w.used] {
+		if err := pr.publish(ctx, w, o); err != nil {
+			pr.p.trace(&w.receipt, err)
+			return err
 		}
 	}
+	if pr.transaction != nil {
+		return pr.transaction.take(ctx, w)
+	}
+	pr.p.settle(&w.receipt)
 	return nil
+}
+
+// enroll makes what is about to be written part of the transaction, if there are transactions.
+func (pr *producer) enroll(ctx context.Context, all ...*outgoing) error {
+	if pr.transaction == nil {
+		return nil
+	}
+	targets := make([]target, 0, len(all))
+	for _, o := range all {
+		if at := (target{o.topic, o.partition}); o.batch.Count() > 0 && !slices.Contains(targets, at) {
+			targets = append(targets, at)
+		}
+	}
+	return pr.transaction.add(ctx, targets...)
+}
+
+func (pr *producer) commit(ctx context.Context) error {
+	if pr.transaction == nil {
+		return nil
+	}
+	return pr.transaction.commit(ctx)
+}
+
+// settle moves the offset past a run that counts from now on.
+func (p *partition) settle(r *receipt) {
+	p.state.advance(r)
+	p.state.resume()
+	if r.notes > 0 {
+		p.notes.acked.Store(r.notes)
+	}
+	p.c.o.Metrics.count(r)
+	p.c.o.Metrics.countGap(p.state, r.gap)
+	p.trace(r, nil)
 }
 
 // publish sends one batch until the broker has it. A batch over the topic's limit is cut in two, down to one record.
 func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 	if o.batch.Count() == 0 {
 		return nil
+	}
+	if err := pr.enroll(ctx, o); err != nil { // it may be a part of one, to go elsewhere
+		return err
 	}
 	at := target{o.topic, o.partition}
 	batch := o.batch.Finish(pr.id, pr.sequences[at])
@@ -163,7 +224,8 @@ func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 	c := pr.p.c
 	for {
 		res, err := c.roundTrip(ctx, 0, &produceRequest{
-			client: c.o.ClientID, topic: o.topic, partition: o.partition, wait: c.timing.request, batch: batch,
+			client: c.o.ClientID, transaction: pr.transactionalID(), topic: o.topic, partition: o.partition,
+			wait: c.timing.request, batch: batch,
 		})
 		if err != nil {
 			o.tainted = true
@@ -178,11 +240,20 @@ func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 			return err
 		case errors.Is(err, kafka.UnknownTopicOrPartition) && pr.tries.attempts >= rerouteAfter:
 			return err // the topic may have been made anew with other partitions
+		case pr.transaction != nil && pr.transaction.overdue():
+			return fmt.Errorf("produce: %w: %w", errOverdue, err)
 		}
 		if err := pr.tries.wait(ctx, err); err != nil {
 			return err
 		}
 	}
+}
+
+func (pr *producer) transactionalID() string {
+	if pr.transaction == nil {
+		return ""
+	}
+	return pr.transaction.id
 }
 
 // produceError sorts the answers to a produce request: those that are as good as success, those that only a new
@@ -193,8 +264,8 @@ func produceError(code kafka.Error) error {
 		return nil
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
 		return errTooLarge
-	case kafka.OutOfOrderSequenceNumber, kafka.InvalidProducerEpoch, kafka.InvalidTransactionState,
-		kafka.InvalidProducerIDMapping, kafka.UnknownProducerId, kafka.ProducerFenced:
+	}
+	if remedyFor(code) == restart {
 		return fmt.Errorf("%w: %w", errNewProducer, code)
 	}
 	return code

@@ -127,7 +127,7 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 		}
 		buf = res.buf
 		before := s.from
-		if err := s.read(res.records); err != nil {
+		if err := s.read(res.records, newAbortedFilter(res.aborted)); err != nil {
 			return nil, false, err
 		}
 		if s.from == before {
@@ -137,8 +137,8 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 	return s.value, s.found, nil
 }
 
-// read looks through fetched batches.
-func (s *search) read(batches []byte) error {
+// read looks through fetched batches. A snapshot of a transaction that was aborted tells of events that are decided again.
+func (s *search) read(batches []byte, committed abortedFilter) error {
 	for {
 		var b recordbatch.Batch
 		rest, ok, err := recordbatch.Next(batches, &b)
@@ -146,7 +146,11 @@ func (s *search) read(batches []byte) error {
 			return err
 		}
 		batches, s.from = rest, max(s.from, b.NextOffset())
-		if b.Control() {
+		counts, err := committed.passes(&b)
+		if err != nil {
+			return err
+		}
+		if !counts {
 			continue
 		}
 		if s.arena, err = s.unpack.Append(s.arena[:0], &b); err != nil {

@@ -16,21 +16,26 @@ type run struct {
 	wire    []byte              // the fetched response; the batches are views into it
 	batches []recordbatch.Batch // those that count, CRC checked
 	first   int64               // events below it in the first batch are not wanted
-	next    int64               // the partition's offset once this run is published
+	aside   bool                // made beside the pipeline's runs, and thrown away when it is published
+	out     []*outgoing
+	used    int // of out
+	receipt
+}
+
+// receipt is what a run says of itself when its records count: the broker has acknowledged them, or the transaction
+// that they are in is committed.
+type receipt struct {
+	next  int64 // the partition's offset once this run is published
+	stamp int64 // timestamp of its last record, Unix milliseconds; 0: it holds none
+	notes int64 // of the monitor's notes, those below it are acknowledged with this run; 0: it carries none
 
 	fetchedAt time.Time
 	scoredAt  time.Time
 	links     []trace.Link // to the traces of its events
 	model     string       // name@version that scored it
 	features  []string     // of that model
-
-	gap   *gap // that the partition is moved over, or stands before; nil: it holds what was read
-	aside bool // made beside the pipeline's runs, and thrown away when it is published
-
-	out   []*outgoing
-	used  int   // of out
-	notes int64 // of the monitor's notes, those below it are acknowledged with this run; 0: it carries none
-	tally tally
+	tally     tally
+	gap       *gap // that the partition is moved over, or stands before; nil: it holds what was read
 }
 
 // cargo is what a batch holds.
@@ -55,7 +60,7 @@ type outgoing struct {
 // reset empties w for what is fetched from first on.
 func (w *run) reset(first int64) {
 	w.batches = w.batches[:0]
-	w.first, w.next, w.fetchedAt, w.gap = first, first, time.Now(), nil
+	w.first, w.next, w.stamp, w.fetchedAt, w.gap = first, first, 0, time.Now(), nil
 	w.clearOutput()
 }
 
@@ -70,7 +75,9 @@ func (w *run) endBefore(i int) {
 	if i == 0 {
 		w.next = max(w.next, w.first)
 	}
-	w.batches = w.batches[:i]
+	if w.batches, w.stamp = w.batches[:i], 0; i > 0 {
+		w.stamp = w.batches[i-1].MaxTimestamp
+	}
 	w.clearOutput()
 }
 

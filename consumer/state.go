@@ -35,15 +35,15 @@ func (s *state) name() string { return s.topic + "/" + itoa(s.partition) }
 // turn shows that the loop is alive, whether or not there is anything to do.
 func (s *state) turn() { s.turned.Store(time.Now().UnixNano()) }
 
-// advance moves the offset after the run w is acknowledged, unless it held only what was published before.
-func (s *state) advance(w *run) {
-	if w.next <= s.next.Load() {
+// advance moves the offset after a run that counts now, unless it held only what was published before.
+func (s *state) advance(r *receipt) {
+	if r.next <= s.next.Load() {
 		return
 	}
-	if n := len(w.batches); n > 0 {
-		s.stamp.Store(w.batches[n-1].MaxTimestamp)
+	if r.stamp > 0 {
+		s.stamp.Store(r.stamp)
 	}
-	s.next.Store(w.next)
+	s.next.Store(r.next)
 	s.progress.Store(time.Now().UnixNano())
 }
 

@@ -86,7 +86,7 @@ func (w *run) link(chunk []traceContext) {
 // the links. A span says how many and where, never which: no key, id, offset or value.
 //
 // The events belong to as many traces as there were payments, so the span has links to them and no parent.
-func (p *partition) trace(w *run, err error) {
+func (p *partition) trace(w *receipt, err error) {
 	tracer := p.c.o.Tracer
 	if tracer == nil || w.tally.consumed == 0 {
 		return
@@ -106,7 +106,7 @@ func (p *partition) trace(w *run, err error) {
 }
 
 // attributes are those of OpenTelemetry's conventions for messaging, and what came of the events.
-func (p *partition) attributes(w *run) []attribute.KeyValue {
+func (p *partition) attributes(w *receipt) []attribute.KeyValue {
 	refused := 0
 	for _, c := range w.tally.codes {
 		refused += c.count

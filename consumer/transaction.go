@@ -4,213 +4,204 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"fraudstream/consumer/recordbatch"
 )
 
-// A transactor writes records to one topic and marks of a group as one: either all are there or none. It is for
-// commands that must be able to die at any time and be run again. Its transactional id is fenced when it is made, so
-// that an older process under the same id can write nothing any more, and what it had left open is aborted.
-type transactor struct {
-	c         *Consumer
-	id        string // transactional id
-	group     string // whose marks are committed
-	producer  recordbatch.Producer
-	sequences map[target]int32
+// errOverdue gives a transaction up before its coordinator does.
+var errOverdue = errors.New("the transaction takes too long")
+
+// A transaction gathers what one partition writes between two commits: decisions, dead letters, the monitor's notes and
+// the offset, so that all of it counts or none. It is closed, then open from the first add or take on, then closed again
+// by commit; whatever fails in between breaks it, and only another one, under a newer epoch, goes on.
+//
+// The same transaction value serves one commit after the other, as long as none fails. The publisher alone uses it.
+type transaction struct {
+	transactional
+	p        *partition
+	open     bool
+	ending   bool            // a commit was sent and has had no answer
+	begun    time.Time       // when open
+	enrolled map[target]bool // what belongs to the open transaction
+	offset   int64           // that will be committed
+	events   int             // in the open transaction
+	receipts []receipt       // of the runs in the open transaction
+	spare    []tally         // of receipts before, to be used again
+	number   int             // of the open transaction, under this epoch
+	due      *time.Timer     // fires when the open transaction is to be committed
 }
 
-// transactionTimeout is how long a transaction of a process that was killed may hold up the readers of its topics;
-// brokers look every ten seconds.
-const transactionTimeout = 10 * time.Second
+// transactionalID is one for each input partition of a group. Whoever is given the partition takes it over, and so
+// fences whoever had the partition before.
+func (c *Consumer) transactionalID(partition int32) string {
+	return c.transactionalPrefix() + itoa(partition)
+}
 
-// errFenced says that another process has taken over.
-var errFenced = errors.New("another process has begun the same work, and this one ends")
+// transactionalPrefix is what access is granted to.
+func (c *Consumer) transactionalPrefix() string { return c.o.Group + "/" + c.o.Input + "/" }
 
-// newTransactor fences the id. Nothing may be read of the group's marks before.
-func (c *Consumer) newTransactor(ctx context.Context, id, group string) (*transactor, error) {
-	t := &transactor{c: c, id: id, group: group, sequences: map[target]int32{}}
-	err := t.until(ctx, "init_producer", func(ctx context.Context) error {
-		res, err := c.client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
-			TransactionalID: id, ProducerID: -1, ProducerEpoch: -1, TransactionTimeoutMs: int(transactionTimeout.Milliseconds()),
-		})
-		if err != nil {
-			return err
-		}
-		if res.Error == nil {
-			t.producer = recordbatch.Producer{
-				ID: int64(res.Producer.ProducerID), Epoch: int16(res.Producer.ProducerEpoch), Transactional: true,
-			}
-		}
-		return res.Error
+// newTransaction fences the partition's id. The committed offset may be asked for afterwards, and not before.
+func (p *partition) newTransaction(ctx context.Context) (*transaction, error) {
+	t := &transaction{
+		p: p, transactional: transactional{c: p.c, id: p.c.transactionalID(p.id), group: p.c.o.Group},
+		enrolled: map[target]bool{}, due: time.NewTimer(time.Hour),
+	}
+	t.due.Stop()
+	attempt, cancel := context.WithTimeout(ctx, p.c.timing.request)
+	defer cancel()
+	return t, t.fence(attempt, p.c.timing.transaction)
+}
+
+// begin starts the clock: the coordinator's begins when it hears of the transaction, so not before this one.
+func (t *transaction) begin() {
+	if !t.open {
+		t.open, t.begun = true, time.Now()
+		t.number++
+		t.due.Reset(t.c.o.CommitInterval)
+	}
+}
+
+// add makes sure that what is to be written belongs to the transaction, before it is written.
+func (t *transaction) add(ctx context.Context, targets ...target) error {
+	fresh := slices.DeleteFunc(targets, func(at target) bool { return t.enrolled[at] })
+	if len(fresh) == 0 {
+		return nil
+	}
+	t.begin()
+	if err := t.try(ctx, "add_partitions", func(ctx context.Context) error { return t.enroll(ctx, fresh) }); err != nil {
+		return err
+	}
+	for _, at := range fresh {
+		t.enrolled[at] = true
+	}
+	return nil
+}
+
+// take adds a run whose records are written, and commits if there are many. A run that wrote nothing and moves no offset
+// needs no transaction.
+func (t *transaction) take(ctx context.Context, w *run) error {
+	if !t.open && w.next <= t.offset {
+		t.p.settle(&w.receipt)
+		return nil
+	}
+	t.begin()
+	t.offset = max(t.offset, w.next)
+	t.events += w.tally.consumed
+	t.receipts = append(t.receipts, w.receipt)
+	w.tally = tally{}
+	if n := len(t.spare); n > 0 {
+		w.tally, t.spare = t.spare[n-1], t.spare[:n-1]
+	}
+	if t.events >= t.c.o.CommitEvents {
+		return t.commit(ctx)
+	}
+	return nil
+}
+
+// commit ends the open transaction, and what is in it counts.
+func (t *transaction) commit(ctx context.Context) error {
+	if !t.open {
+		return nil
+	}
+	if err := t.try(ctx, "add_offsets", t.addOffsets); err != nil {
+		return err
+	}
+	marks := map[int32]mark{t.p.id: {offset: t.offset, text: t.text()}}
+	err := t.try(ctx, "commit", func(ctx context.Context) error {
+		return t.commitOffsets(ctx, t.p.member, t.c.o.Input, marks)
 	})
-	return t, err
+	if err != nil {
+		t.c.o.Metrics.commits.WithLabelValues("error").Inc()
+		return err
+	}
+	t.ending = true
+	err = t.try(ctx, "end_transaction", func(ctx context.Context) error { return t.end(ctx, true) })
+	if err != nil {
+		return err
+	}
+	t.committed()
+	return nil
 }
 
-// until repeats one request until it succeeds or cannot.
-func (t *transactor) until(ctx context.Context, operation string, try func(context.Context) error) error {
-	tries := t.c.retrying(operation, "transaction "+t.id, nil)
-	for {
+// text names the transaction beside the offset that it commits. Where the answer to a commit is lost, the text that is
+// found there afterwards tells what became of it.
+func (t *transaction) text() string {
+	return fmt.Sprintf("%d/%d/%d", t.producer.ID, t.producer.Epoch, t.number)
+}
+
+// committed settles what was in the transaction and closes it.
+func (t *transaction) committed() {
+	t.c.o.Metrics.transactions.WithLabelValues("committed").Inc()
+	t.c.o.Metrics.commits.WithLabelValues("ok").Inc()
+	for i := range t.receipts {
+		t.p.settle(&t.receipts[i])
+		if t.receipts[i].tally.reset(); len(t.spare) < runsPerPartition {
+			t.spare = append(t.spare, t.receipts[i].tally)
+		}
+	}
+	t.due.Stop()
+	clear(t.enrolled)
+	clear(t.receipts)
+	t.open, t.ending, t.events, t.receipts = false, false, 0, t.receipts[:0]
+}
+
+// giveUp leaves a transaction that cannot be committed, and aborts it if it may still be open, so that readers need not
+// wait for its end. Its own failure is of no interest: whoever has the partition next fences, and that aborts it too.
+// Only a commit that was asked for and not confirmed is left alone: it may have been heard, and the next fence will tell.
+func (t *transaction) giveUp(ctx context.Context, cause error) {
+	t.due.Stop()
+	switch {
+	case !t.open:
+		return
+	case t.ending:
+		t.p.unsure = t
+		return
+	case isFence(cause) || remedyFor(cause) == rejoin:
+		t.c.o.Metrics.transactions.WithLabelValues("fenced").Inc()
+	default:
+		t.c.o.Metrics.transactions.WithLabelValues("aborted").Inc()
+	}
+	if isFence(cause) {
+		return
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.c.timing.abort)
+	defer cancel()
+	_ = t.end(last, false)
+}
+
+// overdue tells whether the transaction has been open for so long that its coordinator might abort it soon.
+func (t *transaction) overdue() bool { return t.open && time.Since(t.begun) > t.c.timing.overdue }
+
+// try sends a request until it succeeds, cannot succeed, or the transaction is overdue.
+func (t *transaction) try(ctx context.Context, operation string, request func(context.Context) error) error {
+	tries := t.c.retrying(operation, t.p.state.name(), t.p.state)
+	for pause := 2 * time.Millisecond; ; {
 		attempt, cancel := context.WithTimeout(ctx, t.c.timing.request)
-		err := try(attempt)
+		err := request(attempt)
 		cancel()
-		switch {
-		case err == nil:
+		if err == nil {
+			tries.done()
 			return nil
-		case isFence(err):
-			return fmt.Errorf("%w (%w)", errFenced, err)
-		case errors.Is(err, kafka.TransactionalIDAuthorizationFailed):
-			return denied("transactional id "+t.id, "writing")
-		case errors.Is(err, kafka.GroupAuthorizationFailed):
-			return denied("group "+t.group, "committing")
-		case isDenied(err), errors.Is(err, errTooLarge), isFatal(err):
-			return err
+		}
+		t.c.o.Log.Debug("transaction", "operation", operation, "partition", t.p.state.name(), "error", err)
+		switch {
+		case remedyFor(err) != repeat:
+			return fmt.Errorf("%s: %w", operation, err)
+		case t.overdue():
+			return fmt.Errorf("%s: %w: %w", operation, errOverdue, err)
+		case errors.Is(err, kafka.ConcurrentTransactions):
+			t.c.o.Metrics.retries.WithLabelValues(operation, strconv.Itoa(int(kafka.ConcurrentTransactions))).Inc()
+			if err := sleep(ctx, pause); err != nil {
+				return err
+			}
+			pause = min(2*pause, 100*time.Millisecond)
+			continue
 		}
 		if err := tries.wait(ctx, err); err != nil {
 			return err
 		}
 	}
-}
-
-// isFence tells the answers to a producer that has been replaced.
-func isFence(err error) bool {
-	return errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced) ||
-		errors.Is(err, kafka.InvalidProducerIDMapping)
-}
-
-// isFatal tells those after which this transaction cannot go on.
-func isFatal(err error) bool {
-	return errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.InvalidTransactionState) ||
-		errors.Is(err, kafka.UnknownProducerId)
-}
-
-// commit writes the batches and the marks of one topic of the group.
-func (t *transactor) commit(ctx context.Context, batches map[target]*recordbatch.Builder, topic string, marks map[int32]mark) error {
-	if err := t.write(ctx, batches); err != nil {
-		return t.abort(ctx, err)
-	}
-	if err := t.mark(ctx, topic, marks); err != nil {
-		return t.abort(ctx, err)
-	}
-	return t.end(ctx, true)
-}
-
-func (t *transactor) write(ctx context.Context, batches map[target]*recordbatch.Builder) error {
-	if len(batches) == 0 {
-		return nil
-	}
-	if err := t.until(ctx, "add_partitions", func(ctx context.Context) error { return t.enroll(ctx, batches) }); err != nil {
-		return err
-	}
-	for at, batch := range batches {
-		encoded := batch.Finish(t.producer, t.sequences[at])
-		if err := t.until(ctx, "produce", func(ctx context.Context) error { return t.send(ctx, at, encoded) }); err != nil {
-			return err
-		}
-		t.sequences[at] = (t.sequences[at] + int32(batch.Count())) & (1<<31 - 1)
-	}
-	return nil
-}
-
-// enroll tells the coordinator which partitions belong to the transaction. One that is just ending the one before
-// answers with 51 for a moment.
-func (t *transactor) enroll(ctx context.Context, batches map[target]*recordbatch.Builder) error {
-	topics := map[string][]kafka.AddPartitionToTxn{}
-	for _, at := range slices.Collect(maps.Keys(batches)) {
-		topics[at.topic] = append(topics[at.topic], kafka.AddPartitionToTxn{Partition: int(at.partition)})
-	}
-	res, err := t.c.client.AddPartitionsToTxn(ctx, &kafka.AddPartitionsToTxnRequest{
-		TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), Topics: topics,
-	})
-	if err != nil {
-		return err
-	}
-	for _, topic := range res.Topics {
-		for _, p := range topic {
-			if p.Error != nil {
-				return p.Error
-			}
-		}
-	}
-	return nil
-}
-
-func (t *transactor) send(ctx context.Context, at target, batch []byte) error {
-	res, err := t.c.roundTrip(ctx, 0, &produceRequest{
-		client: t.c.o.ClientID, transaction: t.id, topic: at.topic, partition: at.partition, wait: t.c.timing.request, batch: batch,
-	})
-	if err != nil {
-		return err
-	}
-	switch code := res.(*produceResponse).code; code {
-	case 0, kafka.DuplicateSequenceNumber:
-		return nil
-	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
-		return errTooLarge
-	default:
-		return code
-	}
-}
-
-// mark commits the marks inside the transaction. The group has no members, so there is no generation to name; a process
-// that was replaced is kept out by its producer's epoch.
-func (t *transactor) mark(ctx context.Context, topic string, marks map[int32]mark) error {
-	err := t.until(ctx, "add_offsets", func(ctx context.Context) error {
-		res, err := t.c.client.AddOffsetsToTxn(ctx, &kafka.AddOffsetsToTxnRequest{
-			TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), GroupID: t.group,
-		})
-		if err != nil {
-			return err
-		}
-		return res.Error
-	})
-	if err != nil {
-		return err
-	}
-	offsets := map[string][]kafka.TxnOffsetCommit{}
-	for p, m := range marks {
-		offsets[topic] = append(offsets[topic], kafka.TxnOffsetCommit{Partition: int(p), Offset: m.offset, Metadata: m.text})
-	}
-	return t.until(ctx, "commit", func(ctx context.Context) error {
-		res, err := t.c.client.TxnOffsetCommit(ctx, &kafka.TxnOffsetCommitRequest{
-			TransactionalID: t.id, GroupID: t.group, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch),
-			GenerationID: -1, Topics: offsets,
-		})
-		if err != nil {
-			return err
-		}
-		for _, p := range res.Topics[topic] {
-			if p.Error != nil {
-				return p.Error
-			}
-		}
-		return nil
-	})
-}
-
-func (t *transactor) end(ctx context.Context, commit bool) error {
-	return t.until(ctx, "end_transaction", func(ctx context.Context) error {
-		res, err := t.c.client.EndTxn(ctx, &kafka.EndTxnRequest{
-			TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), Committed: commit,
-		})
-		if err != nil {
-			return err
-		}
-		return res.Error
-	})
-}
-
-// abort ends a transaction that has failed, also where that was because of ctx, so that no reader has to wait for its
-// timeout. Its own failure is of no interest: the next process under this id aborts what is open.
-func (t *transactor) abort(ctx context.Context, cause error) error {
-	if !errors.Is(cause, errFenced) {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.c.timing.abort)
-		defer cancel()
-		_ = t.end(last, false)
-	}
-	return cause
 }

@@ -1,0 +1,103 @@
+package consumer
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// identify obtains what a pipeline writes under: an idempotent producer or, for exactly-once delivery, a transaction, for
+// which it also finds the offset to go on at.
+func (p *partition) identify(ctx context.Context) (*producer, error) {
+	pr := &producer{p: p, sequences: map[target]int32{}, tries: p.c.retrying("produce", p.state.name(), p.state)}
+	var err error
+	if !p.c.o.ExactlyOnce {
+		pr.id, err = p.c.initProducer(ctx)
+		return pr, err
+	}
+	if pr.transaction, err = p.newTransaction(ctx); err != nil {
+		return nil, err
+	}
+	pr.id = pr.transaction.producer
+	return pr, p.locate(ctx, pr.transaction)
+}
+
+// locate finds where to go on, now that no transaction of an earlier owner can move the offset any more. Where the group
+// has none the partition starts by policy, and where the position was out of range it goes on elsewhere; both are
+// committed before anything is read.
+func (p *partition) locate(ctx context.Context, t *transaction) error {
+	at, err := p.groupOffset(ctx)
+	if err != nil {
+		return err
+	}
+	p.resolve(at.text)
+	next := at.offset
+	switch {
+	case p.moved:
+		next = p.state.next.Load()
+	case next < 0:
+		if next, err = p.c.startOffset(ctx, p.id); err != nil {
+			return err
+		}
+	}
+	t.offset = next
+	if next != at.offset {
+		t.begin()
+		if err := t.commit(ctx); err != nil {
+			t.giveUp(ctx, err)
+			return err
+		}
+	}
+	p.moved = false
+	p.goOn(next)
+	return nil
+}
+
+// goOn sets the position. What is before it was published, by this process or another.
+func (p *partition) goOn(next int64) {
+	if !p.located {
+		p.observed, p.located = next, true // until the monitor's snapshot says otherwise
+	}
+	p.state.next.Store(next)
+	p.published = max(p.published, next)
+}
+
+// resolve settles the transaction whose commit had no answer, if it is the last that was committed. If it is not, its
+// events are decided again, and what the monitor said goes with them.
+func (p *partition) resolve(last string) {
+	t := p.unsure
+	if t == nil {
+		return
+	}
+	if p.unsure = nil; t.text() != last {
+		p.c.o.Metrics.transactions.WithLabelValues("aborted").Inc()
+		return
+	}
+	p.c.o.Log.Debug("a commit without an answer has got through", slog.String("partition", p.state.name()))
+	t.committed()
+}
+
+// groupOffset asks for the partition's committed offset; -1 where there is none.
+func (p *partition) groupOffset(ctx context.Context) (mark, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.c.timing.request)
+	defer cancel()
+	res, err := p.c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
+		GroupID: p.c.o.Group, Topics: map[string][]int{p.c.o.Input: {int(p.id)}},
+	})
+	if err != nil {
+		return mark{}, err
+	}
+	if res.Error != nil {
+		return mark{}, res.Error
+	}
+	for _, at := range res.Topics[p.c.o.Input] {
+		if at.Error != nil {
+			return mark{}, at.Error
+		}
+		if at.Partition == int(p.id) {
+			return mark{at.CommittedOffset, at.Metadata}, nil
+		}
+	}
+	return mark{offset: -1}, nil
+}

@@ -30,7 +30,7 @@ func breakerOpens(t *testing.T, b *broker) {
 	c := s.consumer(o)
 	c.timing.breaker = 50 * time.Millisecond
 	stop := s.start(c)
-	s.await("the good ones", func() bool { return s.countOf(s.output()) == 150 })
+	s.await("the good ones", func() bool { return s.count(s.output()) == 150 })
 
 	s.produceBroken(1000)
 	paused := func() bool {
@@ -38,8 +38,8 @@ func breakerOpens(t *testing.T, b *broker) {
 		return series == 1
 	}
 	s.await("the pause", paused)
-	s.await("the alert", func() bool { return s.countOf(alerts) == 1 })
-	letters := s.countOf(s.letters())
+	s.await("the alert", func() bool { return s.count(alerts) == 1 })
+	letters := s.count(s.letters())
 	if letters > 150 {
 		t.Errorf("%d of 1000 broken events became dead letters before the pause", letters)
 	}
@@ -58,7 +58,7 @@ func breakerOpens(t *testing.T, b *broker) {
 	c.timing.breaker = 50 * time.Millisecond
 	stop = s.start(c)
 	s.await("the pause again", paused)
-	if got := s.countOf(s.letters()); got != letters {
+	if got := s.count(s.letters()); got != letters {
 		t.Errorf("%d letters after a restart, %d before it", got, letters)
 	}
 
@@ -68,7 +68,7 @@ func breakerOpens(t *testing.T, b *broker) {
 	}
 	sent = append(sent, s.sendEvents("after", 50, 1)...)
 	s.await("the end of the lag", s.groupAtEnd)
-	if got := s.countOf(s.letters()); got != 1000 {
+	if got := s.count(s.letters()); got != 1000 {
 		t.Errorf("%d letters, want all 1000", got)
 	}
 	s.await("the end of the pause", func() bool { return !paused() })
@@ -165,7 +165,7 @@ func TestBreakerClosesWithAnotherModel(t *testing.T) {
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
-	if n := s.countOf(s.letters()); n != 0 {
+	if n := s.count(s.letters()); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }

@@ -86,7 +86,10 @@ func TestConformanceOnApacheKafka(t *testing.T) {
 	if b.bootstrap == "" {
 		b.bootstrap = kafkatest.Start(t, 1).Bootstrap()
 	}
+	exactly := *b
+	exactly.exactly = true
 	for _, p := range conformance() {
 		t.Run(p.name, func(t *testing.T) { p.test(t, b) })
+		t.Run(p.name+", exactly once", func(t *testing.T) { p.test(t, &exactly) })
 	}
 }

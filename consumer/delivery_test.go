@@ -171,7 +171,7 @@ func corruptBatchIsNeverScored(t *testing.T, b *broker) {
 		_, series := metric(t, registry, "fraudstream_partition_paused", "reason", "corrupt_batch", "partition", "0")
 		return series == 1
 	})
-	s.await("the neighbours", func() bool { return len(s.read(s.output())) == 5+10 })
+	s.await("the neighbours", func() bool { return s.count(s.output()) == 5+10 })
 	decided := s.decisionIDs()
 	if decided["corrupt-me"] != 0 || decided["Corrupt-me"] != 0 {
 		t.Error("a corrupt batch was scored")

@@ -254,6 +254,14 @@ func (s *stage) ends(topic string) map[int32]int64 {
 	return ends
 }
 
+// count is the number of committed records, which in transactions is less than the offsets tell.
+func (s *stage) count(topic string) int64 {
+	if s.b.exactly {
+		return int64(len(s.read(topic)))
+	}
+	return s.countOf(topic)
+}
+
 func (s *stage) countOf(topic string) (n int64) {
 	for _, end := range s.ends(topic) {
 		n += end

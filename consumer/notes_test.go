@@ -157,7 +157,7 @@ func monitorMovesWithItsPartition(t *testing.T, b *broker) {
 	if log.restored < 4 {
 		t.Errorf("%d snapshots restored", log.restored)
 	}
-	if got := s.countOf(s.ticks()); got != 4*int64(len(sent)/4/tickOf) {
+	if got := s.count(s.ticks()); got != 4*int64(len(sent)/4/tickOf) {
 		t.Errorf("%d ticks for the pool", got)
 	}
 }
@@ -224,8 +224,8 @@ func TestObservedAgainButNotDecidedAgain(t *testing.T) {
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()
 	s.assertAlerts(4*tickOf+20, 1, false)
-	if log.repeated != 20 || s.countOf(s.output()) != 4*tickOf+20 {
-		t.Errorf("%d events observed again, %d decisions of %d events", log.repeated, s.countOf(s.output()), 4*tickOf+20)
+	if log.repeated != 20 || s.count(s.output()) != 4*tickOf+20 {
+		t.Errorf("%d events observed again, %d decisions of %d events", log.repeated, s.count(s.output()), 4*tickOf+20)
 	}
 }
 
@@ -246,8 +246,8 @@ func TestDecidedAgainButNotObservedAgain(t *testing.T) {
 	for _, r := range s.read(s.alerts()) {
 		alerts = append(alerts, string(r.Value))
 	}
-	if want := []string{"partition 0 tick 3 sum 6225"}; !slices.Equal(alerts, want) || s.countOf(s.output()) != 3*tickOf {
-		t.Errorf("alerts %q, want %q; %d decisions of %d events", alerts, want, s.countOf(s.output()), 3*tickOf)
+	if want := []string{"partition 0 tick 3 sum 6225"}; !slices.Equal(alerts, want) || s.count(s.output()) != 3*tickOf {
+		t.Errorf("alerts %q, want %q; %d decisions of %d events", alerts, want, s.count(s.output()), 3*tickOf)
 	}
 }
 
@@ -270,8 +270,8 @@ func TestEventsBehindTheSnapshotAreGone(t *testing.T) {
 	s.sendEvents("b", 10, 1)
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()
-	if log.repeated != 30 || s.countOf(s.output()) != 110 {
-		t.Errorf("%d events observed again, %d decisions", log.repeated, s.countOf(s.output()))
+	if log.repeated != 30 || s.count(s.output()) != 110 {
+		t.Errorf("%d events observed again, %d decisions", log.repeated, s.count(s.output()))
 	}
 	if !strings.Contains(s.logs.String(), "events_lost=60") {
 		t.Errorf("the log does not tell of the 60 events: %s", s.logs.tail())
@@ -461,7 +461,7 @@ func TestConsumerWithoutAModel(t *testing.T) {
 	if first := w.seen[0]; string(first.Key) != "g/3" || string(first.Value) != "a tick" || first.Time != 1234e6 || w.next != 2 {
 		t.Errorf("seen %+v, next %d", first, w.next)
 	}
-	if n := s.countOf(s.output()); n != 0 {
+	if n := s.count(s.output()); n != 0 {
 		t.Errorf("%d decisions", n)
 	}
 	if w.seen[0].Score != 0 && !math.IsNaN(w.seen[0].Score) {
@@ -489,7 +489,7 @@ func TestNotesWithoutEvents(t *testing.T) {
 	o := s.monitored(&adderLog{}, 1)
 	o.Observer = func(int32, int32) PartitionObserver { return &clockwork{} }
 	stop := s.start(s.consumer(o))
-	s.await("the alert and the snapshot", func() bool { return s.countOf(s.alerts()) == 1 && s.countOf(s.state()) == 1 })
+	s.await("the alert and the snapshot", func() bool { return s.count(s.alerts()) == 1 && s.count(s.state()) == 1 })
 	stop()
 	if offsets := s.committed(); offsets[0] != 0 {
 		t.Errorf("offset %d is committed", offsets[0])

@@ -125,8 +125,8 @@ func lettersAreReplayedOnce(t *testing.T, b *broker) {
 	for _, mode := range []deadletter.Mode{deadletter.Raw, deadletter.Redacted, deadletter.Reference} {
 		s := newStage(t, b, 3, 3)
 		ids := s.spoil(60, 3, mode)
-		if dry := s.replay(Replay{DryRun: true}); dry.Replayed != 60 || s.countOf(s.input()) != 60 {
-			t.Errorf("%v: a dry run says %+v and writes %d records", mode, dry, s.countOf(s.input())-60)
+		if dry := s.replay(Replay{DryRun: true}); dry.Replayed != 60 || s.count(s.input()) != 60 {
+			t.Errorf("%v: a dry run says %+v and writes %d records", mode, dry, s.count(s.input())-60)
 		}
 		if some := s.replay(Replay{Filter: deadletter.Filter{Codes: []string{"unscorable"}, Limit: 10}}); some.Replayed != 10 {
 			t.Errorf("%v: some: %+v", mode, some)
@@ -234,8 +234,8 @@ func replaySurvivesBeingKilled(t *testing.T, b *broker) {
 			t.Errorf("%s is decided %d times", id, decided[id])
 		}
 	}
-	if s.countOf(s.letters()) != 300+60 { // those that are no JSON come back, once
-		t.Errorf("%d letters", s.countOf(s.letters()))
+	if s.count(s.letters()) != 300+60 { // those that are no JSON come back, once
+		t.Errorf("%d letters", s.count(s.letters()))
 	}
 }
 

@@ -166,13 +166,13 @@ func TestLinksOfOneRun(t *testing.T) {
 	}
 	w.clearOutput()
 	w.link(chunk[:3])
-	p.trace(w, nil)
+	p.trace(&w.receipt, nil)
 	if n := len(spans.Ended()); n != 0 {
 		t.Fatalf("%d spans of a run without events", n)
 	}
 	w.tally.consumed = 3
-	p.trace(w, kafka.NotEnoughReplicas)
-	p.trace(w, errors.New("connection reset"))
+	p.trace(&w.receipt, kafka.NotEnoughReplicas)
+	p.trace(&w.receipt, errors.New("connection reset"))
 	for i, label := range []string{"19", "network"} {
 		span := spans.Ended()[i]
 		found := ""
@@ -213,7 +213,7 @@ func BenchmarkTracing(b *testing.B) {
 				if err := p.score(w); err != nil {
 					b.Fatal(err)
 				}
-				p.trace(w, nil)
+				p.trace(&w.receipt, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")
 		})

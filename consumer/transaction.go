@@ -91,7 +91,7 @@ func (t *transaction) take(ctx context.Context, w *run) error {
 	t.offset = max(t.offset, w.next)
 	t.events += w.tally.consumed
 	t.receipts = append(t.receipts, w.receipt)
-	w.tally = tally{}
+	w.tally, w.links = tally{}, nil
 	if n := len(t.spare); n > 0 {
 		w.tally, t.spare = t.spare[n-1], t.spare[:n-1]
 	}
@@ -163,6 +163,9 @@ func (t *transaction) giveUp(ctx context.Context, cause error) {
 		t.c.o.Metrics.transactions.WithLabelValues("fenced").Inc()
 	default:
 		t.c.o.Metrics.transactions.WithLabelValues("aborted").Inc()
+	}
+	for i := range t.receipts {
+		t.p.trace(&t.receipts[i], cause)
 	}
 	if isFence(cause) {
 		return

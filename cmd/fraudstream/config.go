@@ -27,6 +27,7 @@ type Config struct {
 	DLQ        DLQConfig           `yaml:"dlq"`
 	Tracing    TracingConfig       `yaml:"tracing"`
 	Delivery   string              `yaml:"delivery"`
+	Commit     CommitConfig        `yaml:"commit"`
 }
 
 // KafkaConfig names the cluster, the group and the topics.
@@ -72,7 +73,7 @@ func defaultConfig() Config {
 		Event:    EventConfig{Format: "json"},
 		DLQ:      defaultDLQ(),
 		Tracing:  defaultTracing(),
-		Delivery: "at-least-once",
+		Delivery: atLeastOnce,
 	}
 }
 
@@ -134,8 +135,8 @@ func (c *Config) validate() error {
 	if c.Event.Format != "json" {
 		return fmt.Errorf("event.format: %q is not supported by this version; it reads json", c.Event.Format)
 	}
-	if c.Delivery != "at-least-once" {
-		return fmt.Errorf("delivery: %q is not supported by this version; it delivers at-least-once", c.Delivery)
+	if err := c.validateDelivery(); err != nil {
+		return err
 	}
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")

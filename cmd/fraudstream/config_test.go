@@ -74,7 +74,9 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"tracing: {protocol: grpc}\n", `tracing.protocol: "grpc" is not supported by this version`},
 		{"tracing: {sample: 0}\n", "tracing.sample: 0 is no share"},
 		{"tracing: {sample: .nan}\n", "tracing.sample: NaN is no share"},
-		{"delivery: exactly-once\n", `.yaml: delivery: "exactly-once" is not supported by this version`},
+		{"delivery: at-most-once\n", `delivery: "at-most-once" is neither at-least-once nor exactly-once`},
+		{"commit: {events: 10}\n", "commit.events has a meaning only with delivery exactly-once"},
+		{"commit: {interval: 1m}\n", "commit.interval: 1m0s is not between 0 (the default) and 10s"},
 	} {
 		_, err := loadConfig(writeConfig(t, c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

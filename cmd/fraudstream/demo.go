@@ -16,11 +16,11 @@ type demoCommand struct {
 	Seed     int64         `help:"Seed of the generated transactions." default:"1"`
 	Plain    bool          `help:"No colour and no control codes."`
 	Listen   string        `help:"Address of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
-	Delivery string        `help:"Delivery guarantee of the workers; this version has at-least-once." enum:"at-least-once" default:"at-least-once"`
+	Delivery string        `help:"Delivery guarantee of the workers: at-least-once or exactly-once." enum:"at-least-once,exactly-once" default:"exactly-once"`
 }
 
-// Run shows the demo and fails if an event was lost. Whether one was is not for the workers to say: an independent
-// reader counts what stands in the topics at the end.
+// Run shows the demo and fails if an event was lost or, where that is promised not to happen, answered twice. Whether one
+// was is not for the workers to say: an independent reader counts what stands in the topics at the end.
 func (d *demoCommand) Run(ctx context.Context, s streams) error {
 	executable, err := os.Executable()
 	if err != nil {
@@ -28,13 +28,16 @@ func (d *demoCommand) Run(ctx context.Context, s streams) error {
 	}
 	summary, err := demo.Run(ctx, demo.Options{
 		For: d.For, Fast: d.Fast, Seed: d.Seed, Plain: d.Plain || !isTerminal(s.out), Listen: d.Listen,
-		Out: s.out, Executable: executable,
+		Out: s.out, Executable: executable, ExactlyOnce: d.Delivery == exactlyOnce,
 	})
 	if err != nil {
 		return err
 	}
 	if summary.Lost > 0 {
 		return &exitError{exitFailure, fmt.Errorf("%d events were lost", summary.Lost)}
+	}
+	if d.Delivery == exactlyOnce && summary.Duplicated > 0 {
+		return &exitError{exitFailure, fmt.Errorf("%d events were answered twice", summary.Duplicated)}
 	}
 	return nil
 }

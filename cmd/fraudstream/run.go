@@ -24,7 +24,7 @@ type runCommand struct {
 	Group      string   `help:"Consumer group." placeholder:"NAME"`
 	Model      string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
-	Delivery   string   `help:"Delivery guarantee; this version has at-least-once." placeholder:"at-least-once"`
+	Delivery   string   `help:"Delivery guarantee: at-least-once or exactly-once." placeholder:"at-least-once"`
 	Start      string   `help:"Where a group without offsets begins: earliest, latest or an RFC 3339 time." default:"earliest"`
 	Listen     string   `help:"Address of /predict, /metrics, /healthz, /readyz and /drift; empty for none." default:"127.0.0.1:8080"`
 	ExitAtEnd  bool     `help:"Stop at the end offsets seen at the start."`
@@ -75,6 +75,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}
 	config.letters(&options)
+	config.deliver(&options)
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door := web.New(web.Options{
 		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),

@@ -103,6 +103,7 @@ func open(config *Config, log *slog.Logger) (*consumer.Consumer, error) {
 		Dial: dial, SASL: login, Log: log,
 	}
 	config.letters(&options)
+	config.deliver(&options)
 	return consumer.New(options, nil), nil
 }
 

@@ -72,6 +72,7 @@ func newReader(brokers []string, l *ledger, s *screen, began time.Time) (*reader
 		kgo.ConsumeTopics(output, deadLetter, alerts),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), // markers stand at the ends of the topics
 	)
 	if err != nil {
 		return nil, err
@@ -92,12 +93,13 @@ func (r *reader) Run(ctx context.Context) {
 	defer close(r.done)
 	for ctx.Err() == nil {
 		r.client.PollFetches(ctx).EachRecord(func(record *kgo.Record) {
-			switch record.Topic {
-			case output:
+			switch {
+			case record.Attrs.IsControl():
+			case record.Topic == output:
 				r.readDecision(record)
-			case deadLetter:
+			case record.Topic == deadLetter:
 				r.readLetter(record)
-			case alerts:
+			case record.Topic == alerts:
 				r.readAlert(record)
 			}
 			r.mu.Lock()

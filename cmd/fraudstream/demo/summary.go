@@ -102,7 +102,11 @@ func (s *show) sumUp(early bool) Summary {
 	} else {
 		row(red, "lost", c.Lost, "events without a decision or a dead letter")
 	}
-	row(bold, "duplicated", c.Duplicated, "answers beyond an event's first, under the same decision id")
+	twice := "answers beyond an event's first, under the same decision id"
+	if c.Duplicated == 0 {
+		twice = "no event has a second answer"
+	}
+	row(bold, "duplicated", c.Duplicated, twice)
 	if first := summary.FirstDecision; first > 0 {
 		s.screen.Line("   %-12s %7.2f s  sent to decided: p50 %s, p99 %s (before the kill)", "first after",
 			first.Seconds(), milliseconds(s.reader.Latency(.5)), milliseconds(s.reader.Latency(.99)))

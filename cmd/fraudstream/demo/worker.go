@@ -34,7 +34,7 @@ type worker struct {
 // startWorker starts the executable with the flags of `run`. Its bundle and its log are in dir. It returns as
 // soon as the process runs, long before it is ready. Its output goes to a file and not to the screen, which
 // belongs to the show.
-func startWorker(executable, name, dir, listen string, brokers []string, environment ...string) (*worker, error) {
+func (o *Options) startWorker(name, dir, listen string, brokers []string) (*worker, error) {
 	w := &worker{name: name, listen: listen, log: filepath.Join(dir, name+".log"), gone: make(chan struct{})}
 	log, err := os.Create(w.log)
 	if err != nil {
@@ -45,13 +45,17 @@ func startWorker(executable, name, dir, listen string, brokers []string, environ
 	if err != nil {
 		return nil, err
 	}
-	w.command = exec.Command(executable, append([]string{
+	delivery := "at-least-once"
+	if o.ExactlyOnce {
+		delivery = "exactly-once"
+	}
+	w.command = exec.Command(o.Executable, append([]string{
 		"run",
 		"--brokers", strings.Join(brokers, ","), "--input", input, "--output", output, "--dead-letter", deadLetter,
-		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen,
+		"--group", group, "--model", filepath.Join(dir, "bundle"), "--listen", listen, "--delivery", delivery,
 	}, watch...)...)
 	w.command.Stdout, w.command.Stderr = log, log
-	w.command.Env = append(withoutOwnVariables(os.Environ()), environment...)
+	w.command.Env = append(withoutOwnVariables(os.Environ()), o.environment...)
 	w.command.SysProcAttr = childAttributes()
 	if err := w.command.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

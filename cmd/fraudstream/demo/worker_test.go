@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // dieYoung starts a worker, says which process it is, and waits to be killed.
 func dieYoung(dir string) {
-	w, err := startWorker(os.Args[0], "worker 1", dir, "127.0.0.1:0", []string{"127.0.0.1:1"})
+	w, err := (&Options{Executable: os.Args[0]}).startWorker("worker 1", dir, "127.0.0.1:0", []string{"127.0.0.1:1"})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -52,7 +52,7 @@ const fault = "STAND_IN_FAULT"
 func standIn(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	value := map[string]*string{}
-	for _, name := range []string{"brokers", "input", "output", "dead-letter", "group", "model", "listen", "config", "drift-tick-events"} {
+	for _, name := range []string{"brokers", "input", "output", "dead-letter", "group", "model", "listen", "delivery", "config", "drift-tick-events"} {
 		value[name] = flags.String(name, "", "")
 	}
 	if err := flags.Parse(args); err != nil {

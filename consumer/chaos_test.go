@@ -1,0 +1,191 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// chaosFor is how long members crash, stand still and come back, and chaosEvents how many events that happens to.
+const (
+	chaosFor        = 6 * time.Second
+	chaosPartitions = 4
+	chaosEvery      = 25 * time.Millisecond // between two batches of events
+	chaosBatch      = 40
+)
+
+// TestChaos lets members crash, stand still for longer than their session (a zombie, which afterwards goes on where it
+// was), and leave, while commits take long at random, so that they land late. FRAUDSTREAM_SEED replays a schedule.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("FRAUDSTREAM_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := exactStage(t, chaosPartitions)
+	slowCommits(s, rand.New(rand.NewPCG(seed, 1)))
+	o := s.monitored(&adderLog{}, chaosPartitions)
+	o.CommitInterval = 20 * time.Millisecond
+	c := &chaos{s: s, o: o, random: rand.New(rand.NewPCG(seed, 2))}
+	var sending sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), chaosFor)
+	defer cancel()
+	var sent []string
+	sending.Go(func() {
+		for i := 0; sleep(ctx, chaosEvery) == nil; i++ {
+			sent = append(sent, s.sendEvents(fmt.Sprintf("%05d", i), chaosBatch, chaosPartitions)...)
+		}
+	})
+	for ctx.Err() == nil {
+		c.step()
+	}
+	sending.Wait()
+	c.end()
+	stop := s.start(s.consumer(o))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	lost, copies := s.compare(sent, s.decisionIDs())
+	t.Logf("seed %d: %d events, %d crashes, %d zombies, %d left in good order: lost=%d duplicated=%d",
+		seed, len(sent), c.crashes, c.zombies, c.left, lost, copies)
+	if lost > 0 || copies > 0 {
+		t.Errorf("lost=%d duplicated=%d, seed %d", lost, copies, seed)
+	}
+	s.assertAlerts(len(sent)/chaosPartitions, chaosPartitions, false)
+}
+
+// slowCommits holds up the end of some transactions, as a busy coordinator does. kafka-go knows no request that checks
+// whether a commit is under way, so this is where a position that is read too early goes wrong.
+func slowCommits(s *stage, random *rand.Rand) {
+	var mu sync.Mutex
+	s.b.fake.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		s.b.fake.KeepControl()
+		mu.Lock()
+		pause := time.Duration(random.IntN(400)) * time.Millisecond
+		if random.IntN(3) > 0 {
+			pause = 0
+		}
+		mu.Unlock()
+		if pause > 0 {
+			s.b.fake.SleepControl(func() { time.Sleep(pause) })
+		}
+		return nil, nil, false
+	})
+}
+
+// chaos keeps up to three members alive.
+type chaos struct {
+	s                      *stage
+	o                      Options
+	random                 *rand.Rand
+	members                []*chaosMember
+	asleep                 sync.WaitGroup
+	crashes, zombies, left int
+}
+
+type chaosMember struct {
+	net  *freezingDial
+	stop func()
+}
+
+// step does one thing to one member.
+func (c *chaos) step() {
+	time.Sleep(time.Duration(50+c.random.IntN(250)) * time.Millisecond)
+	if len(c.members) < 2 || len(c.members) < 3 && c.random.IntN(2) == 0 {
+		c.join()
+		return
+	}
+	i := c.random.IntN(len(c.members))
+	m := c.members[i]
+	switch c.random.IntN(3) {
+	case 0: // crashes
+		c.crashes++
+		m.net.sever()
+		c.remove(i)
+	case 1: // stands still, and comes back to a group that has gone on
+		c.zombies++
+		m.net.freeze()
+		c.asleep.Go(func() { time.Sleep(1200 * time.Millisecond); m.net.thaw() })
+	case 2:
+		c.left++
+		c.remove(i)
+	}
+}
+
+func (c *chaos) join() {
+	m := &chaosMember{net: &freezingDial{}}
+	o := c.o
+	o.Dial = m.net.dial
+	member := c.s.consumer(o)
+	member.timing.session, member.timing.rebalance = 700*time.Millisecond, 700*time.Millisecond
+	member.timing.drain, member.timing.leave, member.timing.abort = 300*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	m.stop = c.s.start(member)
+	c.members = append(c.members, m)
+}
+
+func (c *chaos) remove(i int) {
+	m := c.members[i]
+	c.members = append(c.members[:i], c.members[i+1:]...)
+	c.asleep.Go(m.stop)
+}
+
+func (c *chaos) end() {
+	for len(c.members) > 0 {
+		c.remove(0)
+	}
+	c.asleep.Wait()
+}
+
+// freezingDial is a dialer whose connections can stand still: what is written then goes out when they are thawed, as
+// with a process that is stopped and continued.
+type freezingDial struct {
+	cuttableDial
+	frozen atomic.Pointer[chan struct{}]
+}
+
+func (d *freezingDial) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.wait()
+	conn, err := d.cuttableDial.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &freezingConn{conn, d}, nil
+}
+
+func (d *freezingDial) freeze() {
+	ice := make(chan struct{})
+	d.frozen.CompareAndSwap(nil, &ice)
+}
+
+func (d *freezingDial) thaw() {
+	if ice := d.frozen.Swap(nil); ice != nil {
+		close(*ice)
+	}
+}
+
+func (d *freezingDial) wait() {
+	if ice := d.frozen.Load(); ice != nil {
+		<-*ice
+	}
+}
+
+type freezingConn struct {
+	net.Conn
+	d *freezingDial
+}
+
+func (c *freezingConn) Write(b []byte) (int, error) {
+	c.d.wait()
+	return c.Conn.Write(b)
+}

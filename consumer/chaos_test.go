@@ -17,7 +17,7 @@ import (
 
 // chaosFor is how long members crash, stand still and come back, and chaosEvents how many events that happens to.
 const (
-	chaosFor        = 6 * time.Second
+	chaosFor        = 4 * time.Second
 	chaosPartitions = 4
 	chaosEvery      = 25 * time.Millisecond // between two batches of events
 	chaosBatch      = 40
@@ -35,7 +35,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	s := exactStage(t, chaosPartitions)
-	slowCommits(s, rand.New(rand.NewPCG(seed, 1)))
+	hasten := slowCommits(s, rand.New(rand.NewPCG(seed, 1)))
 	o := s.monitored(&adderLog{}, chaosPartitions)
 	o.CommitInterval = 20 * time.Millisecond
 	c := &chaos{s: s, o: o, random: rand.New(rand.NewPCG(seed, 2))}
@@ -52,6 +52,7 @@ func TestChaos(t *testing.T) {
 		c.step()
 	}
 	sending.Wait()
+	hasten()
 	c.end()
 	stop := s.start(s.consumer(o))
 	s.await("the end of the lag", s.groupAtEnd)
@@ -66,14 +67,15 @@ func TestChaos(t *testing.T) {
 }
 
 // slowCommits holds up the end of some transactions, as a busy coordinator does. kafka-go knows no request that checks
-// whether a commit is under way, so this is where a position that is read too early goes wrong.
-func slowCommits(s *stage, random *rand.Rand) {
+// whether a commit is under way, so this is where a position that is read too early goes wrong. It returns what ends that.
+func slowCommits(s *stage, random *rand.Rand) (hasten func()) {
 	var mu sync.Mutex
+	var fast atomic.Bool
 	s.b.fake.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
 		s.b.fake.KeepControl()
 		mu.Lock()
-		pause := time.Duration(random.IntN(400)) * time.Millisecond
-		if random.IntN(3) > 0 {
+		pause := time.Duration(random.IntN(200)) * time.Millisecond
+		if random.IntN(8) > 0 || fast.Load() {
 			pause = 0
 		}
 		mu.Unlock()
@@ -82,6 +84,7 @@ func slowCommits(s *stage, random *rand.Rand) {
 		}
 		return nil, nil, false
 	})
+	return func() { fast.Store(true) }
 }
 
 // chaos keeps up to three members alive.
@@ -101,7 +104,7 @@ type chaosMember struct {
 
 // step does one thing to one member.
 func (c *chaos) step() {
-	time.Sleep(time.Duration(50+c.random.IntN(250)) * time.Millisecond)
+	time.Sleep(time.Duration(20+c.random.IntN(130)) * time.Millisecond)
 	if len(c.members) < 2 || len(c.members) < 3 && c.random.IntN(2) == 0 {
 		c.join()
 		return

@@ -69,6 +69,9 @@ func (c *Consumer) probeTransactions(ctx context.Context) error {
 	defer cancel()
 	t := transactional{c: c, id: c.transactionalPrefix() + "preflight", group: c.o.Group}
 	err := t.fence(ctx, c.timing.transaction)
+	if errors.Is(err, kafka.ConcurrentTransactions) {
+		return nil // another process is trying the same, so it is allowed
+	}
 	if errors.Is(err, kafka.InvalidTransactionTimeout) {
 		return &SetupError{
 			Resource: "transactions", Detail: fmt.Sprintf("the brokers allow none of %v", c.timing.transaction),

@@ -146,7 +146,8 @@ func (p *process) terminate(t *testing.T) time.Duration {
 // produceCards sends n generated events, evenly over the given time; one in poisonEvery is no valid JSON.
 func produceCards(ctx context.Context, bootstrap string, n int, over time.Duration) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic("transactions"),
-		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000))
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000),
+		kgo.AlwaysRetryEOF()) // a broker that goes away may hang up at the first word
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ type sourceReader struct {
 func newSourceReader(t *testing.T, bootstrap string) *sourceReader {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics("decisions", "transactions.dlq"),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -154,7 +156,8 @@ func (c *chaos) end() {
 // with a process that is stopped and continued.
 type freezingDial struct {
 	cuttableDial
-	frozen atomic.Pointer[chan struct{}]
+	frozen   atomic.Pointer[chan struct{}]
+	freezeAt atomic.Int32 // one more than the key of a request that freezes all when it is about to be written, once; 0: none
 }
 
 func (d *freezingDial) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -189,6 +192,45 @@ type freezingConn struct {
 }
 
 func (c *freezingConn) Write(b []byte) (int, error) {
+	if at := c.d.freezeAt.Load(); at > 0 && len(b) >= 8 && int32(binary.BigEndian.Uint16(b[4:]))+1 == at && c.d.freezeAt.CompareAndSwap(at, 0) {
+		c.d.freeze()
+	}
 	c.d.wait()
 	return c.Conn.Write(b)
+}
+
+// A process that stands still in the middle of a transaction, and goes on when its partition has another owner who has
+// decided the same events, commits nothing more: whichever request comes next is refused.
+func TestLateCommitIsRefused(t *testing.T) {
+	for _, at := range []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.Produce, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn} {
+		t.Run(at.Name(), func(t *testing.T) {
+			t.Parallel()
+			s := exactStage(t, 1)
+			o := s.options()
+			registry := prometheus.NewRegistry()
+			o.Metrics = NewMetrics(registry)
+			var net freezingDial
+			o.Dial = net.dial
+			zombie := s.consumer(o)
+			zombie.timing.session, zombie.timing.rebalance = 700*time.Millisecond, 700*time.Millisecond
+			stopZombie := s.start(zombie)
+			sent := s.sendEvents("a", 100, 1)
+			s.await("the end of the lag", s.groupAtEnd)
+			net.freezeAt.Store(int32(at) + 1)
+			sent = append(sent, s.sendEvents("b", 100, 1)...)
+			s.await("the zombie to stand still", func() bool { return net.frozen.Load() != nil })
+			stop := s.start(s.consumer(s.options()))
+			s.await("the new owner", s.groupAtEnd)
+			net.thaw()
+			sent = append(sent, s.sendEvents("c", 100, 1)...)
+			s.await("the end of the lag", s.groupAtEnd)
+			s.await("the zombie's return to the group", func() bool {
+				n, _ := metric(t, registry, "fraudstream_rebalances_total")
+				return n > 1
+			})
+			stop()
+			stopZombie()
+			s.assertOnce(sent, s.decisionIDs())
+		})
+	}
 }

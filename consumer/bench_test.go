@@ -41,17 +41,12 @@ func benchmarkStream(b *testing.B, n int, codec recordbatch.Codec) {
 		s := newStage(b, &broker{bootstrap: os.Getenv("FRAUDSTREAM_KAFKA"), real: true}, 4, 4)
 		s.fill(n)
 		o := s.options()
-		o.ExitAtEnd, o.Uncompressed = true, codec == recordbatch.None
-		o.Log = slog.New(slog.DiscardHandler)
-		c := New(o, testScorer(b))
+		o.Uncompressed = codec == recordbatch.None
 		b.StartTimer()
-		begun, used := time.Now(), processCPU()
-		if err := c.Run(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		rate = append(rate, float64(n)/time.Since(begun).Seconds())
-		cpu = append(cpu, (processCPU()-used).Seconds()/float64(n)*1e6)
+		took, used := s.consumeAll(o)
 		b.StopTimer()
+		rate = append(rate, float64(n)/took.Seconds())
+		cpu = append(cpu, used.Seconds()/float64(n)*1e6)
 		if got := s.countOf(s.output()); got != int64(n) {
 			b.Fatalf("%d decisions of %d events", got, n)
 		}
@@ -60,6 +55,50 @@ func benchmarkStream(b *testing.B, n int, codec recordbatch.Codec) {
 	}
 	b.ReportMetric(median(rate), "events/s")
 	b.ReportMetric(median(cpu), "client-cpu-s/Mevent")
+}
+
+// consumeAll runs a consumer up to the end, and tells the time and the CPU time that it took.
+func (s *stage) consumeAll(o Options) (took, used time.Duration) {
+	s.t.Helper()
+	o.ExitAtEnd, o.Log = true, slog.New(slog.DiscardHandler)
+	c := New(o, testScorer(s.t))
+	begun, before := time.Now(), processCPU()
+	if err := c.Run(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	return time.Since(begun), processCPU() - before
+}
+
+// BenchmarkDelivery compares what exactly-once delivery costs with at-least-once, both committing every 100 ms, on the
+// same events of the same broker as BenchmarkStream. Each round runs one after the other; run it -benchtime 7x.
+func BenchmarkDelivery(b *testing.B) {
+	if os.Getenv("FRAUDSTREAM_KAFKA") == "" {
+		b.Skip("skipped: FRAUDSTREAM_KAFKA names no Apache Kafka to measure against")
+	}
+	const n = 300_000
+	s := newStage(b, &broker{bootstrap: os.Getenv("FRAUDSTREAM_KAFKA"), real: true}, 4, 4)
+	s.fill(n)
+	var cpu, rate [2][]float64
+	var ratio []float64
+	for round := 0; b.Loop(); round++ {
+		var used [2]time.Duration
+		for i := range used {
+			mode := (i + round) % 2 // each goes first as often as the other
+			o := s.options()
+			o.ExactlyOnce, o.CommitInterval = mode == 1, 100*time.Millisecond
+			o.Group = fmt.Sprintf("%s-%d-%d", s.name, round, mode)
+			var took time.Duration
+			took, used[mode] = s.consumeAll(o)
+			cpu[mode] = append(cpu[mode], used[mode].Seconds()/n*1e6)
+			rate[mode] = append(rate[mode], n/took.Seconds())
+		}
+		ratio = append(ratio, used[1].Seconds()/used[0].Seconds())
+	}
+	b.ReportMetric(median(cpu[0]), "at-least-once-cpu-s/Mevent")
+	b.ReportMetric(median(cpu[1]), "exactly-once-cpu-s/Mevent")
+	b.ReportMetric(median(rate[0]), "at-least-once-events/s")
+	b.ReportMetric(median(rate[1]), "exactly-once-events/s")
+	b.ReportMetric(median(ratio), "cpu-ratio")
 }
 
 // fill produces n events of about 700 bytes.

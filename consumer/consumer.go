@@ -8,7 +8,8 @@
 // The fetcher reads batches, checks their CRC and leaves out transaction markers and aborted transactions. The loop
 // scores the events in order, chunk by chunk, and encodes a decision or a dead letter for each. The publisher sends
 // both with acks=all, one request in flight, and only when the broker has all of them does the partition's offset
-// move. Every 200 ms, and when the generation ends, the offsets of all partitions are committed together.
+// move. Every 200 ms, and when the generation ends, the offsets of all partitions are committed together; with exactly-once
+// delivery each partition commits its own, in the transaction that holds what came of the events.
 //
 // Nothing is shared between partitions but the scorer, which is immutable, and the metrics, which are added to once a
 // batch. Memory is bounded by the few runs that a pipeline owns: when all of them are under way the fetcher waits.
@@ -28,6 +29,26 @@
 // published past it is published again, under the same decision id and with the same bytes, so that a reader can drop
 // it. Within one process the producer is idempotent: a batch that is sent again after a lost answer carries the same
 // sequence number, and the broker keeps one copy.
+//
+// # Why each event may be decided exactly once
+//
+// With ExactlyOnce the same publisher writes in transactions: everything that came of the events between two offsets, and
+// the second offset, count together or not at all. That leaves one question: what an owner of the partition that has died,
+// or only stands still, may yet do. Three things answer it, and their order matters.
+//
+// The transactional id is that of the input partition, so whoever is given the partition begins by obtaining a newer
+// epoch under it: the fence. From then on the coordinator refuses every request of the one before, and it answers only
+// when the transaction that was open is aborted, or committed if the commit was heard first, down to the last marker.
+// Only then is the committed offset asked for. So no commit can come between the two: what was heard before the fence is in
+// the offset that is read, and what comes after it is refused. The offset that the group hands out with an assignment is
+// older than the fence and is not used. Last, an offset is taken only from a member of the current generation, so a process
+// that wakes up and fences in turn can disturb the new owner, who fences again, but cannot commit.
+//
+// Where the answer to a commit is lost it is asked for again, and if that is in vain the next fence decides: a name of the
+// transaction stands beside the offset that it committed. Whatever else fails gives the transaction up and begins a new
+// one under a newer epoch, from the committed offset; no sequence is ever taken up again. What each code means is in one
+// table, in remedy.go. A transaction is given up after 20 seconds, the coordinator would end it after 30, so none that we
+// still believe in is aborted behind our back.
 //
 // # Why a fault never ends the stream
 //

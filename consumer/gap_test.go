@@ -75,7 +75,7 @@ func resetLatest(t *testing.T, b *broker) {
 	stop := s.start(s.consumer(o))
 	s.await("the end of the lag", s.groupAtEnd)
 	decided = append(decided, s.sendEvents("new", 10, 1)...)
-	s.await("the new events", func() bool { return s.countOf(s.output()) == 40 })
+	s.await("the new events", func() bool { return s.count(s.output()) == 40 })
 	stop()
 	s.assertOnce(decided, s.decisionIDs())
 	s.assertGaps(gapAlert{"offset", "skipped", outOfRange, "0", 30, 100, 70})
@@ -90,7 +90,7 @@ func resetStop(t *testing.T, b *broker) {
 	stop := s.start(s.consumer(o))
 	s.awaitPause(registry, outOfRange)
 	s.assertGaps(gapAlert{"offset", "paused", outOfRange, "0", 30, 30, 0})
-	if n := s.countOf(s.output()); n != 30 {
+	if n := s.count(s.output()); n != 30 {
 		t.Errorf("%d decisions while the partition stands still", n)
 	}
 	s.skip(90)

@@ -116,6 +116,48 @@ func TestDeniedAccess(t *testing.T) {
 	}
 }
 
+// Exactly-once delivery needs its transactional ids, and no right to number batches beside them.
+func TestTransactionsAreDeniedByName(t *testing.T) {
+	t.Parallel()
+	allow := func(kind kmsg.ACLResourceType, name string, op kmsg.ACLOperation) kfake.ACL {
+		return kfake.ACL{Resource: kind, Name: name, Pattern: kmsg.ACLResourcePatternTypePrefixed, Operation: op, Allow: true}
+	}
+	const topic, group, id = kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeTransactionalId
+	all := []kfake.ACL{
+		allow(topic, "", kmsg.ACLOperationRead), allow(topic, "", kmsg.ACLOperationWrite), allow(topic, "", kmsg.ACLOperationDescribe),
+		allow(group, "g", kmsg.ACLOperationRead), allow(group, "g", kmsg.ACLOperationDescribe),
+		allow(id, "g/in/", kmsg.ACLOperationWrite), allow(id, "g/in/", kmsg.ACLOperationDescribe),
+	}
+	run := func(acls ...kfake.ACL) (*stage, *Consumer) {
+		b := newFake(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User("PLAIN", "ann", "pw", acls...), kfake.SeedTopics(1, "in", "out", "dlq"))
+		s := &stage{t: t, b: b, logs: &logBuffer{}}
+		return s, s.consumer(Options{
+			Brokers: strings.Split(b.bootstrap, ","), Group: "g", Input: "in", Output: "out", DeadLetter: "dlq",
+			ExactlyOnce: true, ExitAtEnd: true, SASL: plain.Mechanism{Username: "ann", Password: "pw"},
+		})
+	}
+	_, c := run(all[:5]...)
+	if err := startFault(t, c); err.Error() != "transactional ids g/in/*: writing is denied; grant Write and Describe to the user of this service" {
+		t.Errorf("error %q", err)
+	}
+	_, c = run(all...)
+	if err := c.Run(t.Context()); err != nil {
+		t.Errorf("with all that is needed: %v", err)
+	}
+}
+
+// Brokers that allow no transactions of our length are found out at the start.
+func TestShortTransactionsAreNamed(t *testing.T) {
+	t.Parallel()
+	b := newFake(t, kfake.BrokerConfigs(map[string]string{"transaction.max.timeout.ms": "10000"}))
+	b.exactly = true
+	s := newStage(t, b, 1, 1)
+	err := startFault(t, s.consumer(s.options()))
+	if !strings.Contains(err.Error(), "transaction.max.timeout.ms") {
+		t.Errorf("error %q", err)
+	}
+}
+
 // Apache Kafka answers a wrong password with a code; the in-process broker only hangs up, so it is made to answer.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()

@@ -88,7 +88,7 @@ func TestRemedies(t *testing.T) {
 	for text, want := range map[string]remedy{
 		"22 25 27": rejoin, "45 47 48 49 59 82 90": restart, "3 5 6 7 8 14 15 16 19 20 51 56 -1 29 30 53 74": repeat,
 	} {
-		for _, code := range strings.Fields(text) {
+		for code := range strings.FieldsSeq(text) {
 			var n int16
 			_, _ = fmt.Sscan(code, &n)
 			err := fmt.Errorf("produce: %w", kafkaError(n))

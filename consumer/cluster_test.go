@@ -45,10 +45,10 @@ func partitionAdded(t *testing.T, b *broker) {
 	s := newStage(t, b, 1, 1)
 	stop := s.start(s.consumer(s.options()))
 	sent := s.sendEvents("a", 50, 1)
-	s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 50 })
+	s.await("the first decisions", func() bool { return s.count(s.output()) >= 50 })
 	s.grow(3)
 	sent = append(sent, s.sendEvents("b", 60, 3)...)
-	s.await("the decisions of the new partitions", func() bool { return s.countOf(s.output()) >= 110 })
+	s.await("the decisions of the new partitions", func() bool { return s.count(s.output()) >= 110 })
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
 }

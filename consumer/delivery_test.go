@@ -25,7 +25,7 @@ func membersComeAndGo(t *testing.T, b *broker) {
 	for round := range 3 {
 		stop := s.start(s.consumer(s.options()))
 		sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 1000, 4)...)
-		s.await("the second member", func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
+		s.await("the second member", func() bool { return s.count(s.output()) >= int64(len(sent)) })
 		stop()
 	}
 	stopFirst()
@@ -224,7 +224,7 @@ func TestBrokerErrorsAreWaitedOut(t *testing.T) {
 				b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{fault.key}, Err: fault.err, Count: 4})
 			}
 			stop := s.start(c)
-			s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 200 })
+			s.await("the first decisions", func() bool { return s.count(s.output()) >= 200 })
 			handle := b.fake.Fault(kfake.Fault{
 				Keys: []kmsg.Key{fault.key}, Err: fault.err, Count: 4,
 				When: func(r kmsg.Request) bool { return isOurs(r, s) },
@@ -306,7 +306,7 @@ func networkIsCutForAWhile(t *testing.T, b *broker) {
 	c := s.consumer(o)
 	stop := s.start(c)
 	sent := s.sendEvents("a", 300, 2)
-	s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 300 })
+	s.await("the first decisions", func() bool { return s.count(s.output()) >= 300 })
 	net.sever()
 	sent = append(sent, s.sendEvents("b", 300, 2)...)
 	s.await("a word about it", func() bool { return strings.Contains(s.logs.String(), "retrying") })
@@ -329,7 +329,7 @@ func orderPerPartition(t *testing.T, b *broker) {
 	s := newStage(t, b, 3, 3)
 	s.sendEvents("a", 3000, 3)
 	stop := s.start(s.consumer(s.options()))
-	s.await("all decisions", func() bool { return s.countOf(s.output()) >= 3000 })
+	s.await("all decisions", func() bool { return s.count(s.output()) >= 3000 })
 	stop()
 	last := map[int32]string{}
 	for _, r := range s.read(s.output()) {

@@ -115,7 +115,7 @@ func topicMadeAnew(t *testing.T, b *broker) {
 		t.Fatal(err)
 	}
 	stop = s.start(c)
-	s.await("the decisions of what is there", func() bool { return s.countOf(s.output()) >= 100 })
+	s.await("the decisions of what is there", func() bool { return s.count(s.output()) >= 100 })
 	stop()
 	lost, copies := s.compare(decided, s.decisionIDs())
 	if lost != 0 || copies != 50 {

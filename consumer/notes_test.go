@@ -148,7 +148,7 @@ func monitorMovesWithItsPartition(t *testing.T, b *broker) {
 		stop := s.start(second)
 		s.await("the second member", second.Ready)
 		sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 1300, 4)...)
-		s.await("the decisions of both", func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
+		s.await("the decisions of both", func() bool { return s.count(s.output()) >= int64(len(sent)) })
 		stop()
 	}
 	stopFirst()

@@ -141,7 +141,7 @@ func TestSecureApacheKafka(t *testing.T) {
 				})
 			}
 			cluster.Allow(t, kafkatest.User, taken)
-			s.await("the decisions after "+taken.Name, func() bool { return s.countOf(s.output()) >= int64(len(sent)) })
+			s.await("the decisions after "+taken.Name, func() bool { return s.count(s.output()) >= int64(len(sent)) })
 		}
 		s.await("the last commit", s.groupAtEnd)
 		stop()

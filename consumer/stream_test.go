@@ -13,9 +13,9 @@ func everyEventIsDecidedOnce(t *testing.T, b *broker) {
 	o.Metrics = NewMetrics(registry)
 	sent := s.sendEvents("a", 2000, 4)
 	stop := s.start(s.consumer(o))
-	s.await("all decisions", func() bool { return s.countOf(s.output()) >= 2000 })
+	s.await("all decisions", func() bool { return s.count(s.output()) >= 2000 })
 	sent = append(sent, s.sendEvents("b", 500, 4)...)
-	s.await("the rest", func() bool { return s.countOf(s.output()) >= 2500 })
+	s.await("the rest", func() bool { return s.count(s.output()) >= 2500 })
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
 	if n, _ := metric(t, registry, "fraudstream_decisions_total"); n != 2500 {

@@ -122,11 +122,11 @@ func TestPartitionAddedIsReadInTime(t *testing.T) {
 	c := New(s.options(), testScorer(t))
 	s.start(c)
 	s.sendEvents("a", 10, 1)
-	s.await("the first decisions", func() bool { return s.countOf(s.output()) >= 10 })
+	s.await("the first decisions", func() bool { return s.count(s.output()) >= 10 })
 	s.grow(3)
 	begun := time.Now()
 	s.sendEvents("b", 30, 3)
-	s.await("the decisions of the new partitions", func() bool { return s.countOf(s.output()) >= 40 })
+	s.await("the decisions of the new partitions", func() bool { return s.count(s.output()) >= 40 })
 	took := time.Since(begun)
 	if took > 50*time.Second {
 		t.Errorf("new partitions were read after %v", took)

@@ -139,7 +139,8 @@ def draw(rng, x, classes):
     numbers = [c for c in ["n1", "n2", "n3", "i1"] if rng.random() < 0.8] + ["n1"]
     numbers = sorted(set(numbers), key=lambda c: rng.random())
     first = [gaps(rng)] if rng.random() < 0.8 else []
-    steps = first + [("scale", scaling(rng)), ("select", selecting(rng, classes)), ("again", scaling(rng, steps=False))]
+    rounds = bool(first) and first[0][0] == "donors"  # their mean fills many training rows, and its last digit hangs on their order
+    steps = first + [("scale", scaling(rng, steps=not rounds)), ("select", selecting(rng, classes)), ("again", scaling(rng, steps=False))]
     steps = [s for i, s in enumerate(steps) if i < len(first) or rng.random() < 0.7]
     part = Pipeline(steps) if steps else StandardScaler()
     framed = VERSION >= (1, 2) and rng.random() < 0.15

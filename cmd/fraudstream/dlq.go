@@ -91,13 +91,9 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	config, err := c.load()
+	config, stream, err := c.connect(s)
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	stream, err := open(&config, newLogger(s.err))
-	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	redactor := deadletter.NewRedactor(config.kept())
 	show, finish := letterTable(s.out, c.Values)
@@ -204,13 +200,9 @@ func (c *dlqReplayCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	config, err := c.load()
+	_, stream, err := c.connect(s)
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	stream, err := open(&config, newLogger(s.err))
-	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	show, finish := replayBar(s.err)
 	done, err := stream.Replay(ctx, consumer.Replay{Filter: filter, Rate: c.Rate, DryRun: c.DryRun, Progress: show})
@@ -270,13 +262,9 @@ type dlqResumeCommand struct {
 
 // Run prints up to where failing events are accepted.
 func (c *dlqResumeCommand) Run(ctx context.Context, s streams) error {
-	config, err := c.load()
+	config, stream, err := c.connect(s)
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	stream, err := open(&config, newLogger(s.err))
-	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	accepted, err := stream.Accept(ctx)
 	if err != nil {

@@ -25,13 +25,9 @@ type topicsCheckCommand struct {
 
 // Run prints a line for each finding. It ends with 78 where only a change helps, with 1 where a broker is away.
 func (c *topicsCheckCommand) Run(ctx context.Context, s streams) error {
-	config, err := c.load()
+	_, stream, err := c.connect(s)
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	stream, err := open(&config, newLogger(s.err))
-	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	return showFindings(s.out, stream.Diagnose(ctx), c.JSON)
 }
@@ -53,13 +49,9 @@ func (c *topicsCreateCommand) Run(ctx context.Context, s streams) error {
 	if c.Partitions < 1 || c.Replication < 0 || c.Replication > 1<<15-1 || c.Retention < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--partitions must be at least 1, --replication and --retention not negative")}
 	}
-	config, err := c.load()
+	_, stream, err := c.connect(s)
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	stream, err := open(&config, newLogger(s.err))
-	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	return showFindings(s.out, stream.CreateTopics(ctx, consumer.Layout{
 		Partitions: c.Partitions, Replication: c.Replication, Retention: c.Retention, DryRun: c.DryRun,
@@ -74,6 +66,19 @@ type clusterFlags struct {
 	Output     string   `help:"Topic for decisions." placeholder:"TOPIC"`
 	DeadLetter string   `help:"Topic for events that cannot be scored." placeholder:"TOPIC"`
 	Group      string   `help:"Consumer group." placeholder:"NAME"`
+}
+
+// connect is the beginning of each of these commands: the configuration, and a client of its cluster.
+func (c *clusterFlags) connect(s streams) (Config, *consumer.Consumer, error) {
+	config, err := c.load()
+	if err != nil {
+		return config, nil, &exitError{exitConfig, err}
+	}
+	stream, err := open(&config, newLogger(s.err))
+	if err != nil {
+		return config, nil, &exitError{exitConfig, err}
+	}
+	return config, stream, nil
 }
 
 // load is the configuration with the flags over it.

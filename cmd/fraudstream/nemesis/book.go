@@ -1,0 +1,117 @@
+package nemesis
+
+import (
+	"hash/fnv"
+	"sync"
+	"time"
+)
+
+// An event is what the generator knows of one that the broker has acknowledged.
+type event struct {
+	known  bool // false where no event of ours stands: a marker, an aborted record
+	poison bool
+	id     uint64 // digest of the transaction id
+	value  uint64 // digest of the value
+	strike int32  // the number of the fault during which it was sent
+	at     time.Time
+}
+
+// Book is what was sent to the input, by partition and offset. Acknowledged events are there with their places; those
+// that were handed to the client and may or may not have arrived are known by their ids.
+type Book struct {
+	mu     sync.Mutex
+	tried  map[uint64]bool // the keys of everything that was ever handed to the client
+	events map[int32][]event
+	acked  int
+	strike int32
+}
+
+func newBook() *Book {
+	return &Book{tried: map[uint64]bool{}, events: map[int32][]event{}}
+}
+
+// try books what is about to be sent.
+func (b *Book) try(e event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tried[e.key()] = true
+}
+
+// key is what an answer names the event by: decisions carry the id, dead letters the value.
+func (e *event) key() uint64 {
+	if e.poison {
+		return e.value
+	}
+	return e.id
+}
+
+// ack books an event that the broker has acknowledged at a place.
+func (b *Book) ack(partition int32, offset int64, e event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.known, e.strike = true, b.strike
+	all := b.events[partition]
+	for int64(len(all)) <= offset {
+		all = append(all, event{})
+	}
+	all[offset] = e
+	b.events[partition] = all
+	b.acked++
+}
+
+// setStrike says to which fault what is sent from now on belongs.
+func (b *Book) setStrike(number int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.strike = int32(number)
+}
+
+// Acked is how many events the broker has acknowledged.
+func (b *Book) Acked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.acked
+}
+
+// Ends is, for each partition, the offset after the last acknowledged event.
+func (b *Book) Ends() map[int32]int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ends := map[int32]int64{}
+	for p, all := range b.events {
+		ends[p] = int64(len(all))
+	}
+	return ends
+}
+
+// at returns the event at a place; it is unknown where none was acknowledged.
+func (b *Book) at(partition int32, offset int64) event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if all := b.events[partition]; offset >= 0 && offset < int64(len(all)) {
+		return all[offset]
+	}
+	return event{}
+}
+
+// settled tells whether it is known what stands at a place. Acknowledgements of a partition come in its order, so a gap
+// below a later one is a marker or an aborted record, and no event of ours.
+func (b *Book) settled(partition int32, offset int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return offset < int64(len(b.events[partition]))
+}
+
+// wasTried tells whether something with this digest was ever handed to the client.
+func (b *Book) wasTried(key uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tried[key]
+}
+
+// digest is FNV-1a with 64 bits: not made against an adversary, and the only ones to cheat here are mistakes.
+func digest(text []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(text)
+	return h.Sum64()
+}

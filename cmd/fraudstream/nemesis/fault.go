@@ -1,0 +1,77 @@
+package nemesis
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Fault is one way in which the day goes wrong, and one row of the table.
+type Fault struct {
+	Name string // as the table has it
+
+	// Strike does the harm, mends it, and returns when nothing is wrong any more. It runs on the test's goroutine.
+	Strike func(w *World)
+}
+
+// World is what a fault gets: everything that it may harm, and the random numbers to draw from.
+type World struct {
+	T        testing.TB
+	Ground   *Ground
+	Subjects []*Subject // as the table has its columns
+	Random   *rand.Rand // of this strike alone, so that every strike can be replayed
+	run      *run
+	strike   *strike
+}
+
+// Each calls harm for every subject at the same time, with random numbers that are the same for all, so that the
+// subjects are harmed alike. harm must not end the test.
+func (w *World) Each(harm func(s *Subject, random *rand.Rand)) {
+	seed := w.Random.Uint64()
+	var all sync.WaitGroup
+	for _, s := range w.Subjects {
+		all.Go(func() { harm(s, rand.New(rand.NewPCG(seed, 0))) })
+	}
+	all.Wait()
+}
+
+// Sleep lets time pass, during which events go on flowing.
+func (w *World) Sleep(d time.Duration) { time.Sleep(d) }
+
+// Between draws a duration.
+func (w *World) Between(shortest, longest time.Duration) time.Duration {
+	return between(w.Random, shortest, longest)
+}
+
+func between(random *rand.Rand, shortest, longest time.Duration) time.Duration {
+	return shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))
+}
+
+// Burst sends n events at once, beside the steady flow, so that the workers have batches to be in the middle of.
+func (w *World) Burst(n int) { w.run.generator.burst(n) }
+
+// Struck says that the fault has struck n times, where that is not once.
+func (w *World) Struck(n int) { w.strike.runs = n }
+
+// Mended sets the moment from which recovery counts, where that is not when Strike returns. The last call holds.
+func (w *World) Mended() { w.strike.mended = time.Now() }
+
+// Note adds a figure or a remark to the strike's line in the results, under a name.
+func (w *World) Note(name string, value any) { w.strike.note(name, value) }
+
+// Unwatched calls harm while nobody asks for committed offsets: for harm that takes answers away which were given, and
+// must say which before anybody misses them.
+func (w *World) Unwatched(harm func()) {
+	for _, s := range w.Subjects {
+		s.sampler.mu.Lock()
+		defer s.sampler.mu.Unlock()
+	}
+	harm()
+}
+
+// Book is what was sent so far.
+func (w *World) Book() *Book { return w.run.book }
+
+// Logf writes to the test's log with the time since the run began.
+func (w *World) Logf(format string, args ...any) { w.run.logf(format, args...) }

@@ -1,0 +1,89 @@
+package nemesis
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"fraudstream/cmd/fraudstream/demo/cards"
+)
+
+// poisonEvery is how many events there are to one that nobody can score.
+const poisonEvery = 50
+
+// A generator sends card payments with ids that are never used twice to the input: at a steady rate all the time, and
+// more of them when it is asked to. Payments of a card have the card as their key, so they share a partition. It is
+// idempotent and tries without end, for a payment that Kafka never took cannot be lost by those who read from Kafka.
+type generator struct {
+	client *kgo.Client
+	book   *Book
+	input  string
+
+	mu    sync.Mutex
+	cards *cards.Generator
+	drawn int
+}
+
+func newGenerator(ground *Ground, input string, book *Book, seed uint64) (*generator, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
+		kgo.MaxBufferedRecords(100_000), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
+		kgo.AlwaysRetryEOF(), kgo.ProducerLinger(5 * time.Millisecond),
+	}, ground.Login...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &generator{client: client, book: book, input: input, cards: cards.New(int64(seed >> 1))}, nil
+}
+
+// flow sends at a steady rate per second until ctx ends. It looks at the clock at every beat and sends what is due by
+// then, so that the rate holds however late a beat may come.
+func (g *generator) flow(ctx context.Context, rate float64) {
+	beat := time.NewTicker(10 * time.Millisecond)
+	defer beat.Stop()
+	began, sent := time.Now(), 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		due := int(rate * time.Since(began).Seconds())
+		g.burst(due - sent)
+		sent = due
+	}
+}
+
+// burst sends n payments.
+func (g *generator) burst(n int) {
+	for range n {
+		g.send()
+	}
+}
+
+// send draws the next payment and hands it to the client, which works on its own.
+func (g *generator) send() {
+	g.mu.Lock()
+	payment := g.cards.Next()
+	g.drawn++
+	poison := g.drawn%poisonEvery == 0
+	g.mu.Unlock()
+	value := payment.AppendJSON(nil)
+	if poison {
+		value = value[:len(value)-2-len(value)/3]
+	}
+	e := event{poison: poison, id: digest(payment.AppendID(nil)), value: digest(value), at: time.Now()}
+	g.book.try(e)
+	g.client.Produce(context.Background(), &kgo.Record{Key: payment.AppendCard(nil), Value: value},
+		func(r *kgo.Record, err error) {
+			if err == nil {
+				g.book.ack(r.Partition, r.Offset, e)
+			}
+		})
+}
+
+// flush returns when everything that was sent is acknowledged.
+func (g *generator) flush(ctx context.Context) error { return g.client.Flush(ctx) }

@@ -1,0 +1,40 @@
+package nemesis
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"fraudstream/consumer/kafkatest"
+)
+
+// Ground is the cluster that a run stands on. All faults of a run happen in one cluster's life.
+type Ground struct {
+	Name        string    // as the results have it, such as Apache Kafka 4.1.2
+	Brokers     string    // where the workers go
+	Direct      string    // where generator and witness go: the same brokers by a way that no fault of the network is on
+	Login       []kgo.Opt // of generator and witness
+	Access      string    // of the workers: more lines of the kafka section of their configuration, each with its line break
+	Replication int16
+
+	// Exactly one of these is there.
+	Kafka *kafkatest.Cluster
+	Fake  *kfake.Cluster
+}
+
+// createTopic creates a topic, and returns when it can be written.
+func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, partitions int32) {
+	t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, g.Replication
+	req.Topics = append(req.Topics, topic)
+	req.TimeoutMillis = 30_000
+	res, err := req.RequestWith(t.Context(), client)
+	const exists = 36 // a busy cluster says so of what it has just created for us
+	if err != nil || res.Topics[0].ErrorCode != 0 && res.Topics[0].ErrorCode != exists {
+		t.Fatalf("create topic %s: %v %+v", name, err, res)
+	}
+}

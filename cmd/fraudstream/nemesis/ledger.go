@@ -1,0 +1,280 @@
+package nemesis
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// An answer is what the witness has read about one event.
+type answer struct {
+	decisions, letters uint16
+	content            uint64 // digest of the first answer
+	writtenOff         bool   // counted as lost, or as deleted by the fault
+}
+
+func (a *answer) given() bool { return a.decisions > 0 || a.letters > 0 }
+
+// Tally is what a subject did to the events during one fault.
+type Tally struct {
+	Lost       int `json:"lost"`       // acknowledged and never answered
+	Deleted    int `json:"deleted"`    // missing because the fault itself deleted them
+	Duplicated int `json:"duplicated"` // answers beyond the first of an event
+	Phantoms   int `json:"phantoms"`   // answers to what was never sent, or that name another event than was sent there
+	Both       int `json:"both"`       // events that were decided and dead-lettered
+	Different  int `json:"different"`  // answers with other bytes than the first one to the same event
+	Disordered int `json:"disordered"` // first answers that come after the first answer to a later event of the partition
+	Ahead      int `json:"ahead"`      // of the lost ones, those that the committed offset has passed
+}
+
+// broken names what a tally holds that delivery does not promise.
+func (t *Tally) broken(exactlyOnce bool) string {
+	var text string
+	add := func(n int, what string) {
+		if n > 0 {
+			text += fmt.Sprintf(" %s=%d", what, n)
+		}
+	}
+	add(t.Lost, "lost")
+	add(t.Phantoms, "phantoms")
+	add(t.Both, "both")
+	add(t.Different, "different")
+	add(t.Disordered, "disordered")
+	add(t.Ahead, "ahead")
+	if exactlyOnce {
+		add(t.Duplicated, "duplicated")
+	}
+	return text
+}
+
+// place is where an event stands in the input.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// lane is one partition of an output topic as far as it carries answers to one partition of the input: there the order
+// of answers means something.
+type lane struct {
+	topic      string
+	out, input int32
+}
+
+// Ledger is what the witness has read of one subject's answers, event by event, beside the book of what was sent.
+// Answers may be read before the broker's acknowledgement of the event has come back to the generator.
+type Ledger struct {
+	mu       sync.Mutex
+	book     *Book
+	answers  map[int32][]answer
+	floor    map[int32]int64 // every acknowledged event below it has an answer or is written off
+	lanes    map[lane]int64  // the largest offset that was answered there
+	excused  map[int32][]span // what a fault deletes
+	strike   int
+	tallies  map[int]*Tally
+	waits    map[int]time.Duration // the longest that an event sent during a fault waited for its answer
+	examples []string              // of what went wrong, the first of each kind and fault
+	seen     map[string]bool
+	decided  int // records
+	letters  int
+}
+
+func newLedger(book *Book) *Ledger {
+	return &Ledger{
+		book: book, answers: map[int32][]answer{}, floor: map[int32]int64{}, lanes: map[lane]int64{},
+		tallies: map[int]*Tally{}, waits: map[int]time.Duration{}, seen: map[string]bool{},
+	}
+}
+
+// tally is that of the present fault; it is called under the lock.
+func (l *Ledger) tally() *Tally {
+	t := l.tallies[l.strike]
+	if t == nil {
+		t = &Tally{}
+		l.tallies[l.strike] = t
+	}
+	return t
+}
+
+func (l *Ledger) example(kind, format string, args ...any) {
+	if key := fmt.Sprintf("%d %s", l.strike, kind); !l.seen[key] {
+		l.seen[key] = true
+		l.examples = append(l.examples, fmt.Sprintf("fault %d: %s: ", l.strike, kind)+fmt.Sprintf(format, args...))
+	}
+}
+
+// reply is an answer as the witness has read it.
+type reply struct {
+	from    place
+	letter  bool
+	key     uint64 // digest of what it names the event by
+	content uint64 // digest of all of it
+	lane    lane
+	offset  int64 // in the output topic
+}
+
+// answered books a reply.
+func (l *Ledger) answered(r reply) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.letter {
+		l.letters++
+	} else {
+		l.decided++
+	}
+	sent := l.book.at(r.from.partition, r.from.offset)
+	if sent.known && (sent.poison != r.letter || sent.key() != r.key) || !sent.known && !l.book.wasTried(r.key) {
+		l.tally().Phantoms++
+		l.example("phantom", "%s/%d/%d claims to answer %v", r.lane.topic, r.lane.out, r.offset, r.from)
+		if !sent.known {
+			return
+		}
+	}
+	a := l.at(r.from)
+	first := !a.given()
+	if r.letter {
+		a.letters++
+	} else {
+		a.decisions++
+	}
+	if !first {
+		l.again(a, r)
+		return
+	}
+	a.content = r.content
+	if a.writtenOff {
+		a.writtenOff = false
+		if !l.isExcused(r.from) {
+			l.tally().Lost--
+		}
+		l.example("late", "%v is answered after it was given up", r.from)
+	}
+	if sent.known {
+		l.waits[int(sent.strike)] = max(l.waits[int(sent.strike)], time.Since(sent.at))
+	}
+	if last, ok := l.lanes[r.lane]; ok && r.from.offset < last {
+		l.tally().Disordered++
+		l.example("disordered", "%s/%d/%d answers %v after offset %d", r.lane.topic, r.lane.out, r.offset, r.from, last)
+		return
+	}
+	l.lanes[r.lane] = r.from.offset
+}
+
+// again books a repeated answer.
+func (l *Ledger) again(a *answer, r reply) {
+	l.tally().Duplicated++
+	l.example("duplicated", "%s/%d/%d answers %v again", r.lane.topic, r.lane.out, r.offset, r.from)
+	if a.decisions > 0 && a.letters > 0 {
+		l.tally().Both++
+	}
+	if a.content != r.content {
+		l.tally().Different++
+		l.example("different", "%s/%d/%d answers %v otherwise than before", r.lane.topic, r.lane.out, r.offset, r.from)
+	}
+}
+
+// stranger books a record that names no event at all.
+func (l *Ledger) stranger(topic string, partition int32, offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tally().Phantoms++
+	l.example("phantom", "%s/%d/%d names no event", topic, partition, offset)
+}
+
+func (l *Ledger) at(p place) *answer {
+	all := l.answers[p.partition]
+	for int64(len(all)) <= p.offset {
+		all = append(all, answer{})
+	}
+	l.answers[p.partition] = all
+	return &all[p.offset]
+}
+
+// Missing lists the acknowledged events below the given offsets that have no answer and are not written off.
+func (l *Ledger) Missing(below map[int32]int64) []place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.missing(below)
+}
+
+func (l *Ledger) missing(below map[int32]int64) []place {
+	var open []place
+	for p, end := range below {
+		contiguous := true
+		for o := l.floor[p]; o < end; o++ {
+			if a := l.at(place{p, o}); !a.given() && !a.writtenOff && l.book.at(p, o).known {
+				open, contiguous = append(open, place{p, o}), false
+			}
+			if contiguous && l.book.settled(p, o) {
+				l.floor[p] = o + 1
+			}
+		}
+	}
+	return open
+}
+
+// A span is a range of offsets, from the first to the one after the last.
+type span struct{ from, to int64 }
+
+// Excuse says that a fault deletes the events of a partition from one offset up to another, or their answers: those of
+// them that are missing count as deleted and not as lost.
+func (l *Ledger) Excuse(partition int32, from, to int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.excused[partition] = append(l.excused[partition], span{from, to})
+}
+
+func (l *Ledger) isExcused(p place) bool {
+	for _, s := range l.excused[p.partition] {
+		if p.offset >= s.from && p.offset < s.to {
+			return true
+		}
+	}
+	return false
+}
+
+// writeOff counts events that nobody will answer any more, as deleted or lost. passed says that the committed offset
+// tells so.
+func (l *Ledger) writeOff(events []place, passed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range events {
+		a := l.at(p)
+		if a.given() || a.writtenOff {
+			continue
+		}
+		a.writtenOff = true
+		if l.isExcused(p) {
+			l.tally().Deleted++
+			continue
+		}
+		l.tally().Lost++
+		l.example("lost", "%v, of %d", p, len(events))
+		if passed {
+			l.tally().Ahead++
+		}
+	}
+}
+
+// setStrike says to which fault what is read from now on belongs.
+func (l *Ledger) setStrike(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.strike = number
+}
+
+// of returns what one fault did, and how long events sent during it waited at most.
+func (l *Ledger) of(strike int) (Tally, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t := l.tallies[strike]; t != nil {
+		return *t, l.waits[strike]
+	}
+	return Tally{}, l.waits[strike]
+}
+
+// records is how many decisions and dead letters were read, repeated ones too.
+func (l *Ledger) records() (decided, letters int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.decided, l.letters
+}

@@ -1,0 +1,163 @@
+package nemesis
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Result is what one strike of a fault did to one subject: a line of the results file.
+type Result struct {
+	Ground  string  `json:"ground"`
+	Seed    uint64  `json:"seed"`
+	Number  int     `json:"number"` // of the strike in its run, from 1
+	Fault   string  `json:"fault"`
+	Subject string  `json:"subject"`
+	Runs    int     `json:"runs"`   // how many times the fault struck in it
+	Events  int     `json:"events"` // acknowledged from its beginning to the recovery of all
+	Seconds float64 `json:"seconds"`
+	Tally
+	Recovery float64        `json:"recovery_s"` // from the end of the fault until all events acknowledged by then were answered
+	Wait     float64        `json:"wait_s"`     // the longest that an event sent meanwhile waited for a visible answer
+	Stuck    bool           `json:"stuck"`      // it did not recover in time, and its workers were started anew
+	Notes    map[string]any `json:"notes,omitempty"`
+}
+
+// Append writes results as lines of JSON.
+func Append(w io.Writer, results []Result) error {
+	encoder := json.NewEncoder(w)
+	for i := range results {
+		if err := encoder.Encode(&results[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read reads lines of results.
+func Read(r io.Reader) ([]Result, error) {
+	var all []Result
+	for decoder := json.NewDecoder(r); ; {
+		var one Result
+		if err := decoder.Decode(&one); err == io.EOF {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+}
+
+// cell adds up what one fault did to one subject.
+type cell struct {
+	runs, lost, deleted, duplicated, phantoms, disordered, stuck int
+	recoveries                                                   []float64
+}
+
+func (c *cell) add(r *Result) {
+	c.runs += r.Runs
+	c.lost += r.Lost
+	c.deleted += r.Deleted
+	c.duplicated += r.Duplicated
+	c.phantoms += r.Phantoms
+	c.disordered += r.Disordered
+	if r.Stuck {
+		c.stuck++
+		return
+	}
+	c.recoveries = append(c.recoveries, r.Recovery)
+}
+
+// columns are the subjects of the table, in its order.
+func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
+
+// Table adds results up into the table of the README, in Markdown: a row for each fault, in the order of the alphabet.
+// Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong.
+func Table(results []Result) string {
+	cells := map[string]map[string]*cell{}
+	runs := map[string]int{}
+	for i := range results {
+		r := &results[i]
+		row := cells[r.Fault]
+		if row == nil {
+			row = map[string]*cell{}
+			cells[r.Fault] = row
+		}
+		if row[r.Subject] == nil {
+			row[r.Subject] = &cell{}
+		}
+		row[r.Subject].add(r)
+		runs[r.Fault] = max(runs[r.Fault], row[r.Subject].runs)
+	}
+	var b strings.Builder
+	b.WriteString("| fault | runs | exactly-once: lost | duplicated | recovery s | at-least-once: lost | duplicated | recovery s | plain loop: lost | duplicated | recovery s |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	total := map[string]*cell{}
+	sum := 0
+	for _, fault := range slices.Sorted(maps.Keys(cells)) {
+		fmt.Fprintf(&b, "| %s | %d", fault, runs[fault])
+		sum += runs[fault]
+		for _, subject := range columns() {
+			c := cells[fault][subject]
+			b.WriteString(c.text())
+			if total[subject] == nil {
+				total[subject] = &cell{}
+			}
+			total[subject].merge(c)
+		}
+		b.WriteString(" |\n")
+	}
+	fmt.Fprintf(&b, "| **all** | %d", sum)
+	for _, subject := range columns() {
+		b.WriteString(total[subject].text())
+	}
+	b.WriteString(" |\n")
+	return b.String()
+}
+
+func (c *cell) merge(other *cell) {
+	if other == nil {
+		return
+	}
+	c.lost += other.lost
+	c.deleted += other.deleted
+	c.duplicated += other.duplicated
+	c.phantoms += other.phantoms
+	c.disordered += other.disordered
+	c.stuck += other.stuck
+	c.recoveries = append(c.recoveries, other.recoveries...)
+}
+
+// text is the cell's three columns.
+func (c *cell) text() string {
+	if c == nil {
+		return " | – | – | –"
+	}
+	lost := fmt.Sprint(c.lost)
+	if c.deleted > 0 {
+		lost += fmt.Sprintf(" (+%d deleted)", c.deleted)
+	}
+	if c.phantoms > 0 {
+		lost += fmt.Sprintf(", %d invented", c.phantoms)
+	}
+	duplicated := fmt.Sprint(c.duplicated)
+	if c.disordered > 0 {
+		duplicated += fmt.Sprintf(", %d out of order", c.disordered)
+	}
+	recovery := "–"
+	if n := len(c.recoveries); n > 0 {
+		slices.Sort(c.recoveries)
+		recovery = fmt.Sprintf("%.1f (%.1f)", c.recoveries[n/2], c.recoveries[n-1])
+	}
+	if c.stuck > 0 {
+		recovery += fmt.Sprintf(", stuck %d×", c.stuck)
+	}
+	return fmt.Sprintf(" | %s | %s | %s", lost, duplicated, recovery)
+}
+
+// seconds rounds for the results file.
+func seconds(d time.Duration) float64 { return float64(d.Round(10*time.Millisecond)) / float64(time.Second) }

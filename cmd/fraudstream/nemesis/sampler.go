@@ -1,0 +1,167 @@
+package nemesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A sampler checks that a group's committed offset never passes an event without an answer, while all goes on.
+//
+// A commit may be seen before the end of the transaction has been written to the output, so it is not enough to look at
+// what has been read by then. The sampler asks for the committed offsets first and for the ends of the output topics
+// second, waits until the witness, who sees what is committed and waits for what is not decided yet, has read up to these
+// ends, and then demands an answer to every event below the committed offsets.
+type sampler struct {
+	client  *kgo.Client
+	input   string
+	group   string
+	topics  outputs
+	witness *witness
+	ledger  *Ledger
+	mu      sync.Mutex // held during a check
+	checks  int        // that came to an end
+}
+
+// sampleEvery is the pause between two samples.
+const sampleEvery = 500 * time.Millisecond
+
+// watch samples until ctx ends. A sample that the present fault keeps from its end is given up: the next one asks the same.
+func (s *sampler) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		attempt, cancel := context.WithTimeout(ctx, 15*time.Second)
+		_, _ = s.check(attempt)
+		cancel()
+		pause(ctx, sampleEvery)
+	}
+}
+
+// check takes one sample and returns the events that the committed offset has passed without an answer.
+func (s *sampler) check(ctx context.Context) ([]place, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	committed, err := s.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.readToEnd(ctx); err != nil {
+		return nil, err
+	}
+	s.checks++
+	passed := s.ledger.Missing(committed)
+	s.ledger.writeOff(passed, true)
+	return passed, nil
+}
+
+// readToEnd returns when the witness has read what the subject had written when it was called.
+func (s *sampler) readToEnd(ctx context.Context) error {
+	ends, err := s.ends(ctx)
+	for err == nil && !s.witness.has(ends) {
+		err = pause(ctx, 20*time.Millisecond)
+	}
+	return err
+}
+
+// committed asks for the group's offsets.
+func (s *sampler) committed(ctx context.Context) (map[int32]int64, error) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	group := kmsg.NewOffsetFetchRequestGroup()
+	group.Group = s.group
+	req.Groups = append(req.Groups, group)
+	res, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return nil, err
+	}
+	offsets := map[int32]int64{}
+	for _, g := range res.Groups {
+		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+			return nil, err
+		}
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				if t.Topic == s.input && p.ErrorCode == 0 && p.Offset >= 0 {
+					offsets[p.Partition] = p.Offset
+				}
+			}
+		}
+	}
+	return offsets, nil
+}
+
+// ends asks for the ends of the decisions and the dead letters, whatever of them is committed.
+func (s *sampler) ends(ctx context.Context) (map[lane]int64, error) {
+	partitions, err := partitionsOf(ctx, s.client, s.topics.decisions, s.topics.letters)
+	if err != nil {
+		return nil, err
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	for name, n := range partitions {
+		topic := kmsg.NewListOffsetsRequestTopic()
+		topic.Topic = name
+		for p := range n {
+			partition := kmsg.NewListOffsetsRequestTopicPartition()
+			partition.Partition, partition.Timestamp = p, -1
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		req.Topics = append(req.Topics, topic)
+	}
+	ends := map[lane]int64{}
+	for _, shard := range s.client.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			return nil, shard.Err
+		}
+		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return nil, err
+				}
+				ends[lane{topic: t.Topic, out: p.Partition}] = p.Offset
+			}
+		}
+	}
+	return ends, nil
+}
+
+// partitionsOf asks how many partitions topics have.
+func partitionsOf(ctx context.Context, client *kgo.Client, names ...string) (map[string]int32, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, topic)
+	}
+	res, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	partitions := map[string]int32{}
+	for _, t := range res.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return nil, fmt.Errorf("topic %s: %w", *t.Topic, err)
+		}
+		partitions[*t.Topic] = int32(len(t.Partitions))
+	}
+	if len(partitions) != len(names) {
+		return nil, errors.New("the broker names other topics than were asked for")
+	}
+	return partitions, nil
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

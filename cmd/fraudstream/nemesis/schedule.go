@@ -1,0 +1,26 @@
+package nemesis
+
+import "math/rand/v2"
+
+// A Schedule is the order of the faults of a run, each with the seed that its strike draws from. It follows from the
+// seed of the run alone.
+type Schedule []scheduled
+
+type scheduled struct {
+	fault Fault
+	seed  uint64
+}
+
+// NewSchedule shuffles the faults, so many times one after the other.
+func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
+	random := newRandom(seed)
+	var s Schedule
+	for range rounds {
+		for _, i := range random.Perm(len(faults)) {
+			s = append(s, scheduled{faults[i], random.Uint64()})
+		}
+	}
+	return s
+}
+
+func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

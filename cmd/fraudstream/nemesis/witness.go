@@ -1,0 +1,140 @@
+package nemesis
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A witness reads what one subject writes, from the beginning and all the time, with a client of another make than the
+// service's and in no group. It sees what is committed and nothing else.
+type witness struct {
+	client *kgo.Client
+	ledger *Ledger
+	input  string
+	topics outputs
+	done   chan struct{}
+
+	mu     sync.Mutex
+	next   map[lane]int64 // by topic and output partition, the offset to be read next
+	alerts []string       // values of the alerts topic
+}
+
+// outputs are the topics that one subject writes.
+type outputs struct{ decisions, letters, alerts string }
+
+func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), // markers stand at the ends of the topics
+		kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
+	}, ground.Login...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &witness{
+		client: client, ledger: l, input: input, topics: topics, done: make(chan struct{}), next: map[lane]int64{},
+	}, nil
+}
+
+// watch reads until ctx ends. Errors of a fetch are passed over: the client tries again by itself, and records that
+// never come show as lost.
+func (w *witness) watch(ctx context.Context) {
+	defer close(w.done)
+	for ctx.Err() == nil {
+		w.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				w.read(r)
+			}
+			w.mu.Lock()
+			w.next[lane{topic: r.Topic, out: r.Partition}] = r.Offset + 1
+			w.mu.Unlock()
+		})
+	}
+}
+
+func (w *witness) read(r *kgo.Record) {
+	switch r.Topic {
+	case w.topics.decisions:
+		w.decision(r)
+	case w.topics.letters:
+		w.letter(r)
+	case w.topics.alerts:
+		w.mu.Lock()
+		w.alerts = append(w.alerts, string(r.Value))
+		w.mu.Unlock()
+	}
+}
+
+// decision believes nothing: the id must be the one that the source makes. It is declared here once more and not imported,
+// so that a change of the service's format by accident is seen.
+func (w *witness) decision(r *kgo.Record) {
+	var d struct {
+		ID            string `json:"decision_id"`
+		TransactionID string `json:"transaction_id"`
+		Source        struct {
+			Topic     string
+			Partition int32
+			Offset    int64
+		}
+	}
+	if err := json.Unmarshal(r.Value, &d); err != nil || d.Source.Topic != w.input || d.Source.Offset < 0 ||
+		d.ID != fmt.Sprintf("%s/%d/%d", w.input, d.Source.Partition, d.Source.Offset) {
+		w.ledger.stranger(r.Topic, r.Partition, r.Offset)
+		return
+	}
+	w.ledger.answered(reply{
+		from: place{d.Source.Partition, d.Source.Offset}, key: digest([]byte(d.TransactionID)), content: digest(r.Value),
+		lane: lane{r.Topic, r.Partition, d.Source.Partition}, offset: r.Offset,
+	})
+}
+
+// letter finds the origin in the headers, as any Kafka Connect tool would: the value may be no JSON at all.
+func (w *witness) letter(r *kgo.Record) {
+	partition, err1 := strconv.ParseInt(header(r, "__connect.errors.partition"), 10, 32)
+	offset, err2 := strconv.ParseInt(header(r, "__connect.errors.offset"), 10, 64)
+	if err1 != nil || err2 != nil || offset < 0 || header(r, "__connect.errors.topic") != w.input {
+		w.ledger.stranger(r.Topic, r.Partition, r.Offset)
+		return
+	}
+	content := append([]byte(header(r, "fraudstream.error.code")+"\x00"), r.Value...)
+	w.ledger.answered(reply{
+		from: place{int32(partition), offset}, letter: true, key: digest(r.Value), content: digest(content),
+		lane: lane{r.Topic, r.Partition, int32(partition)}, offset: r.Offset,
+	})
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// has tells whether the topics were read up to these offsets.
+func (w *witness) has(ends map[lane]int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for at, end := range ends {
+		if w.next[at] < end {
+			return false
+		}
+	}
+	return true
+}
+
+// Alerts are the values that the alerts topic holds so far.
+func (w *witness) Alerts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.alerts...)
+}

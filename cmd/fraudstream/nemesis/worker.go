@@ -1,0 +1,159 @@
+package nemesis
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Worker is a child process of a subject.
+type Worker struct {
+	Name    string
+	listen  string // of its metrics; empty: it has none
+	log     string // file with what it says
+	command *exec.Cmd
+	expired chan struct{} // closed when the process has ended
+	ending  atomic.Bool   // it was told to end, or killed
+	killed  bool
+
+	mu      sync.Mutex
+	figures map[string]float64 // the metrics as they were last scraped, by name with labels
+}
+
+// start runs a command with its output in a file. The child has a process group of its own and dies with the test,
+// however that ends.
+func start(name, log, listen string, environment []string, path string, arguments ...string) (*Worker, error) {
+	w := &Worker{Name: name, log: log, listen: listen, expired: make(chan struct{})}
+	file, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // the child has its own copy
+	w.command = exec.Command(path, arguments...)
+	w.command.Stdout, w.command.Stderr = file, file
+	w.command.Env = environment
+	w.command.SysProcAttr = childAttributes()
+	if err := w.command.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	go func() {
+		_ = w.command.Wait() // how it ended is in its state
+		close(w.expired)
+	}()
+	return w, nil
+}
+
+// Kill is kill -9; it returns when the process has gone.
+func (w *Worker) Kill() {
+	w.ending.Store(true)
+	w.killed = true
+	_ = w.command.Process.Kill() // one that has ended needs no killing
+	<-w.expired
+}
+
+// Stop makes the process stand still, with all its connections open; Continue lets it go on.
+func (w *Worker) Stop()     { _ = w.command.Process.Signal(syscall.SIGSTOP) }
+func (w *Worker) Continue() { _ = w.command.Process.Signal(syscall.SIGCONT) }
+
+// Terminate asks the process to end, and returns how long that took and whether it ended well.
+func (w *Worker) Terminate(patience time.Duration) (time.Duration, error) {
+	w.ending.Store(true)
+	began := time.Now()
+	_ = w.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-w.expired:
+	case <-time.After(patience):
+		w.Kill()
+		return time.Since(began), fmt.Errorf("%s had not ended %v after SIGTERM", w.Name, patience)
+	}
+	if !w.command.ProcessState.Success() {
+		return time.Since(began), fmt.Errorf("%s ended after SIGTERM with %v: %s", w.Name, w.command.ProcessState, w.last(3))
+	}
+	return time.Since(began), nil
+}
+
+// fell tells whether the process has ended without being told to.
+func (w *Worker) fell() bool {
+	select {
+	case <-w.expired:
+		return !w.ending.Load()
+	default:
+		return false
+	}
+}
+
+// last is the end of what the process has said.
+func (w *Worker) last(lines int) string {
+	text, _ := os.ReadFile(w.log)
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// scrape asks the process for its metrics and keeps them; those of a process that does not answer stay what they were.
+func (w *Worker) scrape() map[string]float64 {
+	if w.listen != "" {
+		if figures := scrape(w.listen); figures != nil {
+			w.mu.Lock()
+			w.figures = figures
+			w.mu.Unlock()
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.figures
+}
+
+// scrape reads the metrics at an address, each under its name with labels; nil if nobody answers.
+func scrape(address string) map[string]float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return nil
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = res.Body.Close() }()
+	all := map[string]float64{}
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if i := strings.LastIndexByte(lines.Text(), ' '); i > 0 {
+			if v, err := strconv.ParseFloat(lines.Text()[i+1:], 64); err == nil {
+				all[lines.Text()[:i]] = v
+			}
+		}
+	}
+	return all
+}
+
+// total adds up a metric over its labels.
+func total(figures map[string]float64, name string) float64 {
+	sum := 0.0
+	for key, v := range figures {
+		if key == name || strings.HasPrefix(key, name+"{") {
+			sum += v
+		}
+	}
+	return sum
+}
+
+// freeAddress is one that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

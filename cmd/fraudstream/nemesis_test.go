@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"fraudstream/cmd/fraudstream/nemesis"
+)
+
+// TestNemesisInProcess gives the service a bad day on the in-process broker, which is not Kafka: it has no replicas to
+// lose, and its faults are those that can be put into its answers.
+func TestNemesisInProcess(t *testing.T) {
+	length := nemesisTime(t)
+	if os.Getenv("FRAUDSTREAM_REAL_KAFKA") == "1" {
+		t.Skip("the nemesis on Apache Kafka is TestNemesis")
+	}
+	cluster := fakeCluster(t, kfake.NumBrokers(3))
+	brokers := strings.Join(cluster.ListenAddrs(), ",")
+	runNemesis(t, &nemesis.Options{
+		Ground: &nemesis.Ground{Name: "kfake", Brokers: brokers, Direct: brokers, Replication: 1, Fake: cluster},
+		Faults: nemesis.InProcess(), Rounds: 1000, For: length,
+		Partitions: 6, Rate: 400, Workers: 3, Patience: 90 * time.Second, Settle: 500 * time.Millisecond,
+	})
+}
+
+// nemesisTime is how long faults strike; without the variable there is no nemesis.
+func nemesisTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("FRAUDSTREAM_NEMESIS")
+	if text == "" {
+		t.Skip("skipped the nemesis: FRAUDSTREAM_NEMESIS is not set; `make nemesis` sets it")
+	}
+	length, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("FRAUDSTREAM_NEMESIS: %v", err)
+	}
+	return length
+}
+
+// runNemesis builds what the run's processes run, lets the run go, and shows and keeps what it found.
+func runNemesis(t *testing.T, o *nemesis.Options) {
+	t.Helper()
+	o.Seed = nemesisSeed(t)
+	o.Faults = chosen(o.Faults)
+	o.Logs = t.TempDir()
+	if dir := os.Getenv("FRAUDSTREAM_NEMESIS_DIR"); dir != "" {
+		o.Logs = filepath.Join(dir, strconv.FormatUint(o.Seed, 10))
+		if err := os.MkdirAll(o.Logs, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Executable, o.Plain = buildCommand(t), filepath.Join(t.TempDir(), "plain")
+	if out, err := exec.Command("go", "build", "-o", o.Plain, "./nemesis/plain").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	var err error
+	if o.Model, err = filepath.Abs("demo/bundle"); err != nil {
+		t.Fatal(err)
+	}
+	results := nemesis.Run(t, o)
+	t.Logf("seed %d on %s\n\n%s", o.Seed, o.Ground.Name, nemesis.Table(results))
+	file, err := os.OpenFile(filepath.Join(filepath.Dir(o.Logs), "results.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := nemesis.Append(file, results); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// chosen are the faults whose names have one of the words of FRAUDSTREAM_NEMESIS_FAULTS, which are separated by commas;
+// all of them without it.
+func chosen(faults []nemesis.Fault) []nemesis.Fault {
+	text := os.Getenv("FRAUDSTREAM_NEMESIS_FAULTS")
+	if text == "" {
+		return faults
+	}
+	return slices.DeleteFunc(faults, func(f nemesis.Fault) bool {
+		return !slices.ContainsFunc(strings.Split(text, ","), func(word string) bool { return strings.Contains(f.Name, word) })
+	})
+}
+
+// nemesisSeed is that of FRAUDSTREAM_SEED, or a new one.
+func nemesisSeed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("FRAUDSTREAM_SEED")
+	if text == "" {
+		return uint64(time.Now().UnixMilli())
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("FRAUDSTREAM_SEED: %v", err)
+	}
+	return seed
+}

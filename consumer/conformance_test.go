@@ -13,6 +13,7 @@ import (
 func conformance() []promise {
 	return []promise{
 		{"every event is decided once", everyEventIsDecidedOnce, stream},
+		{"status", statusOfAStream, stream},
 		{"members come and go", membersComeAndGo, stream},
 		{"a rebalance moves what it must", stickyMoves, stream},
 		{"crash loses nothing", crashLosesNothing, stream},

@@ -191,6 +191,7 @@ type Consumer struct {
 	timing    timing
 	quiet     quiet
 	breaker   breaker
+	letters   refusals
 	redactor  *deadletter.Redactor
 	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
 	left      map[int32]position // of the generation before, written when it ends

@@ -104,7 +104,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	for _, p := range partitions {
 		c.o.Metrics.remove(p.state)
 		p.closeObserver()
-		c.left[p.id] = position{p.state.committed, p.state.next.Load()}
+		c.left[p.id] = position{p.state.committed.Load(), p.state.next.Load()}
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 			}
 		}
 		p := c.newPartition(int32(a.ID), c.resume(int32(a.ID), offset))
-		p.state.committed = a.Offset
+		p.state.committed.Store(a.Offset)
 		partitions = append(partitions, p)
 	}
 	for _, p := range partitions {
@@ -214,7 +214,7 @@ func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition)
 	}
 	moved := map[int]int64{}
 	for _, p := range partitions {
-		if next := p.state.next.Load(); next != p.state.committed {
+		if next := p.state.next.Load(); next != p.state.committed.Load() {
 			moved[int(p.id)] = next
 		}
 	}
@@ -230,7 +230,7 @@ func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition)
 	c.o.Metrics.commits.WithLabelValues("ok").Inc()
 	for _, p := range partitions {
 		if next, ok := moved[int(p.id)]; ok {
-			p.state.committed = next
+			p.state.committed.Store(next)
 		}
 	}
 }

@@ -374,6 +374,9 @@ func (p *partition) decide(w *run) {
 	for i := range p.batch.Results {
 		p.write(w, i, now)
 	}
+	if p.state.wanted.Load() {
+		p.sample(w)
+	}
 }
 
 // write encodes what came of event i of the chunk into w.
@@ -386,6 +389,7 @@ func (p *partition) write(w *run, i int, now int64) {
 		p.writer.decision(w, p.routes.output.of(p.id, r.Key), r, &result.Decision, p.traces[i], now)
 	case scoring.Refused:
 		w.tally.refuse(result.Err.Code)
+		w.tally.keep(p.id, r.Offset, &result.Err)
 		p.writer.deadLetter(w, p.routes.deadLetter.of(p.id, r.Key), r, p.batch.Events[i].Origin, &result.Err, now)
 	case scoring.Skipped:
 		w.tally.skipped++

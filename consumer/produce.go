@@ -185,6 +185,7 @@ func (p *partition) settle(r *receipt) {
 	}
 	p.c.o.Metrics.count(r)
 	p.c.o.Metrics.countGap(p.state, r.gap)
+	p.exhibit(r)
 	p.trace(r, nil)
 }
 

@@ -35,7 +35,8 @@ type receipt struct {
 	model     string       // name@version that scored it
 	features  []string     // of that model
 	tally     tally
-	gap       *gap // that the partition is moved over, or stands before; nil: it holds what was read
+	sample    []byte // one of its decisions, for people to see; nil: nobody is looking
+	gap       *gap   // that the partition is moved over, or stands before; nil: it holds what was read
 }
 
 // cargo is what a batch holds.
@@ -65,7 +66,7 @@ func (w *run) reset(first int64) {
 }
 
 func (w *run) clearOutput() {
-	w.used, w.notes, w.links = 0, 0, w.links[:0]
+	w.used, w.notes, w.links, w.sample = 0, 0, w.links[:0], nil
 	w.tally.reset()
 }
 
@@ -117,6 +118,7 @@ type tally struct {
 	codes             []codeCount
 	missing           []scoring.Missing // by feature
 	decided           []decided
+	refused           []Refusal // the first few
 }
 
 // decided is what the metrics need of one decision.
@@ -134,7 +136,7 @@ type codeCount struct {
 
 func (t *tally) reset() {
 	t.consumed, t.skipped = 0, 0
-	t.codes, t.missing, t.decided = t.codes[:0], t.missing[:0], t.decided[:0]
+	t.codes, t.missing, t.decided, t.refused = t.codes[:0], t.missing[:0], t.decided[:0], t.refused[:0]
 }
 
 func (t *tally) decide(d *scoring.Decision, r *recordbatch.Record) {

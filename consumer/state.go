@@ -18,13 +18,16 @@ type state struct {
 	progress  atomic.Int64 // when next moved, or there was nothing to do; Unix nanoseconds
 	turned    atomic.Int64 // when the loop last turned; Unix nanoseconds
 	paused    atomic.Pointer[string]
-	committed int64 // of the committer alone
+	committed atomic.Int64 // offset that the group has; -1: none
+	wanted    atomic.Bool  // somebody would like to see a decision
+	sample    atomic.Pointer[[]byte]
 }
 
 func newState(topic string, partition int32, offset int64) *state {
 	s := &state{topic: topic, partition: partition}
 	s.next.Store(offset)
 	s.end.Store(-1)
+	s.committed.Store(-1)
 	s.progress.Store(time.Now().UnixNano())
 	s.turn()
 	return s

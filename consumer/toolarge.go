@@ -54,6 +54,7 @@ func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) er
 	scratch := &run{}
 	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
 	w.tally.undecide(o.inputs[0], fault.Code)
+	w.tally.keep(pr.p.id, o.inputs[0], fault)
 	return pr.publish(ctx, w, scratch.out[0])
 }
 

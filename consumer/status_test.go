@@ -1,0 +1,87 @@
+package consumer
+
+import (
+	"encoding/json"
+	"testing"
+
+	"fraudstream/scoring"
+)
+
+// What people are shown is what the topics hold: the position that the group has, a decision as it was published and
+// only after somebody has asked for one, and the place of a refused event without any of its bytes.
+func statusOfAStream(t *testing.T, b *broker) {
+	s := newStage(t, b, 2, 2)
+	c := s.consumer(s.options())
+	stop := s.start(c)
+	defer stop()
+	s.sendEvents("a", 20, 2)
+	s.await("the first decisions", func() bool { return s.count(s.output()) >= 20 })
+	if early := c.Samples(); len(early) != 0 {
+		t.Errorf("%q was set aside for nobody", early)
+	}
+	s.sendEvents("b", 20, 2)
+	s.produceBroken(3) // to partition 0, where 20 events are
+	s.await("all that came of them", func() bool { return s.countOf(s.output())+s.countOf(s.letters()) >= 43 })
+	var status Status
+	s.await("the commit", func() bool {
+		status = c.Status()
+		return len(status.Partitions) == 2 && status.Partitions[0].Committed == status.Partitions[0].End && status.Partitions[1].Committed == 20
+	})
+	for i, p := range status.Partitions {
+		if p.Partition != int32(i) || p.Lag != 0 || p.Behind != 0 || p.Paused != "" || p.Next < 20 {
+			t.Errorf("%+v", p)
+		}
+	}
+	if n := len(status.Refused); n != 3 {
+		t.Fatalf("%d refused events are remembered: %+v", n, status.Refused)
+	}
+	if r := status.Refused[0]; r.Code != "bad_json" || r.Partition != 0 || r.Offset != 20 || r.At == 0 {
+		t.Errorf("%+v", r)
+	}
+	samples := c.Samples()
+	if len(samples) != 2 {
+		t.Fatalf("%d samples of two partitions: %q", len(samples), samples)
+	}
+	for _, text := range samples {
+		var d struct {
+			ID string `json:"transaction_id"`
+		}
+		if err := json.Unmarshal(text, &d); err != nil || s.decisionIDs()[d.ID] != 1 {
+			t.Errorf("%s is no published decision: %v", text, err)
+		}
+	}
+}
+
+// Of many refused events the last ones are remembered, and however many a run holds, it remembers few.
+func TestRefusals(t *testing.T) {
+	var all refusals
+	for run := range 3 {
+		var w tally
+		for i := range 10_000 {
+			w.keep(1, int64(run*10_000+i), &scoring.EventError{Code: scoring.BadJSON})
+		}
+		all.add(w.refused, int64(run))
+	}
+	got := all.all()
+	if len(got) != keptRefusals || got[0].Offset != 20_000 || got[keptRefusals-1].Offset != 20_000+keptRefusals-1 || got[0].At != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A decision is set aside without a copy of the whole chunk: nothing is allocated while nobody asks.
+func TestSampleIsAskedFor(t *testing.T) {
+	p, w := scoringPartition(t), fetchedRun(t, 1000, 0)
+	if err := p.score(w); err != nil || w.sample != nil {
+		t.Fatalf("sample %q of a run that nobody looks at, %v", w.sample, err)
+	}
+	p.state.wanted.Store(true)
+	w.clearOutput()
+	if err := p.score(w); err != nil || w.sample == nil || p.state.wanted.Load() {
+		t.Fatalf("sample %q, still wanted: %v, %v", w.sample, p.state.wanted.Load(), err)
+	}
+	p.state.advance(&w.receipt)
+	p.exhibit(&w.receipt)
+	if got := p.state.sample.Load(); got == nil || &(*got)[0] != &w.sample[0] {
+		t.Error("what was set aside is not shown when the run counts")
+	}
+}

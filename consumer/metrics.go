@@ -61,11 +61,23 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Offsets that were not read: gone, or passed over because somebody said so.", "topic", "partition"),
 		gauges: partitionGauges{states: map[*state]bool{}},
 	}
+	m.begin()
 	if r != nil {
 		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.missing, m.score, m.latency, m.commits, m.transactions,
 			m.rebalances, m.retries, m.offsetsSkipped, &m.gauges)
 	}
 	return m
+}
+
+// begin starts at zero the series whose labels are known beforehand. A counter that appears with its first event shows
+// Prometheus no increase, so that the first dead letter of a code would raise nobody.
+func (m *Metrics) begin() {
+	for _, code := range scoring.Codes() {
+		m.letters.WithLabelValues(string(code))
+	}
+	m.skipped.WithLabelValues("where")
+	m.commits.WithLabelValues("ok")
+	m.commits.WithLabelValues("error")
 }
 
 func vector(name, help string, labels ...string) *prometheus.CounterVec {
@@ -113,7 +125,9 @@ func (m *Metrics) countMissing(w *receipt) {
 	}
 }
 
+// add shows a partition from now on; the offsets that it may have to leave out count from zero.
 func (m *Metrics) add(s *state) {
+	m.offsetsSkipped.WithLabelValues(s.topic, itoa(s.partition))
 	m.gauges.mu.Lock()
 	defer m.gauges.mu.Unlock()
 	m.gauges.states[s] = true

@@ -24,6 +24,14 @@ const (
 	UnknownSchema   Code = "unknown_schema"   // framed by a schema registry, and no JSON behind
 )
 
+// Codes lists them all.
+func Codes() []Code {
+	return []Code{
+		Empty, BadJSON, BadUTF8, DuplicateKey, TooDeep, TooLarge, MissingField, WrongType, NonFinite, UnknownCategory,
+		Unscorable, OutputTooLarge, UnknownSchema,
+	}
+}
+
 // EventError says why an event cannot be scored. Field is a feature, id or time path; Message holds no payload.
 //
 // Where several things are wrong, it is the first: the size of the value, then its grammar (UTF-8, JSON, depth, keys;

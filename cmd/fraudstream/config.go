@@ -26,6 +26,7 @@ type Config struct {
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
 	Tracing    TracingConfig       `yaml:"tracing"`
+	Privacy    PrivacyConfig       `yaml:"privacy"`
 	Delivery   string              `yaml:"delivery"`
 	Commit     CommitConfig        `yaml:"commit"`
 }
@@ -141,7 +142,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate()); err != nil {
+	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate(), c.Privacy.validate()); err != nil {
 		return err
 	}
 	return c.Drift.validate()

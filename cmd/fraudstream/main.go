@@ -28,8 +28,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+
+	"fraudstream/cmd/fraudstream/privacy"
 )
 
 // The exit codes of the contract.
@@ -80,10 +83,18 @@ func main() {
 	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// execute runs one command line and returns the exit code.
-func execute(args []string, s streams) int {
+// execute runs one command line and returns the exit code. Nothing that it prints on standard error holds a card number,
+// that of a panic included; only what the runtime prints of a panic in another goroutine is out of reach.
+func execute(args []string, s streams) (code int) {
 	ctx, stop := untilSignal()
 	defer stop()
+	s.err = privacy.New(privacy.Options{}).Writer(s.err)
+	defer func() {
+		if cause := recover(); cause != nil {
+			fmt.Fprintf(s.err, "fraudstream: panic: %v\n\n%s", cause, debug.Stack())
+			code = exitFailure
+		}
+	}()
 
 	exited := -1
 	parser, err := kong.New(&cli{},

@@ -9,22 +9,27 @@ import (
 
 	"golang.org/x/term"
 
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/scoring"
 )
 
 // newLogger writes text to a terminal and JSON to anything else: a person reads the one, and whatever gathers the logs
 // of a cluster the other, without an option that somebody forgets. It always goes to stderr, where no result can be
-// mixed with it.
+// mixed with it, and holds no card number.
 func newLogger(w io.Writer) *slog.Logger {
+	var lines slog.Handler = slog.NewJSONHandler(w, nil)
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, nil))
+		lines = slog.NewTextHandler(w, nil)
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(privacy.New(privacy.Options{}).Handler(lines))
 }
 
 // isTerminal tells whether a person looks at w.
 func isTerminal(w io.Writer) bool {
+	if masked, ok := w.(*privacy.Writer); ok {
+		w = masked.Unwrap()
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -85,3 +85,20 @@ func TestSampleIsAskedFor(t *testing.T) {
 		t.Error("what was set aside is not shown when the run counts")
 	}
 }
+
+// Totals are the figures of a scrape.
+func TestTotals(t *testing.T) {
+	c := New(Options{}, testScorer(t))
+	r := receipt{model: "m@1", tally: tally{consumed: 5, skipped: 1, decided: []decided{{score: .004}, {score: .5, verdict: scoring.Block}, {score: .5, verdict: scoring.Block}}}}
+	r.tally.refuse(scoring.BadJSON)
+	c.o.Metrics.count(&r)
+	r.model = "m@2"
+	c.o.Metrics.count(&r)
+	got := c.Totals()
+	if got.Consumed != 10 || got.Skipped != 2 || got.Decisions["approve"] != 2 || got.Decisions["block"] != 4 || got.DeadLetters["bad_json"] != 2 {
+		t.Errorf("%+v", got)
+	}
+	if n := got.Score.Counts; n[0] != 2 || n[7] != 4 || got.Score.Bounds[7] != .5 || len(n) != len(got.Score.Bounds)+1 {
+		t.Errorf("scores %+v", got.Score)
+	}
+}

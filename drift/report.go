@@ -77,6 +77,8 @@ type Quality struct {
 type Recent struct {
 	N Figure `json:"n"` // decayed count of the values compared
 	Distances
+
+	Cells []float64 `json:"-"` // decayed counts of the value cells
 }
 
 // Cell names a cell and its shares.
@@ -199,7 +201,7 @@ func (c *column) report(total *totals, lately Histogram) FeatureReport {
 	r := FeatureReport{
 		Name: c.Name, Off: judged.Off, Override: judged.Override,
 		Distances: c.compare(base, live),
-		Recent:    Recent{Figure(lately.total()), c.compare(base, lately)},
+		Recent:    Recent{Figure(lately.total()), c.compare(base, lately), lately.Counts},
 		PSICut:    none, StdRatio: none,
 		Quality: Quality{
 			Counts: [4]int64(wholes(quality.Counts)), Baseline: c.qualityBaseline(),

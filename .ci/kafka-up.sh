@@ -14,7 +14,13 @@
 # no ACL allows. Without a login, on BASE_PORT, one is super user: that is how a test makes topics and ACLs. DIR must
 # hold server.pem (key, then certificate), ca.pem and users, lines of NAME:PASSWORD.
 #
+# With FRAUDSTREAM_KAFKA_PROXIED=1 each node also listens on BASE_PORT+13+i-1 and tells the clients that come that way to
+# find it on BASE_PORT+16+i-1. Whoever starts the cluster runs a proxy there: so every word of such a client passes
+# through it, while other clients and the brokers among themselves use BASE_PORT+i-1. With both variables that way takes
+# SASL_SSL.
+#
 # FRAUDSTREAM_KAFKA_VERSION  4.1.2            FRAUDSTREAM_KAFKA_HEAP   of one node: 512m; of three: 384m each
+# FRAUDSTREAM_KAFKA_SESSION  3000 ms without a heartbeat, after which a broker counts as dead (Kafka's default: 9000)
 # FRAUDSTREAM_KAFKA_OWNER    a pid: the cluster is killed when that process has ended, however it ended
 # FRAUDSTREAM_KAFKA_WAIT     120 seconds      FRAUDSTREAM_KAFKA_JARS   $HOME/.cache/fraudstream/kafka-VERSION
 #
@@ -28,7 +34,7 @@ host=127.0.0.1
 say() { echo "kafka-up: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
-[ $# -ge 1 ] || { sed -n '2,21p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,27p' "$0" >&2; exit 2; }
 nodes=${2:-1} base=${3:-19092}
 [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "NODES must be 1 or 3, not $nodes"
 mkdir -p "$1"
@@ -77,24 +83,33 @@ client_port() { echo $((base + $1 - 1)); }
 controller_port() { echo $((base + 10 + $1 - 1)); }
 sasl_port() { echo $((base + 3 + $1 - 1)); }
 mtls_port() { echo $((base + 6 + $1 - 1)); }
+proxied_port() { echo $((base + 13 + $1 - 1)); }
+proxy_port() { echo $((base + 16 + $1 - 1)); }
+proxied() { [ "${FRAUDSTREAM_KAFKA_PROXIED:-}" = 1 ]; }
 secure() { [ "${FRAUDSTREAM_KAFKA_SECURE:-}" = 1 ]; }
 
 write_properties() {
-  local node=$1 voters='' replicas=1 in_sync=1 listeners i
+  local node=$1 voters='' replicas=1 in_sync=1 listeners advertised protocol=PLAINTEXT i
   for ((i = 1; i <= nodes; i++)); do voters+="${voters:+,}$i@$host:$(controller_port "$i")"; done
   [ "$nodes" = 1 ] || { replicas=3 in_sync=2; }
   listeners=PLAINTEXT://$host:$(client_port "$node")
   if secure; then
     listeners+=",SASL_SSL://$host:$(sasl_port "$node"),SSL://$host:$(mtls_port "$node")"
+    protocol=SASL_SSL
+  fi
+  advertised=$listeners
+  if proxied; then
+    listeners+=",PROXIED://$host:$(proxied_port "$node")"
+    advertised+=",PROXIED://$host:$(proxy_port "$node")"
   fi
   cat >"$dir/node$node.properties" <<PROPERTIES
 node.id=$node
 process.roles=broker,controller
 controller.quorum.voters=$voters
 listeners=$listeners,CONTROLLER://$host:$(controller_port "$node")
-advertised.listeners=$listeners
+advertised.listeners=$advertised
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,PROXIED:$protocol
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data$node
 
@@ -114,7 +129,7 @@ share.coordinator.state.topic.min.isr=$in_sync
 # Impatient, so that a killed client or broker is noticed in seconds.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=${FRAUDSTREAM_KAFKA_SESSION:-3000}
 broker.heartbeat.interval.ms=500
 controller.quorum.election.timeout.ms=500
 controller.quorum.fetch.timeout.ms=1500
@@ -132,7 +147,7 @@ PROPERTIES
 
 # write_security prints what makes a node demand a login and ask an authorizer.
 write_security() {
-  local plain='' name password mechanism listener=listener.name.sasl_ssl
+  local plain='' name password mechanism listener
   while IFS=: read -r name password; do plain+=" user_$name=\"$password\""; done <"$dir/users"
   cat <<PROPERTIES
 
@@ -145,11 +160,14 @@ ssl.truststore.location=$dir/ca.pem
 listener.name.ssl.ssl.client.auth=required
 listener.name.ssl.ssl.principal.mapping.rules=RULE:^CN=([^,]*).*\$/\$1/
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
-$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$plain;
-$listener.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 PROPERTIES
-  for mechanism in 256 512; do
-    echo "$listener.scram-sha-$mechanism.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+  for listener in listener.name.sasl_ssl listener.name.proxied; do
+    echo "$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$plain;"
+    echo "$listener.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required" \
+      'unsecuredLoginStringClaim_sub="broker";'
+    for mechanism in 256 512; do
+      echo "$listener.scram-sha-$mechanism.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    done
   done
 }
 

@@ -13,6 +13,9 @@
 //		cluster.StartNode(t)
 //	}
 //
+// [StartProxied] starts brokers that clients reach only through a [Network], which can be cut, held, slowed and made to
+// change what passes; the test itself has a way around it.
+//
 // [StartSecure] starts one that demands TLS and a login and refuses what no ACL allows; certificates are made for each
 // test by an [Authority].
 //
@@ -51,6 +54,8 @@ type Cluster struct {
 	port      int
 	bootstrap string
 	secure    bool
+	proxied   bool
+	session   time.Duration // of a broker with its controller; 0: 3 s
 }
 
 // Start runs brokers (1 or 3) nodes on free ports and returns when all of them answer and both coordinators are
@@ -160,6 +165,12 @@ func (c *Cluster) script(t testing.TB, name string, arguments ...string) string 
 	if c.secure {
 		command.Env = append(command.Env, "FRAUDSTREAM_KAFKA_SECURE=1")
 	}
+	if c.proxied {
+		command.Env = append(command.Env, "FRAUDSTREAM_KAFKA_PROXIED=1")
+	}
+	if c.session > 0 {
+		command.Env = append(command.Env, fmt.Sprintf("FRAUDSTREAM_KAFKA_SESSION=%d", c.session.Milliseconds()))
+	}
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	output, err := command.Output()
@@ -186,13 +197,14 @@ func scripts(t testing.TB) string {
 	return ""
 }
 
-// freePorts returns a base at which the client ports (base to base+8) and the controller ports (base+10, …) are free. It
+// freePorts returns a base at which all ports of a cluster are free: those for clients (base to base+8), of controllers
+// (base+10, …) and of the way through proxies (base+13 to base+18). It
 // looks below the range from which the kernel gives ports to outgoing connections, so that none is lost to one.
 func freePorts(t testing.TB, nodes int) int {
 	t.Helper()
 	for range 100 {
 		base := 15_000 + 20*rand.IntN(800)
-		if allFree(base, 9) && allFree(base+10, nodes) {
+		if allFree(base, 9) && allFree(base+10, nodes) && allFree(base+13, 6) {
 			return base
 		}
 	}

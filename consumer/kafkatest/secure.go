@@ -36,18 +36,22 @@ const (
 func StartSecure(t testing.TB) *Secure {
 	t.Helper()
 	demand(t)
-	s := &Secure{
-		Cluster:   &Cluster{scripts: scripts(t), dir: t.TempDir(), nodes: 1, port: freePorts(t, 1), secure: true},
-		Authority: NewAuthority(t),
-	}
+	s := &Secure{Cluster: &Cluster{scripts: scripts(t), dir: t.TempDir(), nodes: 1, port: freePorts(t, 1)}}
+	s.prepare(t)
+	t.Cleanup(func() { s.stop(t) })
+	s.bootstrap = s.StartNode(t)
+	return s
+}
+
+// prepare puts keys and users where the cluster's script looks for them.
+func (s *Secure) prepare(t testing.TB) {
+	t.Helper()
+	s.secure, s.Authority = true, NewAuthority(t)
 	certificate, key := s.Authority.Issue(t, "broker", time.Now().Add(time.Hour))
 	WriteFile(t, filepath.Join(s.dir, "server.pem"), key, certificate, s.Authority.PEM)
 	WriteFile(t, filepath.Join(s.dir, "users"), []byte(User+":"+Password+"\n"))
 	s.CA = WriteFile(t, filepath.Join(s.dir, "ca.pem"), s.Authority.PEM)
 	s.SASL, s.MTLS = address(s.port+3), address(s.port+6)
-	t.Cleanup(func() { s.stop(t) })
-	s.bootstrap = s.StartNode(t)
-	return s
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

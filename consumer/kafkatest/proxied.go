@@ -1,0 +1,99 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Proxied is a cluster with two ways to it: one through a [Network] that the test owns, for the clients that a test is
+// about, and a direct one, [Cluster.Bootstrap], for the test's own. Brokers tell each client the addresses of the way it
+// came by.
+type Proxied struct {
+	*Cluster
+	Network  *Network
+	Security *Secure // nil without: else the way through the network takes SASL_SSL, and an authorizer is asked
+}
+
+// Options of StartProxied.
+type Options struct {
+	Secure  bool
+	Session time.Duration // without a heartbeat, after which a broker counts as dead; 0: 3 s (Kafka's default is 9 s)
+}
+
+// StartProxied runs brokers as [Start] does, with proxies before them.
+func StartProxied(t testing.TB, brokers int, o Options) *Proxied {
+	t.Helper()
+	demand(t)
+	c := &Cluster{scripts: scripts(t), dir: t.TempDir(), nodes: brokers, port: freePorts(t, brokers), proxied: true, session: o.Session}
+	p := &Proxied{Cluster: c}
+	if o.Secure {
+		p.Security = &Secure{Cluster: c}
+		p.Security.prepare(t)
+	}
+	var routes []Route
+	for i := range brokers {
+		routes = append(routes, Route{Listen: address(c.port + 16 + i), Broker: address(c.port + 13 + i)})
+	}
+	p.Network = NewNetwork(t, o.Secure, routes...)
+	t.Cleanup(func() { c.stop(t) })
+	c.bootstrap = c.StartNode(t)
+	return p
+}
+
+// Nodes is the number of brokers.
+func (c *Cluster) Nodes() int { return c.nodes }
+
+// ShowCertificate makes every broker show a certificate that is valid until the given time, which may be past, to
+// clients that come from now on. Connections that stand go on.
+func (p *Proxied) ShowCertificate(t testing.TB, until time.Time) {
+	t.Helper()
+	certificate, key := p.Security.Authority.Issue(t, "broker", until)
+	// A new name, so that the broker sees that there is something to read.
+	name := fmt.Sprintf("server-%d.pem", time.Now().UnixNano())
+	path := WriteFile(t, filepath.Join(p.dir, name), key, certificate, p.Security.Authority.PEM)
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(p.Bootstrap(), ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for i := 1; i <= p.nodes; i++ {
+		if err := alterBroker(t.Context(), client, i, "listener.name.proxied.ssl.keystore.location", path); err != nil {
+			t.Fatalf("broker %d takes no other certificate: %v", i, err)
+		}
+	}
+}
+
+// alterBroker sets a dynamic property of one broker.
+func alterBroker(ctx context.Context, client *kgo.Client, broker int, name, value string) error {
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeBroker, strconv.Itoa(broker)
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value = name, &value
+	resource.Configs = append(resource.Configs, config)
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	request.Resources = append(request.Resources, resource)
+	// Each broker reads the file itself, so it must be asked itself.
+	response, err := client.Broker(broker).RetriableRequest(ctx, request)
+	if err != nil {
+		return err
+	}
+	for _, r := range response.(*kmsg.IncrementalAlterConfigsResponse).Resources {
+		if r.ErrorCode != 0 {
+			text := fmt.Sprintf("code %d", r.ErrorCode)
+			if r.ErrorMessage != nil {
+				text += ": " + *r.ErrorMessage
+			}
+			return errors.New(text)
+		}
+	}
+	return nil
+}

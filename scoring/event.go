@@ -6,6 +6,7 @@ type Event struct {
 	Value     []byte // JSON, also behind a schema registry's framing; a view, valid until its result has been used
 	Timestamp int64  // of the record, Unix milliseconds: the event time where the event has none; 0: none
 	Origin    Origin
+	Content   Content // of headers beside the value; only the format cloudevents asks
 }
 
 // Origin identifies an event. Exactly one of Topic, Row and Request is set. Together its fields make the
@@ -35,6 +36,7 @@ const (
 // in either case.
 type Result struct {
 	Outcome  Outcome
+	Skip     Skip // why it is Skipped
 	Decision Decision
 	Err      EventError
 	Feature  int // index of the feature at fault; -1

@@ -292,7 +292,7 @@ func (c *goldenCheck) readEvent(s *Scorer, n int, raw jsontext.Value, row []any)
 		return refuse(goldenMismatch, "golden.json: events", "%d events for %d rows", n, len(c.score))
 	}
 	batch := s.NewBatch(1)
-	batch.Events = append(batch.Events, Event{Value: raw, Origin: Origin{Row: int64(n) + 1}})
+	batch.Events = append(batch.Events, Event{Value: raw, Origin: Origin{Row: int64(n) + 1}, Content: Structured})
 	s.Score(batch)
 	result := &batch.Results[0]
 	if result.Outcome != Decided {

@@ -20,9 +20,11 @@ import (
 //	  amount: {path: payment.amount, type: integer_text, scale: 2}
 //	  country: {path: card.issuer.country, default: GB}
 //
-// and every feature that is not listed is still the field of its own name. The YAML names are part of the
+// and every feature that is not listed is still the field of its own name. With the formats cloudevents and debezium,
+// paths begin in the data of the CloudEvent, or in the row. The YAML names are part of the
 // configuration's format.
 type Mapping struct {
+	Format string           `yaml:"format"` // json (default), cloudevents, debezium
 	ID     Field            `yaml:"id"`
 	Time   TimeField        `yaml:"time"`
 	Where  *Where           `yaml:"where"`
@@ -63,7 +65,7 @@ type Where struct {
 // moves tells whether the mapping reads anything but the fields by their own names. A mapping that moves
 // nothing needs no second schema for golden events.
 func (m *Mapping) moves() bool {
-	return len(m.Fields) > 0 || m.Where != nil || m.ID.Path != "" || m.Time != (TimeField{})
+	return m.Format != "" && m.Format != formatJSON || len(m.Fields) > 0 || m.Where != nil || m.ID.Path != "" || m.Time != (TimeField{})
 }
 
 // The paths of id and time that hold where the mapping names none.

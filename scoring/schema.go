@@ -32,6 +32,8 @@ type Schema struct {
 	time     clock
 	where    *filter // nil: every event is scored
 	nones    []int   // features whose missing value is None to the pipeline
+	format   string
+	envelope *envelope // nil: the fields are at the top of the event
 }
 
 // newSchema compiles a mapping. The domains of the program's columns are complete by then. Its errors name the key of
@@ -41,7 +43,12 @@ func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, 
 	if len(features) != len(p.Columns) {
 		return nil, fmt.Errorf("the model has %d columns, and %d features are described", len(p.Columns), len(features))
 	}
-	s := &Schema{features: make([]feature, len(features))}
+	s := &Schema{features: make([]feature, len(features)), format: cmp.Or(m.Format, formatJSON)}
+	switch s.format {
+	case formatJSON, formatCloudEvents, formatDebezium:
+	default:
+		return nil, fmt.Errorf("event.format: %q is none of json, cloudevents, debezium", m.Format)
+	}
 	var r routes
 	if err := s.compileFeatures(p, features, m, &r); err != nil {
 		return nil, err
@@ -49,10 +56,11 @@ func newSchema(p *program.Program, features []featureSpec, m Mapping) (*Schema, 
 	if err := s.checkFields(m); err != nil {
 		return nil, err
 	}
-	if err := s.compileEnvelope(m, &r); err != nil {
+	if err := s.compileHead(m, &r); err != nil {
 		return nil, err
 	}
 	s.paths = r.lay()
+	s.envelope = newEnvelope(s.format, r.list, s.paths)
 	return s, nil
 }
 
@@ -142,9 +150,9 @@ func (r *routes) lay() *paths {
 	return p
 }
 
-// compileEnvelope compiles what stands around the features: id, time, where. Both id and time are looked for
+// compileHead compiles what stands beside the features: id, time, where. Both id and time are looked for
 // under their usual names where the mapping has none, and an event need have neither.
-func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
+func (s *Schema) compileHead(m Mapping, r *routes) (err error) {
 	s.idPath = cmp.Or(m.ID.Path, defaultID)
 	if m.ID.Type != "" || m.ID.Scale != 0 || m.ID.Default != nil || m.ID.Absent != "" || len(m.ID.Map) > 0 {
 		return errors.New("event.id: only path can be set; an id keeps its JSON type and digits")
@@ -177,34 +185,26 @@ func (s *Schema) compileEnvelope(m Mapping, r *routes) (err error) {
 //
 // The order of its steps is the order of [EventError]. Every feature is read even when an earlier one has
 // refused the event, because the monitor must see all of x; only the first fault is kept.
-func (s *Schema) read(sc *scanner, e *Event, x []float64, missing []Missing, r *Result) bool {
+func (s *Schema) read(rd *reader, e *Event, x []float64, missing []Missing, r *Result) bool {
 	*r = Result{Feature: -1, Time: e.Timestamp * 1_000_000}
 	r.Decision.Score = math.NaN() // until there is one: 0 would mean "no fraud"
 	r.Decision.Origin = e.Origin
 	r.Decision.EventTime, r.Decision.HasTime = r.Time, e.Timestamp != 0
-	value, ok := unframe(e.Value)
-	if !ok {
-		r.refuse(UnknownSchema, "", grammarMessage(UnknownSchema))
-		return false
-	}
-	if !sc.scan(value) {
-		r.refuse(sc.code, "", grammarMessage(sc.code))
-		r.Err.Byte = len(e.Value) - len(value) + sc.at + 1
-		return false
-	}
-	if sc.top != object {
-		r.refuse(WrongType, "", "an event is a JSON object")
+	sc, text := s.open(rd, e, r)
+	if sc == nil {
 		return false
 	}
 	if s.where != nil && !s.where.admits(sc, &sc.tokens[s.where.slot]) {
-		r.Outcome = Skipped
+		r.leaveOut(SkipWhere)
 		return false
 	}
 	if sc.infinite >= 0 {
 		r.refuse(NonFinite, "", "a number is beyond float64")
-		r.Err.Byte = len(e.Value) - len(value) + sc.infinite + 1
+		if decoded := sc == rd.plain && s.envelope != nil && e.Content == Structured; !decoded {
+			r.Err.Byte = len(e.Value) - len(text) + sc.infinite + 1
+		}
 	}
-	s.readID(sc, value, r)
+	s.readID(sc, text, r)
 	event := s.readTime(sc, r)
 	r.X = x
 	for i := range s.features {

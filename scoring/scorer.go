@@ -109,11 +109,11 @@ type Batch struct {
 	Missing []Missing // by feature, over the events of the last Score whose fields were read
 	Reasons Reasons   // which decisions carry reasons; at first what the scorer was loaded with
 
-	scorer  *Scorer
-	scanner *scanner
-	frame   *program.Frame
-	rows    []int32   // of the frame, their events
-	x       []float64 // of all events
+	scorer *Scorer
+	reader reader
+	frame  *program.Frame
+	rows   []int32   // of the frame, their events
+	x      []float64 // of all events
 }
 
 // Missing counts the events in which a feature's field had no value, whatever then stood in for it.
@@ -129,7 +129,7 @@ func (s *Scorer) NewBatch(rows int) *Batch {
 // serve makes the scratch that depends on the model.
 func (b *Batch) serve(s *Scorer, rows int) {
 	frame := min(max(rows, 1), maxFrame)
-	b.scorer, b.scanner = s, newScanner(s.schema.paths)
+	b.scorer, b.reader = s, s.schema.newReader()
 	b.frame, b.rows = s.Program.NewFrame(frame), make([]int32, frame)
 	b.x, b.Missing = make([]float64, rows*len(s.schema.features)), make([]Missing, len(s.schema.features))
 }
@@ -146,6 +146,7 @@ func (s *Scorer) Score(b *Batch) {
 	}
 	b.Results = b.Results[:rows]
 	clear(b.Missing)
+	b.reader.decoded = b.reader.decoded[:0]
 	if columns := len(s.schema.features); len(b.x) < rows*columns {
 		b.x = make([]float64, rows*columns)
 	}
@@ -160,7 +161,7 @@ func (s *Scorer) scoreChunk(b *Batch, first, end int) {
 	n := 0
 	for i := first; i < end; i++ {
 		x := b.x[i*columns : (i+1)*columns : (i+1)*columns]
-		if s.schema.read(b.scanner, &b.Events[i], x, b.Missing, &b.Results[i]) {
+		if s.schema.read(&b.reader, &b.Events[i], x, b.Missing, &b.Results[i]) {
 			s.schema.fill(b.frame.Row(n), x)
 			b.rows[n] = int32(i)
 			n++

@@ -59,9 +59,11 @@ type ModelConfig struct {
 
 // EventConfig tells how an event is read.
 type EventConfig struct {
-	Format          string `yaml:"format"`
 	scoring.Mapping `yaml:",inline"`
 }
+
+// eventFormats are the words of event.format.
+func eventFormats() []string { return []string{"json", "cloudevents", "debezium"} }
 
 // defaultConfig is what holds where neither file nor flags say otherwise.
 func defaultConfig() Config {
@@ -71,7 +73,7 @@ func defaultConfig() Config {
 			Input: "transactions", Output: "decisions", DeadLetter: "transactions.dlq",
 			OffsetReset: string(consumer.ResetEarliest),
 		},
-		Event:    EventConfig{Format: "json"},
+		Event:    EventConfig{scoring.Mapping{Format: "json"}},
 		DLQ:      defaultDLQ(),
 		Tracing:  defaultTracing(),
 		Delivery: atLeastOnce,
@@ -133,8 +135,8 @@ func plain(err error) string { return yaml.FormatError(err, false, false) }
 
 // validate checks what the types cannot say.
 func (c *Config) validate() error {
-	if c.Event.Format != "json" {
-		return fmt.Errorf("event.format: %q is not supported by this version; it reads json", c.Event.Format)
+	if !slices.Contains(eventFormats(), c.Event.Format) {
+		return fmt.Errorf("event.format: %q is none of %s", c.Event.Format, strings.Join(eventFormats(), ", "))
 	}
 	if err := c.validateDelivery(); err != nil {
 		return err

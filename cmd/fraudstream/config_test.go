@@ -68,7 +68,7 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"kafka:\n  group: \"${env:FRAUD_TEST_UNSET}\"\n", "line 2: environment variable FRAUD_TEST_UNSET is not set"},
 		{"kafka:\n  group: \"${file:/nowhere/at/all}\"\n", "line 2: ${file:…}: open /nowhere/at/all"},
 		{"kafka:\n  group: \"${vault:x}\"\n", "line 2: unknown reference"},
-		{"event: {format: debezium}\n", `event.format: "debezium" is not supported by this version`},
+		{"event: {format: avro}\n", `event.format: "avro" is none of json, cloudevents, debezium`},
 		{"tracing: {endpoint: \"localhost:4318\"}\n", "tracing.endpoint is no address such as http://localhost:4318"},
 		{"tracing: {endpoint: \"http://ann:pw%@c:4318\"}\n", "tracing.endpoint is no address"},
 		{"tracing: {protocol: grpc}\n", `tracing.protocol: "grpc" is not supported by this version`},

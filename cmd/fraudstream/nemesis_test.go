@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"fraudstream/cmd/fraudstream/nemesis"
+	"fraudstream/consumer/kafkatest"
 )
 
 // TestNemesisInProcess gives the service a bad day on the in-process broker, which is not Kafka: it has no replicas to
@@ -22,12 +21,22 @@ func TestNemesisInProcess(t *testing.T) {
 	if os.Getenv("FRAUDSTREAM_REAL_KAFKA") == "1" {
 		t.Skip("the nemesis on Apache Kafka is TestNemesis")
 	}
-	cluster := fakeCluster(t, kfake.NumBrokers(3))
-	brokers := strings.Join(cluster.ListenAddrs(), ",")
 	runNemesis(t, &nemesis.Options{
-		Ground: &nemesis.Ground{Name: "kfake", Brokers: brokers, Direct: brokers, Replication: 1, Fake: cluster},
-		Faults: nemesis.InProcess(), Rounds: 1000, For: length,
+		Ground: nemesis.StartInProcess(t), Faults: nemesis.InProcess(), For: length,
 		Partitions: 6, Rate: 400, Workers: 3, Patience: 90 * time.Second, Settle: 500 * time.Millisecond,
+	})
+}
+
+// TestNemesis gives the service a bad day on three brokers of Apache Kafka.
+func TestNemesis(t *testing.T) {
+	length := nemesisTime(t)
+	cluster := kafkatest.StartProxied(t, 3, kafkatest.Options{})
+	runNemesis(t, &nemesis.Options{
+		Ground: &nemesis.Ground{
+			Name: "Apache Kafka", Brokers: cluster.Network.Bootstrap(), Direct: cluster.Bootstrap(), Replication: 3, Kafka: cluster,
+		},
+		Plain: buildPlain(t), Faults: nemesis.OnKafka(), For: length,
+		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
 	})
 }
 
@@ -57,10 +66,7 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 			t.Fatal(err)
 		}
 	}
-	o.Executable, o.Plain = buildCommand(t), filepath.Join(t.TempDir(), "plain")
-	if out, err := exec.Command("go", "build", "-o", o.Plain, "./nemesis/plain").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	o.Executable = buildCommand(t)
 	var err error
 	if o.Model, err = filepath.Abs("demo/bundle"); err != nil {
 		t.Fatal(err)
@@ -75,6 +81,16 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 	if err := nemesis.Append(file, results); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// buildPlain builds the loop that a developer would write.
+func buildPlain(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plain")
+	if out, err := exec.Command("go", "build", "-o", path, "./nemesis/plain").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
 }
 
 // chosen are the faults whose names have one of the words of FRAUDSTREAM_NEMESIS_FAULTS, which are separated by commas;

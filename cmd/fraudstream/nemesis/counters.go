@@ -2,31 +2,147 @@ package nemesis
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// countUndisturbed holds the counters of workers that nothing happens to against what the witness reads: new workers
-// take over from the old ones, a stretch of events is sent, and what each counter says is compared with the ids, one by
-// one. For the whole run, in which killed workers took their last counts along, the counters may not exceed what is there.
+// stretch is how many events are sent while nothing happens.
+const stretch = 4000
+
+// countUndisturbed holds the counters of the workers against the ids that the witness reads, one by one, where nothing
+// happens to the workers that could take their counts along: the steady flow has ended, everything is answered, the old
+// workers have left and new ones have begun, and then a stretch of events is sent.
 func (r *run) countUndisturbed(ctx context.Context) {
 	r.logf("a last stretch without faults, with new workers")
 	r.book.setStrike(0)
 	for _, s := range r.subjects {
 		s.Ledger.setStrike(0)
 	}
+	if !r.answerAll(ctx) {
+		return
+	}
+	for _, s := range r.subjects {
+		s.end()
+		for range r.o.Workers {
+			_, err := s.Start()
+			s.must(err)
+		}
+	}
+	before := map[*Subject][2]int{}
+	for _, s := range r.subjects {
+		r.settleGroup(ctx, s)
+		decided, letters := s.Ledger.records()
+		before[s] = [2]int{decided, letters}
+	}
+	r.generator.burst(stretch)
+	if !r.answerAll(ctx) {
+		return
+	}
+	time.Sleep(time.Second) // what counts is counted after it was written
+	for _, s := range r.subjects {
+		if !s.Plain {
+			r.compareCounters(s, before[s])
+		}
+	}
 }
 
-// close ends the run in good order: what was sent is acknowledged, answered and read, the workers leave, and
-// what they have counted, and whatever else they did, is judged.
-func (r *run) close(ctx context.Context) {
-	flushing, cancel := context.WithTimeout(ctx, r.o.Patience)
+// answerAll waits until everything that was sent is acknowledged and answered.
+func (r *run) answerAll(ctx context.Context) bool {
+	patient, cancel := context.WithTimeout(ctx, r.o.Patience)
 	defer cancel()
-	if err := r.generator.flush(flushing); err != nil {
+	if err := r.generator.flush(patient); err != nil {
 		r.t.Errorf("the generator's events are not acknowledged: %v", err)
+		return false
 	}
-	if open := r.recover(r.book.Ends(), r.o.Patience); len(open) > 0 {
-		r.logf("%v have not answered everything at the end", open)
+	open := r.recover(r.book.Ends(), r.o.Patience)
+	for _, s := range r.subjects {
+		if missing := s.Ledger.Missing(r.book.Ends()); len(missing) > 0 {
+			r.logf("%s does not answer %d events, first %v", s.Name, len(missing), missing[0])
+			s.Ledger.writeOff(missing, false)
+		}
 	}
+	return len(open) == 0 || len(open) == 1 && open[0] == "plain"
+}
+
+// compareCounters holds what the living workers have counted against what was read since they began.
+func (r *run) compareCounters(s *Subject, before [2]int) {
+	decided, letters := s.Ledger.records()
+	decided, letters = decided-before[0], letters-before[1]
+	counted := map[string]float64{}
+	for _, w := range s.Workers() {
+		figures := w.scrape()
+		for _, name := range []string{consumedTotal, decisionsTotal, lettersTotal, skippedTotal, gapsTotal} {
+			counted[name] += total(figures, name)
+		}
+	}
+	want := map[string]float64{
+		consumedTotal: float64(stretch), decisionsTotal: float64(decided), lettersTotal: float64(letters),
+	}
+	text := fmt.Sprintf("%s: read decided=%d dead_letter=%d of %d; the workers counted consumed=%v decided=%v dead_letter=%v skipped=%v",
+		s.Name, decided, letters, stretch, counted[consumedTotal], counted[decisionsTotal], counted[lettersTotal], counted[skippedTotal])
+	r.logf("    %s", text)
+	for name, n := range counted {
+		if n != want[name] || decided+letters != stretch {
+			r.t.Errorf("the counters differ from the ids in the undisturbed stretch: %s", text)
+			return
+		}
+	}
+}
+
+// The counters that are compared.
+const (
+	consumedTotal  = "fraudstream_events_consumed_total"
+	decisionsTotal = "fraudstream_decisions_total"
+	lettersTotal   = "fraudstream_dead_letters_total"
+	skippedTotal   = "fraudstream_events_skipped_total"
+	gapsTotal      = "fraudstream_offsets_skipped_total"
+)
+
+// boundCounters checks the counters of the whole run: a worker that was killed took its last counts along, so they may
+// fall short of what was read. They may not exceed it.
+func (r *run) boundCounters(s *Subject, deleted int) {
+	decided, letters := s.Ledger.records()
+	for _, c := range []struct {
+		name string
+		read int
+	}{{consumedTotal, decided + letters}, {decisionsTotal, decided}, {lettersTotal, letters}} {
+		if n := s.counted(c.name); n > float64(c.read+deleted) {
+			r.t.Errorf("%s: the workers have counted %s=%v, and %d are there", s.Name, c.name, n, c.read+deleted)
+		}
+	}
+}
+
+// settleGroup waits until a group has found itself with all workers of the subject.
+func (r *run) settleGroup(ctx context.Context, s *Subject) {
+	for deadline := time.Now().Add(r.o.Patience); ; time.Sleep(200 * time.Millisecond) {
+		state, members, err := r.describe(ctx, s.Group)
+		if err == nil && state == "Stable" && members == r.o.Workers {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Errorf("%s: the group has not found itself: %s with %d members, %v", s.Name, state, members, err)
+			return
+		}
+	}
+}
+
+// describe asks for the state of a group and the number of its members.
+func (r *run) describe(ctx context.Context, group string) (state string, members int, err error) {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{group}
+	res, err := req.RequestWith(ctx, r.admin)
+	if err != nil {
+		return "", 0, err
+	}
+	g := res.Groups[0]
+	return g.State, len(g.Members), kerr.ErrorForCode(g.ErrorCode)
+}
+
+// close ends the run in good order: the workers leave, and what the subjects did over the whole run is judged.
+func (r *run) close(ctx context.Context) {
 	for _, s := range r.subjects {
 		s.end()
 		last, cancel := context.WithTimeout(ctx, time.Minute)
@@ -34,12 +150,11 @@ func (r *run) close(ctx context.Context) {
 			r.t.Errorf("%s: the last look at the committed offsets: %v", s.Name, err)
 		}
 		cancel()
-		s.Ledger.writeOff(s.Ledger.Missing(r.book.Ends()), false)
 		r.summarize(s)
 	}
 }
 
-// summarize says what a subject did over the whole run.
+// summarize says what a subject did over the whole run, and judges what belongs to no fault.
 func (r *run) summarize(s *Subject) {
 	var all Tally
 	for number := range len(r.results) + 1 {
@@ -54,13 +169,16 @@ func (r *run) summarize(s *Subject) {
 	for _, text := range s.Ledger.examples {
 		r.logf("    %s", text)
 	}
+	if s.Plain {
+		for _, text := range s.oddities {
+			r.logf("    %s", text)
+		}
+		return
+	}
 	last, _ := s.Ledger.of(0)
 	r.judge(s, "between the faults", &last, true)
+	r.boundCounters(s, all.Deleted)
 	for _, text := range s.oddities {
-		if s.Plain {
-			r.logf("    %s", text)
-		} else {
-			r.t.Errorf("%s: %s", s.Name, text)
-		}
+		r.t.Errorf("%s: %s", s.Name, text)
 	}
 }

@@ -37,7 +37,9 @@ func (w *World) Each(harm func(s *Subject, random *rand.Rand)) {
 }
 
 // Sleep lets time pass, during which events go on flowing.
-func (w *World) Sleep(d time.Duration) { time.Sleep(d) }
+func (w *World) Sleep(d time.Duration) { pauseFor(d) }
+
+func pauseFor(d time.Duration) { time.Sleep(d) }
 
 // Between draws a duration.
 func (w *World) Between(shortest, longest time.Duration) time.Duration {

@@ -1,5 +1,73 @@
 package nemesis
 
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
 // InProcess lists the faults for the in-process broker: those that happen to processes, and those that can be put into
 // a broker's answers.
-func InProcess() []Fault { return ProcessFaults() }
+func InProcess() []Fault {
+	return append(
+		ProcessFaults(3, 1500, 2*shortSession),
+		answered("NOT_ENOUGH_REPLICAS", kerr.NotEnoughReplicas),
+		answered("NOT_ENOUGH_REPLICAS_AFTER_APPEND", kerr.NotEnoughReplicasAfterAppend),
+		answered("REQUEST_TIMED_OUT", kerr.RequestTimedOut),
+		leadersMoved(), coordinatorsMoved(), connectionsCut(),
+	)
+}
+
+// answered is a code in the answers to what is written, for a few seconds. With two of the codes the broker has
+// written what it says that it has not.
+func answered(name string, code *kerr.Error) Fault {
+	return Fault{name, func(w *World) {
+		var faults []kfake.Fault
+		for _, s := range w.Subjects {
+			for _, topic := range []string{s.Topics.decisions, s.Topics.letters} {
+				faults = append(faults, kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: code, Count: -1})
+			}
+		}
+		handle := w.Ground.Fake.Fault(faults...)
+		w.Burst(500)
+		w.Sleep(w.Between(time.Second, 3*time.Second))
+		handle.Remove()
+		w.Note("answers", handle.Hits())
+		if handle.Hits() == 0 {
+			w.T.Errorf("%s: nobody met it", name)
+		}
+	}}
+}
+
+// leadersMoved gives every partition a new leader, several times.
+func leadersMoved() Fault {
+	return Fault{"leader moved", func(w *World) {
+		for range 5 {
+			w.Ground.Fake.ShufflePartitionLeaders()
+			w.Sleep(w.Between(50*time.Millisecond, 500*time.Millisecond))
+		}
+	}}
+}
+
+// coordinatorsMoved gives the groups and the transactional ids other coordinators.
+func coordinatorsMoved() Fault {
+	return Fault{"coordinator moved", func(w *World) {
+		for range 5 {
+			w.Ground.Fake.RehashCoordinators()
+			w.Sleep(w.Between(50*time.Millisecond, 500*time.Millisecond))
+		}
+	}}
+}
+
+// connectionsCut ends all connections, in the middle of whatever is on them, again and again.
+func connectionsCut() Fault {
+	return Fault{"connections cut", func(w *World) {
+		for range 10 {
+			w.Burst(200)
+			w.Ground.connections.cut()
+			w.Sleep(w.Between(10*time.Millisecond, 400*time.Millisecond))
+		}
+	}}
+}

@@ -2,29 +2,116 @@ package nemesis
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
-// ProcessFaults happen to the workers and need nothing of the cluster.
-func ProcessFaults() []Fault { return []Fault{killed(6)} }
+// ProcessFaults happen to the workers and need nothing of the cluster. One kill -9 is one run of its row, so there are
+// several in each strike; burst is how many events the workers are given to be in the middle of, and frozen how long a
+// zombie stands still.
+func ProcessFaults(kills, burst int, frozen time.Duration) []Fault {
+	return []Fault{killed(kills, burst), terminated(), comingAndGoing(), zombie(burst, frozen), allKilled(burst)}
+}
 
 // killed is kill -9 in the middle of a batch, several times: the workers are given something to do, and one of them goes
 // before it is done. Another takes its place at once; the group knows of its death when its session is over.
-func killed(times int) Fault {
+func killed(times, burst int) Fault {
 	return Fault{"SIGKILL in mid-batch", func(w *World) {
 		for range times {
-			w.Burst(1500)
+			w.Burst(burst)
 			w.Sleep(w.Between(0, 150*time.Millisecond))
 			w.Each(func(s *Subject, random *rand.Rand) {
+				w.calm(s.Group)
 				victim := s.Pick(random)
 				victim.Kill()
-				if err := s.Replace(victim); err != nil {
-					s.odd("%v", err)
-				}
+				s.must(s.Replace(victim))
 			})
 			w.Mended()
 			w.Sleep(w.Between(500*time.Millisecond, 4*time.Second))
 		}
 		w.Struck(times)
+	}}
+}
+
+// terminated is SIGTERM to one worker after the other, as in a rolling update. Each must drain and end with code 0.
+func terminated() Fault {
+	return Fault{"SIGTERM, one worker after the other", func(w *World) {
+		var mu sync.Mutex
+		longest := map[string]float64{}
+		w.Each(func(s *Subject, random *rand.Rand) {
+			for _, worker := range s.Workers() {
+				_, err := s.Start()
+				s.must(err)
+				pauseFor(between(random, time.Second, 2*time.Second))
+				took, err := worker.Terminate(patienceOfDrain)
+				s.must(err)
+				s.Bury(worker)
+				mu.Lock()
+				longest[s.Name] = max(longest[s.Name], seconds(took))
+				mu.Unlock()
+			}
+		})
+		w.Note("sigterm_to_exit_s", longest)
+	}}
+}
+
+// comingAndGoing is a member that joins and leaves every 0.7 s, so that the group never comes to rest.
+func comingAndGoing() Fault {
+	return Fault{"a member joins and leaves every 0.7 s", func(w *World) {
+		const times = 14
+		w.Each(func(s *Subject, _ *rand.Rand) {
+			var leaving sync.WaitGroup
+			for range times {
+				guest, err := s.Start()
+				s.must(err)
+				if err != nil {
+					continue
+				}
+				pauseFor(700 * time.Millisecond)
+				leaving.Go(func() {
+					_, err := guest.Terminate(patienceOfDrain)
+					s.must(err)
+					s.Bury(guest)
+				})
+			}
+			leaving.Wait()
+		})
+	}}
+}
+
+// zombie is a worker that stands still, with all its connections open, until the group has gone on without it, and then
+// goes on as if nothing had been: in the middle of a batch, of a transaction, of a commit.
+func zombie(burst int, frozen time.Duration) Fault {
+	return Fault{"zombie: SIGSTOP, then SIGCONT", func(w *World) {
+		w.Burst(burst)
+		w.Sleep(w.Between(0, 150*time.Millisecond))
+		w.Each(func(s *Subject, random *rand.Rand) {
+			w.calm(s.Group)
+			undead := s.Pick(random)
+			undead.Stop()
+			pauseFor(frozen)
+			undead.Continue()
+		})
+		w.Note("frozen_s", frozen.Seconds())
+	}}
+}
+
+// allKilled is kill -9 to all members at once. New ones start after a moment.
+func allKilled(burst int) Fault {
+	return Fault{"all members killed at once", func(w *World) {
+		w.Burst(2 * burst)
+		w.Sleep(w.Between(0, 200*time.Millisecond))
+		w.Each(func(s *Subject, random *rand.Rand) {
+			w.calm(s.Group)
+			for _, victim := range s.Workers() {
+				victim.Kill()
+				s.Bury(victim)
+			}
+			pauseFor(between(random, 0, 2*time.Second))
+			for range s.size {
+				_, err := s.Start()
+				s.must(err)
+			}
+		})
 	}}
 }

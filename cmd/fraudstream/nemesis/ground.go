@@ -17,11 +17,14 @@ type Ground struct {
 	Direct      string    // where generator and witness go: the same brokers by a way that no fault of the network is on
 	Login       []kgo.Opt // of generator and witness
 	Access      string    // of the workers: more lines of the kafka section of their configuration, each with its line break
+	PlainAccess []string  // the same as flags of the command plain
 	Replication int16
 
 	// Exactly one of these is there.
-	Kafka *kafkatest.Cluster
+	Kafka *kafkatest.Proxied
 	Fake  *kfake.Cluster
+
+	connections connections // of the in-process broker
 }
 
 // createTopic creates a topic, and returns when it can be written.

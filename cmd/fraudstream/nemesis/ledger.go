@@ -66,8 +66,8 @@ type Ledger struct {
 	mu       sync.Mutex
 	book     *Book
 	answers  map[int32][]answer
-	floor    map[int32]int64 // every acknowledged event below it has an answer or is written off
-	lanes    map[lane]int64  // the largest offset that was answered there
+	floor    map[int32]int64  // every acknowledged event below it has an answer or is written off
+	lanes    map[lane]int64   // the largest offset that was answered there
 	excused  map[int32][]span // what a fault deletes
 	strike   int
 	tallies  map[int]*Tally

@@ -160,4 +160,6 @@ func (c *cell) text() string {
 }
 
 // seconds rounds for the results file.
-func seconds(d time.Duration) float64 { return float64(d.Round(10*time.Millisecond)) / float64(time.Second) }
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
+}

@@ -6,12 +6,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Options of a run.
@@ -19,8 +21,7 @@ type Options struct {
 	Ground     *Ground
 	Seed       uint64
 	Faults     []Fault
-	Rounds     int           // of all faults
-	For        time.Duration // no fault begins later than this; 0: no such limit
+	For        time.Duration // each fault strikes once, and then they strike again until this time is over
 	Partitions int32
 	Rate       float64       // events a second
 	Workers    int           // of each subject
@@ -32,6 +33,9 @@ type Options struct {
 	Plain      string // the loop that a developer would write; empty: without it
 	Logs       string // directory for what the workers say
 }
+
+// maxRounds is more than any run sees.
+const maxRounds = 100
 
 // input is the topic that all subjects read.
 const input = "transactions"
@@ -92,14 +96,14 @@ func Run(t testing.TB, o *Options) []Result {
 		t.Fatalf("%v do not answer even before the first fault", stuck)
 	}
 	r.logf("all subjects work")
-	for i, next := range NewSchedule(o.Seed, o.Faults, max(o.Rounds, 1)) {
-		if o.For > 0 && time.Since(r.began) > o.For || t.Failed() {
+	for i, next := range NewSchedule(o.Seed, o.Faults, maxRounds) {
+		if i >= len(o.Faults) && time.Since(r.began) > o.For || t.Failed() {
 			break
 		}
 		r.suffer(i+1, next)
 	}
-	r.countUndisturbed(ctx)
 	dry()
+	r.countUndisturbed(ctx)
 	r.close(ctx)
 	return r.results
 }
@@ -188,10 +192,10 @@ func (r *run) plain() *Subject {
 	s := r.subject("plain")
 	s.Plain = true
 	s.command = func(_, _ string) (string, []string) {
-		return r.o.Plain, []string{
+		return r.o.Plain, append([]string{
 			"-brokers", r.o.Ground.Brokers, "-group", s.Group, "-input", input,
 			"-output", s.Topics.decisions, "-dead-letter", s.Topics.letters, "-model", r.o.Model,
-		}
+		}, r.o.Ground.PlainAccess...)
 	}
 	return s
 }
@@ -253,35 +257,95 @@ func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) {
 	}
 }
 
-// recoverAll waits for every subject. The plain loop may hang for good; then its workers are started anew, as the person
-// on call would do, and it is given the same time again.
+// recoverAll waits for every subject. The plain loop may hang for good, or meet an event again and again that it cannot
+// get past; it is given time after the others have recovered, and then what the person on call would do is done.
 func (r *run) recoverAll(ends map[int32]int64, current *strike) map[*Subject]time.Duration {
 	recovered := map[*Subject]time.Duration{}
-	deadline := time.Now().Add(r.o.Patience)
+	deadline, late := time.Now().Add(r.o.Patience), false
 	for len(recovered) < len(r.subjects) && time.Now().Before(deadline) {
 		for _, s := range r.subjects {
 			if _, ok := recovered[s]; !ok && len(s.Ledger.Missing(ends)) == 0 {
 				recovered[s] = max(0, time.Since(current.mended))
 			}
 		}
+		if !late && r.onlyPlainIsLeft(recovered) {
+			late = true
+			deadline = earlier(deadline, time.Now().Add(patienceWithPlain))
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	for _, s := range r.subjects {
-		if _, ok := recovered[s]; ok {
-			continue
-		}
-		r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
-		for _, w := range s.Workers() {
-			w.Kill()
-			if err := s.Replace(w); err != nil {
-				r.t.Fatal(err)
-			}
-		}
-		if stuck := r.recover(ends, r.o.Patience, s); len(stuck) > 0 {
-			s.Ledger.writeOff(s.Ledger.Missing(ends), false)
+		if _, ok := recovered[s]; !ok {
+			r.rescue(s, ends)
 		}
 	}
 	return recovered
+}
+
+// patienceWithPlain is how long the plain loop may go on without an answer when the service has recovered.
+const patienceWithPlain = 45 * time.Second
+
+func (r *run) onlyPlainIsLeft(recovered map[*Subject]time.Duration) bool {
+	return !slices.ContainsFunc(r.subjects, func(s *Subject) bool { _, ok := recovered[s]; return !ok && !s.Plain })
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// rescue starts the workers of a subject anew. If that does not help, the partitions that stand still are moved by hand
+// past the event that they stand before, as the person on call would do, and what is missing then is lost.
+func (r *run) rescue(s *Subject, ends map[int32]int64) {
+	r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
+	for again := 0; again < 5; again++ {
+		s.destroy()
+		if again > 0 {
+			r.moveOver(s, ends)
+		}
+		for range s.size {
+			_, err := s.Start()
+			s.must(err)
+		}
+		if len(r.recover(ends, patienceWithPlain, s)) == 0 {
+			return
+		}
+	}
+	s.Ledger.writeOff(s.Ledger.Missing(ends), false)
+}
+
+// moveOver commits, for a group without members, the offset after the first event of each partition that has no answer.
+func (r *run) moveOver(s *Subject, ends map[int32]int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.o.Patience)
+	defer cancel()
+	for ctx.Err() == nil {
+		if _, members, err := r.describe(ctx, s.Group); err == nil && members == 0 {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	first := map[int32]place{}
+	for _, p := range s.Ledger.Missing(ends) {
+		if known, ok := first[p.partition]; !ok || p.offset < known.offset {
+			first[p.partition] = p
+		}
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation = s.Group, -1
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic = input
+	for _, p := range first {
+		partition := kmsg.NewOffsetCommitRequestTopicPartition()
+		partition.Partition, partition.Offset = p.partition, p.offset+1
+		topic.Partitions = append(topic.Partitions, partition)
+		r.logf("    %s is moved over %v by hand", s.Name, p)
+	}
+	req.Topics = append(req.Topics, topic)
+	if _, err := req.RequestWith(ctx, r.admin); err != nil {
+		r.t.Errorf("moving %s: %v", s.Name, err)
+	}
 }
 
 // recover waits until subjects have answered every event below the ends, and returns the names of those that do not.

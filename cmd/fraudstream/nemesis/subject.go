@@ -106,6 +106,13 @@ func (s *Subject) odd(format string, args ...any) {
 	s.oddities = append(s.oddities, fmt.Sprintf(format, args...))
 }
 
+// must notes an error that there should not be.
+func (s *Subject) must(err error) {
+	if err != nil {
+		s.odd("%v", err)
+	}
+}
+
 // supervise starts workers again that end by themselves, as whatever runs them in production would, after a second.
 func (s *Subject) supervise(done <-chan struct{}) {
 	for {
@@ -123,9 +130,7 @@ func (s *Subject) supervise(done <-chan struct{}) {
 			s.restarts++
 			s.mu.Unlock()
 			s.odd("%s ended by itself with %v; it said last: %s", w.Name, w.command.ProcessState, w.last(3))
-			if err := s.Replace(w); err != nil {
-				s.odd("%v", err)
-			}
+			s.must(s.Replace(w))
 		}
 	}
 }
@@ -135,9 +140,8 @@ func (s *Subject) end() {
 	var all sync.WaitGroup
 	for _, w := range s.Workers() {
 		all.Go(func() {
-			if _, err := w.Terminate(patienceOfDrain); err != nil && !s.Plain {
-				s.odd("%v", err)
-			}
+			_, err := w.Terminate(patienceOfDrain)
+			s.must(err)
 			s.Bury(w)
 		})
 	}

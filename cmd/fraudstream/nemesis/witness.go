@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,14 +51,30 @@ func (w *witness) watch(ctx context.Context) {
 	defer close(w.done)
 	for ctx.Err() == nil {
 		w.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			if !r.Attrs.IsControl() {
+			at := lane{topic: r.Topic, out: r.Partition}
+			if !r.Attrs.IsControl() && w.isNew(at, r.Offset) {
 				w.read(r)
 			}
 			w.mu.Lock()
-			w.next[lane{topic: r.Topic, out: r.Partition}] = r.Offset + 1
+			w.next[at] = max(w.next[at], r.Offset+1)
 			w.mu.Unlock()
 		})
 	}
+}
+
+// isNew tells whether a record was not read before. A client may go back when the leader of a partition changes, and a
+// record that it reads twice is there once.
+func (w *witness) isNew(at lane, offset int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return offset >= w.next[at]
+}
+
+// forget makes the witness read a topic from its beginning, because it is another one of the same name.
+func (w *witness) forget(topic string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.next, func(at lane, _ int64) bool { return at.topic == topic })
 }
 
 func (w *witness) read(r *kgo.Record) {

@@ -223,7 +223,7 @@ func TestMetricNames(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	w := &receipt{model: "m@1"}
-	w.tally.skipped = 1
+	w.tally.skipped[scoring.SkipWhere] = 1
 	w.tally.refuse("bad_json")
 	w.tally.decided = []decided{{score: .5, stamp: time.Now().UnixMilli()}, {score: .1, stamp: 1}}
 	w.fetchedAt = time.Now()

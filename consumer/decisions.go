@@ -72,13 +72,14 @@ func (w *writer) append(run *run, topic string, partition int32, c cargo, r *rec
 
 // readHeaders finds in a record's headers what travels on: the trace, and the origin of a replayed dead letter, whose
 // decision keeps the id that it would have had. Such an event also keeps the timestamp of its first record, which may
-// be its time.
-func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, traceContext) {
+// be its time. Beside them it finds what the headers say of the value.
+func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, scoring.Content, traceContext) {
 	origin := scoring.Origin{Topic: p.c.o.Input, Partition: p.id, Offset: r.Offset}
 	if r.Headers.Count == 0 {
-		return origin, traceContext{}
+		return origin, scoring.Untold, traceContext{}
 	}
 	var trace traceContext
+	var mediaType, specVersion []byte
 	replay, stamp := scoring.Origin{Partition: -1, Offset: -1}, int64(0)
 	for key, value := range r.Headers.All() {
 		switch string(key) {
@@ -86,6 +87,10 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, traceCon
 			trace.parent = value
 		case headerState:
 			trace.state = value
+		case "content-type":
+			mediaType = value
+		case "ce_specversion":
+			specVersion = value
 		case deadletter.HeaderTopic:
 			replay.Topic = string(value)
 		case deadletter.HeaderPartition:
@@ -108,7 +113,7 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, traceCon
 			r.Timestamp = stamp
 		}
 	}
-	return origin, trace
+	return origin, scoring.ContentOf(mediaType, specVersion), trace
 }
 
 // observe tells the monitor of the chunk. Events that it has been told of before, because the pipeline started again,

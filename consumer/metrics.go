@@ -25,6 +25,7 @@ type Metrics struct {
 	rebalances     prometheus.Counter
 	retries        *prometheus.CounterVec // operation, code
 	offsetsSkipped *prometheus.CounterVec // topic, partition
+	library        prometheus.Gauge
 	gauges         partitionGauges
 }
 
@@ -39,7 +40,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "fraudstream_events_consumed_total",
 			Help: "Events of which a decision, a dead letter or nothing (skipped) has come, acknowledged.",
 		}),
-		skipped: vector("fraudstream_events_skipped_total", "Events that the configuration leaves out.", "reason"),
+		skipped: vector("fraudstream_events_skipped_total",
+			"Events left out, by reason: where (the configuration); update, delete, tombstone, truncate, message (Debezium).", "reason"),
 		decisions: vector("fraudstream_decisions_total",
 			"Decisions acknowledged by the output topic; model is name@version.", "decision", "model"),
 		letters: vector("fraudstream_dead_letters_total", "Dead letters acknowledged, by error code.", "code"),
@@ -59,12 +61,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retries: vector("fraudstream_retries_total", "Failed attempts, by operation and Kafka error code.", "operation", "code"),
 		offsetsSkipped: vector("fraudstream_offsets_skipped_total",
 			"Offsets that were not read: gone, or passed over because somebody said so.", "topic", "partition"),
+		library: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fraudstream_library_protocol",
+			Help: "1 where fetch and produce requests go by the types of the Kafka library, because the broker refused this program's own or somebody said so.",
+		}),
 		gauges: partitionGauges{states: map[*state]bool{}},
 	}
 	m.begin()
 	if r != nil {
 		r.MustRegister(m.consumed, m.skipped, m.decisions, m.letters, m.missing, m.score, m.latency, m.commits, m.transactions,
-			m.rebalances, m.retries, m.offsetsSkipped, &m.gauges)
+			m.rebalances, m.retries, m.offsetsSkipped, m.library, &m.gauges)
 	}
 	return m
 }
@@ -75,7 +81,9 @@ func (m *Metrics) begin() {
 	for _, code := range scoring.Codes() {
 		m.letters.WithLabelValues(string(code))
 	}
-	m.skipped.WithLabelValues("where")
+	for why := range scoring.Skips {
+		m.skipped.WithLabelValues(scoring.Skip(why).String())
+	}
 	m.commits.WithLabelValues("ok")
 	m.commits.WithLabelValues("error")
 }
@@ -88,8 +96,10 @@ func vector(name, help string, labels ...string) *prometheus.CounterVec {
 func (m *Metrics) count(w *receipt) {
 	t := &w.tally
 	m.consumed.Add(float64(t.consumed))
-	if t.skipped > 0 {
-		m.skipped.WithLabelValues("where").Add(float64(t.skipped))
+	for why, n := range t.skipped {
+		if n > 0 {
+			m.skipped.WithLabelValues(scoring.Skip(why).String()).Add(float64(n))
+		}
 	}
 	for _, c := range t.codes {
 		m.letters.WithLabelValues(string(c.code)).Add(float64(c.count))

@@ -357,9 +357,10 @@ func (p *partition) decide(w *run) {
 	events := p.batch.Events[:0]
 	for i := range p.records[:p.filled] {
 		r := &p.records[i]
-		var origin scoring.Origin
-		origin, p.traces[i] = p.readHeaders(r)
-		events = append(events, scoring.Event{Value: r.Value, Timestamp: max(r.Timestamp, 0), Origin: origin})
+		e := scoring.Event{Value: r.Value}
+		e.Origin, e.Content, p.traces[i] = p.readHeaders(r)
+		e.Timestamp = max(r.Timestamp, 0) // of a replayed letter, that of its first record
+		events = append(events, e)
 	}
 	p.batch.Events = events
 	p.scorer.Score(p.batch)
@@ -392,6 +393,6 @@ func (p *partition) write(w *run, i int, now int64) {
 		w.tally.keep(p.id, r.Offset, &result.Err)
 		p.writer.deadLetter(w, p.routes.deadLetter.of(p.id, r.Key), r, p.batch.Events[i].Origin, &result.Err, now)
 	case scoring.Skipped:
-		w.tally.skipped++
+		w.tally.skipped[result.Skip]++
 	}
 }

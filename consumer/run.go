@@ -114,11 +114,20 @@ func (w *run) outputFor(topic string, partition int32, c cargo, size int, codec 
 
 // tally counts what came of a run; it is added to the metrics once, when the run is published.
 type tally struct {
-	consumed, skipped int
-	codes             []codeCount
-	missing           []scoring.Missing // by feature
-	decided           []decided
-	refused           []Refusal // the first few
+	consumed int
+	skipped  [scoring.Skips]int // by reason
+	codes    []codeCount
+	missing  []scoring.Missing // by feature
+	decided  []decided
+	refused  []Refusal // the first few
+}
+
+// left is how many events were left out, for whatever reason.
+func (t *tally) left() (n int) {
+	for _, count := range t.skipped {
+		n += count
+	}
+	return n
 }
 
 // decided is what the metrics need of one decision.
@@ -135,7 +144,7 @@ type codeCount struct {
 }
 
 func (t *tally) reset() {
-	t.consumed, t.skipped = 0, 0
+	t.consumed, t.skipped = 0, [scoring.Skips]int{}
 	t.codes, t.missing, t.decided, t.refused = t.codes[:0], t.missing[:0], t.decided[:0], t.refused[:0]
 }
 

@@ -89,7 +89,7 @@ func TestSampleIsAskedFor(t *testing.T) {
 // Totals are the figures of a scrape.
 func TestTotals(t *testing.T) {
 	c := New(Options{}, testScorer(t))
-	r := receipt{model: "m@1", tally: tally{consumed: 5, skipped: 1, decided: []decided{{score: .004}, {score: .5, verdict: scoring.Block}, {score: .5, verdict: scoring.Block}}}}
+	r := receipt{model: "m@1", tally: tally{consumed: 5, skipped: [scoring.Skips]int{scoring.SkipWhere: 1}, decided: []decided{{score: .004}, {score: .5, verdict: scoring.Block}, {score: .5, verdict: scoring.Block}}}}
 	r.tally.refuse(scoring.BadJSON)
 	c.o.Metrics.count(&r)
 	r.model = "m@2"

@@ -42,7 +42,7 @@ func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) er
 	if err != nil {
 		return err
 	}
-	origin, _ := pr.p.readHeaders(&r)
+	origin, _, _ := pr.p.readHeaders(&r)
 	fault := &scoring.EventError{
 		Code: scoring.OutputTooLarge, Message: "the decision is over the size limit of topic " + o.topic,
 	}

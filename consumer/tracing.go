@@ -123,6 +123,6 @@ func (p *partition) attributes(w *receipt) []attribute.KeyValue {
 		attribute.String("fraudstream.model", w.model),
 		attribute.Int("fraudstream.decisions", len(w.tally.decided)),
 		attribute.Int("fraudstream.dead_letters", refused),
-		attribute.Int("fraudstream.skipped", w.tally.skipped),
+		attribute.Int("fraudstream.skipped", w.tally.left()),
 	}
 }

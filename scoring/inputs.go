@@ -1,75 +1,144 @@
 package scoring
 
 import (
-	"cmp"
-	"slices"
-	"strings"
+	"math"
 
 	"fraudstream/scoring/program"
 )
 
-// An Input is one place of an event that is read, for whoever makes events out of something else: a file that has
-// columns instead of fields, and types of its own, must know what is wanted of each.
+// An Input tells what a feature takes, for people and for the descriptions that other programs read. What is not
+// written in the metadata is found out by asking the model itself, see [Scorer.Inputs].
 type Input struct {
-	Column string   // the path as a flat table names it: without quotes, dots and all
-	Keys   []string // the path's names from the outside in, up to the first array index
-	Text   bool     // JSON text is wanted: a category that is text, or a number or time in quotes
-	Time   string   // of a time: rfc3339, layout, epoch_s, epoch_ms or epoch_us
-	Layout string   // of a time of type layout
+	Name     string
+	Numbers  bool
+	Booleans bool
+	Texts    bool
+	ZeroOne  bool     // of numbers only 0 and 1
+	Nullable bool     // a row without the value is scored
+	Limit    float64  // numbers beyond ±Limit are refused; 0: any finite number is scored
+	Known    []string // the texts that the model knows; others are taken too, unless Closed
+	Closed   bool     // other texts are refused
 }
 
-// Inputs lists what is read of an event under the mapping that the model was loaded with: features, the fields that
-// features are computed from, id, time and where. A place that two of them read comes once for each.
-func (s *Scorer) Inputs(m Mapping) []Input {
-	var list []Input
-	add := func(name, path string, in Input) {
-		in.Column, in.Keys = cmp.Or(strings.Trim(path, `"`), name), []string{name}
-		if steps, err := parsePath(path); path != "" && err == nil { // it was compiled at load
-			in.Keys = outerKeys(steps)
-		}
-		list = append(list, in)
-	}
-	if m.Where != nil {
-		_, text := m.Where.In[0].(string)
-		add("", m.Where.Path, Input{Text: text})
-	}
-	add(defaultID, m.ID.Path, Input{Text: true})
-	event := Input{Time: cmp.Or(m.Time.Type, "rfc3339"), Layout: m.Time.Layout}
-	event.Text = !strings.HasPrefix(event.Time, "epoch_")
-	add(defaultTime, m.Time.Path, event)
-	for i := range s.schema.features {
+// maxKnown is how many texts are listed: more are no list that anybody reads.
+const maxKnown = 200
+
+// Inputs describes the features in training order, as rows of the training frame hold them.
+//
+// Whether scikit-learn has a score for a missing value, an unknown category or a number beyond float32 depends on every
+// step that the value passes. So a typical row is scored with that value alone changed, and what the model says is what
+// the description says. Where not even the typical row has a score, nothing is claimed beyond the types.
+func (s *Scorer) Inputs() []Input {
+	inputs := make([]Input, len(s.schema.features))
+	row := make([]any, len(inputs))
+	for i := range inputs {
 		f := &s.schema.features[i]
-		if f.from == nil {
-			field := m.Fields[f.name]
-			converts := field.Type != "" && field.Type != "json"
-			text := s.Program.Columns[i].Domain.Type() == program.String
-			add(f.name, field.Path, Input{Text: converts || text})
+		inputs[i] = Input{
+			Name: f.name, Numbers: f.takes&numbers != 0, Booleans: f.takes&booleans != 0, Texts: f.takes&texts != 0,
+			ZeroOne: f.zeroOne, Nullable: !f.missingRejected,
+		}
+		row[i] = s.typical(i)
+	}
+	if !s.scores(row) {
+		return inputs
+	}
+	for i := range inputs {
+		s.probe(&inputs[i], i, row)
+	}
+	return inputs
+}
+
+// typical is a value that feature i surely takes: the mean of training, or its first category.
+func (s *Scorer) typical(i int) any {
+	f := &s.schema.features[i]
+	for _, c := range s.Program.Columns[i].Domain.Constants() {
+		switch {
+		case c.Type == program.String && f.takes&texts != 0:
+			return c.Text
+		case c.Type == program.Number && f.takes&numbers != 0:
+			return c.Num
+		case c.Type == program.Bool && f.takes&booleans != 0:
+			return c.Num != 0
+		}
+	}
+	switch {
+	case f.takes&numbers != 0 && f.dictionary == nil:
+		if b := s.baseline(i); !f.zeroOne && b != nil && b.HasMoments {
+			return b.Mean
+		}
+		return 0.0
+	case f.takes&booleans != 0:
+		return false
+	default:
+		return ""
+	}
+}
+
+// baseline is that of feature i; nil where the bundle describes none.
+func (s *Scorer) baseline(i int) *Baseline {
+	if i >= len(s.Bundle.Features) {
+		return nil
+	}
+	return s.Bundle.Features[i].Baseline
+}
+
+// probe changes one value of a row that has a score, and puts it back.
+func (s *Scorer) probe(in *Input, i int, row []any) {
+	typical := row[i]
+	defer func() { row[i] = typical }()
+	scores := func(value any) bool {
+		row[i] = value
+		return s.scores(row)
+	}
+	in.Nullable = in.Nullable && scores(nil)
+	if in.Numbers && !in.ZeroOne && s.schema.features[i].dictionary == nil && (!scores(math.MaxFloat64) || !scores(-math.MaxFloat64)) &&
+		scores(math.MaxFloat32) && scores(-math.MaxFloat32) {
+		in.Limit = math.MaxFloat32
+	}
+	if !in.Texts {
+		return
+	}
+	in.Closed = !scores("\x00 no category has this name")
+	for _, c := range s.Program.Columns[i].Domain.Constants() {
+		if c.Type != program.String || in.Closed && !scores(c.Text) {
 			continue
 		}
-		for _, o := range f.from.operands {
-			if o.eventTime {
-				continue
-			}
-			field := m.Fields[o.field.name]
-			in := Input{Text: field.Type != "" && field.Type != "json"}
-			if o.isTime {
-				in.Time = cmp.Or(field.Type, "rfc3339")
-				in.Text = in.Time == "rfc3339"
-			}
-			add(o.field.name, field.Path, in)
+		if len(in.Known) == maxKnown {
+			in.Known, in.Closed = nil, false
+			return
 		}
+		in.Known = append(in.Known, c.Text)
 	}
-	return list
 }
 
-// outerKeys are the names before the first index.
-func outerKeys(steps []step) (keys []string) {
-	end := slices.IndexFunc(steps, func(s step) bool { return s.index >= 0 })
-	if end < 0 {
-		end = len(steps)
+// scores tells whether a row of values has a score.
+func (s *Scorer) scores(row []any) bool {
+	var r Result
+	s.runRow(row, &r)
+	return r.Outcome == Decided
+}
+
+// ExampleRow is a row of the training frame that the model surely takes, in training order: means and first categories.
+func (s *Scorer) ExampleRow() []any {
+	row := make([]any, len(s.schema.features))
+	for i := range row {
+		row[i] = s.typical(i)
 	}
-	for _, s := range steps[:end] {
-		keys = append(keys, s.name)
+	return row
+}
+
+// ExampleEvent is such a row as an event; nil where the mapping reads fields elsewhere or features are derived, because
+// then it takes a person to write one.
+func (s *Scorer) ExampleEvent() map[string]any {
+	if s.mapping.moves() {
+		return nil
 	}
-	return keys
+	event := map[string]any{}
+	for i, value := range s.ExampleRow() {
+		if s.schema.features[i].from != nil {
+			return nil
+		}
+		event[s.schema.features[i].name] = value
+	}
+	return event
 }

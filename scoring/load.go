@@ -203,7 +203,8 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := newSchema(g.program, g.specs(), g.options.Mapping)
+	specs := g.specs()
+	schema, err := newSchema(g.program, specs, g.options.Mapping)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func (g *gate) pass(model, golden []byte) (*Scorer, error) {
 		}
 	}
 	scorer := newScorer(g.program, schema, g.bundle, thresholds, from, g.fraudIsLow())
-	scorer.wanted = g.options.Reasons
+	scorer.wanted, scorer.specs, scorer.mapping = g.options.Reasons, specs, g.options.Mapping
 	return scorer, nil
 }
 

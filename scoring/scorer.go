@@ -13,6 +13,8 @@ type Scorer struct {
 	Program *program.Program
 
 	schema      *Schema
+	specs       []featureSpec // of which the schema was compiled
+	mapping     Mapping       // by which it was
 	thresholds  Thresholds
 	fraudIsLow  bool
 	outcomes    [][]byte // JSON, by Scorer.outcome

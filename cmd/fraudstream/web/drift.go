@@ -28,13 +28,13 @@ func NewDriftReport(r *drift.Report, b *scoring.Bundle) DriftReport {
 	return DriftReport{r, modelName{b.Name, b.Version, b.SHA256}}
 }
 
-func (s *Server) drift(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) drift(w http.ResponseWriter, r *http.Request) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // a cell is called "> 1000"; the type of the content keeps browsers from reading tags
 	if err := encoder.Encode(NewDriftReport(s.options.Monitor.Report(), &s.options.Scorer.Bundle)); err != nil {
 		s.options.Log.Error("the drift report could not be written", "error", err)
-		http.Error(w, "the drift report could not be written", http.StatusInternalServerError)
+		s.fail(w, r, http.StatusInternalServerError, fault{Code: codeInternal, Message: "the drift report could not be written"})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1,8 +1,14 @@
 package web
 
 import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"fraudstream/scoring"
 )
@@ -51,4 +57,45 @@ func (m *ModelMetrics) Loaded(b *scoring.Bundle) {
 // dozen at most: a label made of messages would grow without bound.
 func (m *ModelMetrics) Refused(reason string) {
 	m.loads.WithLabelValues("refused", reason).Inc()
+}
+
+// metricsPath is where Prometheus looks by itself.
+const metricsPath = "/metrics"
+
+// metrics is the exposition of all that the process has registered.
+func (s *Server) metrics() http.HandlerFunc {
+	return promhttp.HandlerFor(s.options.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelError)}).ServeHTTP
+}
+
+// RequestMetrics count what the door answers, by route and status, and how long it took. The route is that of the
+// table and not the path that was asked for, so strangers cannot make new series.
+type RequestMetrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewRequestMetrics registers them; like NewModelMetrics it panics where they are registered already.
+func NewRequestMetrics(r prometheus.Registerer) *RequestMetrics {
+	m := &RequestMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fraudstream_http_requests_total",
+			Help: "Requests answered over HTTP, by route and status.",
+		}, []string{"route", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "fraudstream_http_request_seconds",
+			Help:    "Time from the headers of a request to the end of its answer, by route; streams of the console are left out.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+	}
+	r.MustRegister(m.requests, m.seconds)
+	return m
+}
+
+// observe counts one request; without a registry to count in there is nothing to do.
+func (m *RequestMetrics) observe(route string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }

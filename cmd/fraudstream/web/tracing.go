@@ -22,8 +22,8 @@ func (s *Server) traced(handle http.HandlerFunc) http.HandlerFunc {
 			handle(w, r)
 			return
 		}
-		_, span := s.options.Tracer.Start(ctx, r.Pattern, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-			semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute("/predict"), semconv.URLPath(r.URL.Path)))
+		_, span := s.options.Tracer.Start(ctx, r.Method+" "+r.Pattern, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+			semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute(r.Pattern), semconv.URLPath(r.URL.Path)))
 		defer span.End()
 		answer := &answerStatus{ResponseWriter: w, status: http.StatusOK}
 		handle(answer, r)
@@ -45,3 +45,6 @@ func (a *answerStatus) WriteHeader(status int) {
 	a.status = status
 	a.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController reach what lies beneath: flushing, and the deadlines of a long answer.
+func (a *answerStatus) Unwrap() http.ResponseWriter { return a.ResponseWriter }

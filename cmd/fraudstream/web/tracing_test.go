@@ -63,7 +63,7 @@ func TestRequestsAreSpans(t *testing.T) {
 	door := newDoor(t, func(o *Options) { o.Tracer = tracer })
 	post(t, door, soundEvent, callerTrace, "")
 	post(t, door, "no event", "", "")
-	post(t, door, "["+strings.Repeat(" ", maxBody)+"]", "00-1-2-01", "")
+	post(t, door, "["+strings.Repeat(" ", DefaultBody)+"]", "00-1-2-01", "")
 	ended := spans.Ended()
 	if len(ended) != 3 {
 		t.Fatalf("%d spans", len(ended))

@@ -26,6 +26,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -34,7 +35,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 
 	"fraudstream/drift"
@@ -52,20 +52,28 @@ const (
 	drainTimeout      = 5 * time.Second
 )
 
-// Options is what the door needs. Monitor, Ticked, Tracer, Ready and Healthy may be nil.
+// Options is what the door needs. Scorer, Gatherer and Log must be there; everything else may be left out.
 //
-// Scorer, Gatherer and Log must be there. Ready and Healthy are called once for each probe, from any goroutine,
-// and so is Ticked for each closed interval; they must not block. Observe needs a Monitor.
+// Ready and Healthy are called once for each probe, from any goroutine, and so is Ticked for each closed interval;
+// they must not block.
 type Options struct {
 	Scorer   *scoring.Scorer
 	Gatherer prometheus.Gatherer
+	Requests *RequestMetrics
 	Monitor  *drift.Monitor
 	Observe  bool             // predictions are live traffic and feed the monitor
 	Ticked   func(drift.Tick) // is told what came of their drift intervals
+	Table    *Table           // reads text/csv; nil: it is refused
 	Log      *slog.Logger
 	Tracer   trace.Tracer // of a span for each prediction; nil: none
 	Ready    func() bool
 	Healthy  func() bool
+
+	Limits         Limits
+	Token          string      // that a caller has to bear; empty: none
+	ProtectMetrics bool        // /metrics asks for the token as well
+	TLS            *tls.Config // nil: plain HTTP
+	Topics         Topics      // of the AsyncAPI description
 }
 
 // Server is the HTTP door of one process. It may serve any number of requests at once: the scorer is immutable,
@@ -73,30 +81,37 @@ type Options struct {
 // order, by one goroutine.
 type Server struct {
 	options  Options
+	limits   Limits
+	plain    *scoring.Scorer // of the tensors of /v2
+	inputs   []scoring.Input
+	names    [][]byte // of the inputs, as JSON with the colon
+	requests *RequestMetrics
 	http     http.Server
 	listener net.Listener
 	stopping atomic.Bool
+	closing  chan struct{} // closed when the door begins to stop: answers without an end must find one
 	workers  chan *worker
+	places   chan *place
 }
 
 // New returns a door that is not listening yet. /drift is there only where there is a monitor; without one it
 // is 404, and not an empty report that looks like calm.
 func New(o Options) *Server {
-	s := &Server{options: o, workers: newWorkers(o)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /predict", s.traced(s.predict))
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelError)}))
-	if o.Monitor != nil {
-		mux.HandleFunc("GET /drift", s.drift)
+	limits := o.Limits.withDefaults()
+	s := &Server{
+		options: o, limits: limits, plain: o.Scorer.Plain(), inputs: o.Scorer.Inputs(), requests: o.Requests,
+		workers: newWorkers(o), places: newPlaces(limits.Concurrent), closing: make(chan struct{}),
+	}
+	for _, in := range s.inputs {
+		s.names = append(s.names, append(appendText(nil, in.Name), ':'))
 	}
 	s.http = http.Server{
-		Handler:           mux,
+		Handler:           identified(s.clean(s.mux(s.routes()))),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
 	return s
@@ -106,6 +121,9 @@ func New(o Options) *Server {
 // operating system: an address in use, a port below 1024, a name that does not resolve.
 func (s *Server) Listen(address string) error {
 	l, err := net.Listen("tcp", address)
+	if err == nil && s.options.TLS != nil {
+		l = tls.NewListener(l, s.options.TLS)
+	}
 	s.listener = l
 	return err
 }
@@ -113,16 +131,22 @@ func (s *Server) Listen(address string) error {
 // Addr is the address that Listen got, with the port that was chosen for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Serve answers until ctx ends, then lets the requests under way finish. What has not finished after five
-// seconds is no longer waited for, and the error says so; an orderly end returns nil.
+// Serve answers until ctx ends, then takes no more and lets the requests under way finish. What has not finished after
+// five seconds is cut off: a client that reads slowly must not keep the process from its end.
 func (s *Server) Serve(ctx context.Context) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		s.stopping.Store(true)
+		close(s.closing)
 		// The context that ended is the reason to stop, so the grace period must not inherit its end.
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
-		stopped <- s.http.Shutdown(drain)
+		err := s.http.Shutdown(drain)
+		if errors.Is(err, context.DeadlineExceeded) {
+			s.options.Log.Warn("requests under way did not end in time and are cut off", "after", drainTimeout.String())
+			err = s.http.Close()
+		}
+		stopped <- err
 	})
 	defer stop()
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -131,25 +155,30 @@ func (s *Server) Serve(ctx context.Context) error {
 	return <-stopped
 }
 
-// health is for the supervisor that restarts a process: it says no only where a restart would help. A broker
+// isHealthy is for the supervisor that restarts a process: it says no only where a restart would help. A broker
 // that is away is no reason, since a restart would not bring it back.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	answer(w, s.options.Healthy == nil || s.options.Healthy(), "ok", "the scoring loop has not turned for 30 s")
+func (s *Server) isHealthy() bool { return s.options.Healthy == nil || s.options.Healthy() }
+
+// isReady is for the load balancer: no traffic before there is anything to answer with, and none once the process
+// has begun to stop, while the requests under way are still being answered.
+func (s *Server) isReady() bool {
+	return !s.stopping.Load() && (s.options.Ready == nil || s.options.Ready())
 }
 
-// ready is for the load balancer: no traffic before there is anything to answer with, and none once the process
-// has begun to stop, while the requests under way are still being answered.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	answer(w, s.isHealthy(), "ok", "the scoring loop has not turned for 30 s")
+}
+
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	ready := !s.stopping.Load() && (s.options.Ready == nil || s.options.Ready())
-	answer(w, ready, "ready", "not ready: the group has not been joined yet, or the process is stopping")
+	answer(w, s.isReady(), "ready", "not ready: the group has not been joined yet, or the process is stopping")
 }
 
 // answer writes one line of text: 200 or 503.
 func answer(w http.ResponseWriter, ok bool, yes, no string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(statusOf(ok))
 	text := yes
 	if !ok {
-		w.WriteHeader(http.StatusServiceUnavailable)
 		text = no
 	}
 	_, _ = w.Write([]byte(text + "\n")) // a client that has gone needs no answer

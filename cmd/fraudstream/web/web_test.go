@@ -121,8 +121,8 @@ func TestPredictRefuses(t *testing.T) {
 		{`{"income": 1`, 400, "bad_json", ""},
 		{`[{"income": 1`, 400, "bad_json", ""},
 		{`[] []`, 400, "bad_json", ""},
-		{`{"income": 1, "debt": "` + strings.Repeat("x", 1<<20) + `"}`, 400, "too_large", ""},
-		{strings.Repeat(" ", 1<<20) + "{}", 400, "too_large", ""},
+		{`{"income": 1, "debt": "` + strings.Repeat("x", 1<<20) + `"}`, 413, "too_large", ""},
+		{strings.Repeat(" ", 1<<20) + "{}", 413, "too_large", ""},
 		{" [" + strings.Repeat(`{"income": 1, "debt": 2},`, 1<<16) + "{}]", 413, "too_large", ""},
 		{"\x00\x00\x00\x00\x01\x06abc", 400, "unknown_schema", ""},
 	} {

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+
+	"fraudstream/drift"
+)
+
+// Topics are those that the process reads and writes, for their description. A name that is empty is a topic that is
+// not used; without an input there is nothing to describe.
+type Topics struct {
+	Input, Output, DeadLetter, Alerts string
+
+	Group       string
+	Format      string // of the events: json, cloudevents, debezium
+	ExactlyOnce bool
+	LetterMode  string // what dead letters hold of their events: raw, redacted, reference
+}
+
+// asyncAPI writes the AsyncAPI 3.0 description of the topics.
+func (s *Server) asyncAPI(t Topics) []byte {
+	guarantee := "At least once: a crash may repeat a decision, with the same decision_id."
+	if t.ExactlyOnce {
+		guarantee = "Exactly once: readers that read committed records see each decision once."
+	}
+	channels, operations, messages := object{}, object{}, object{}
+	topic := func(channel, address, action, about string, all map[string]object) {
+		if address == "" {
+			return
+		}
+		inChannel, inOperation := object{}, []any{}
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			messages[name] = all[name]
+			inChannel[name] = object{"$ref": "#/components/messages/" + name}
+			inOperation = append(inOperation, object{"$ref": "#/channels/" + channel + "/messages/" + name})
+		}
+		channels[channel] = object{
+			"address": address, "description": about, "messages": inChannel,
+			"bindings": object{"kafka": object{"topic": address, "bindingVersion": kafkaBinding}},
+		}
+		operation := object{"action": action, "channel": object{"$ref": "#/channels/" + channel}, "messages": inOperation, "summary": about}
+		if action == "receive" {
+			operation["bindings"] = object{"kafka": object{"groupId": object{"const": t.Group}, "bindingVersion": kafkaBinding}}
+		}
+		operations[action+channel] = operation
+	}
+	topic("Input", t.Input, "receive", "The transactions to score.", map[string]object{"Event": s.eventMessage(t)})
+	topic("Output", t.Output, "send", "One decision for each event that has a score. "+guarantee, map[string]object{"Decision": s.decisionMessage()})
+	topic("DeadLetter", t.DeadLetter, "send", "The events that have none, with the reason.", map[string]object{"DeadLetter": letterMessage(t)})
+	topic("Alerts", t.Alerts, "send", "Episodes of drift, pauses of the breaker, gaps in the input.", alertMessages())
+	b := &s.options.Scorer.Bundle
+	return appendJSON(nil, object{
+		"asyncapi": "3.0.0", "defaultContentType": "application/json",
+		"info": object{
+			"title": "fraudstream", "version": serverVersion(), "license": object{"name": "Apache-2.0"},
+			"description": "Scores " + t.Input + " with " + b.Name + ", version " + b.Version + ".",
+		},
+		"channels": channels, "operations": operations, "components": object{"messages": messages},
+	})
+}
+
+// kafkaBinding is the version of the bindings that say what is Kafka's own: keys, topics, groups.
+const kafkaBinding = "0.5.0"
+
+// message is one kind of record.
+func message(title, about string, key, headers, payload object) object {
+	return object{
+		"name": title, "title": title, "summary": about, "contentType": "application/json", "payload": payload, "headers": headers,
+		"bindings": object{"kafka": object{"key": key, "bindingVersion": kafkaBinding}},
+	}
+}
+
+// headersOf is the schema of record headers: all texts, of which some have one value.
+func headersOf(constants map[string]string, required ...string) object {
+	properties := object{}
+	for _, name := range required {
+		properties[name] = object{"type": "string"}
+	}
+	for name, value := range constants {
+		properties[name] = object{"type": "string", "const": value}
+	}
+	all := slices.Sorted(maps.Keys(properties))
+	for name, about := range map[string]string{
+		"traceparent": "Of the event, if it has one (W3C Trace Context).", "tracestate": "Likewise.",
+	} {
+		properties[name] = object{"type": "string", "description": about}
+	}
+	return object{"type": "object", "properties": properties, "required": all}
+}
+
+// eventMessage is what the input has to hold. In an envelope, what is described is what stands in it.
+func (s *Server) eventMessage(t Topics) object {
+	about := "A JSON object, also behind the framing of a schema registry."
+	payload := s.options.Scorer.EventSchema()
+	if format := cmp.Or(t.Format, "json"); format != "json" {
+		about = "A " + format + " message; the schema is that of the event in it."
+		payload = object{"type": "object", "description": about, "x-event": payload}
+	}
+	key := object{"type": "string", "description": "Any, or none; decisions have the same."}
+	return message("Event", about, key, object{"type": "object", "properties": object{
+		"traceparent": object{"type": "string"}, "tracestate": object{"type": "string"},
+	}}, payload)
+}
+
+// decisionMessage is what the output holds.
+func (s *Server) decisionMessage() object {
+	properties := s.decisionProperties()
+	properties["is_fraud"] = object{"type": "boolean"}
+	properties["source"] = record("Where the event stands.", object{
+		"topic": text(""), "partition": object{"type": "integer"}, "offset": object{"type": "integer"},
+	}, "topic", "partition", "offset")
+	b := &s.options.Scorer.Bundle
+	headers := headersOf(map[string]string{
+		"ce_specversion": "1.0", "ce_type": "fraudstream.decision.v1", "content-type": "application/json", "ce_model": b.Name + "@" + b.Version,
+	}, "ce_id", "ce_source", "ce_decision")
+	key := object{"type": "string", "description": "That of the event."}
+	return message("Decision", "A CloudEvent in binary mode; ce_id is the decision_id.", key, headers,
+		record("The same event, model and thresholds give the same bytes.", properties, append([]string{"source"}, decisionAlways...)...))
+}
+
+// letterMessage is what the dead letters hold.
+func letterMessage(t Topics) object {
+	about, payload := "The value of the event as it came.", object{"description": "Whatever could not be scored."}
+	switch t.LetterMode {
+	case "redacted":
+		about = "The value of the event with its letters and digits replaced."
+	case "reference":
+		about, payload = "Nothing of the event; its headers say where it is.", object{"type": "null"}
+	}
+	headers := headersOf(map[string]string{"__connect.errors.stage": "TRANSFORMATION"},
+		"__connect.errors.topic", "__connect.errors.partition", "__connect.errors.offset", "__connect.errors.connector.name",
+		"__connect.errors.task.id", "__connect.errors.class.name", "__connect.errors.exception.class.name",
+		"__connect.errors.exception.message", "fraudstream.error.code")
+	properties := headers["properties"].(object)
+	properties["fraudstream.error.code"] = object{"enum": eventCodes}
+	for name, about := range map[string]string{
+		"fraudstream.error.field": "The feature, where one is at fault.", "fraudstream.error.timestamp": "Of the event's record, Unix milliseconds.",
+		"fraudstream.error.value": "redacted or omitted, where the value is not the event's.",
+	} {
+		properties[name] = text(about)
+	}
+	return message("DeadLetter", about, object{"type": "string", "description": "That of the event, unless it is withheld."}, headers, payload)
+}
+
+// alertMessages are the kinds of record on the alerts topic; the header ce_type tells them apart, and ce_id is the same
+// for a repeated one.
+func alertMessages() map[string]object {
+	headers := func(kind string) object {
+		return headersOf(map[string]string{"ce_specversion": "1.0", "ce_type": kind, "content-type": "application/json"}, "ce_id", "ce_source")
+	}
+	episode := schemaOf(reflect.TypeFor[drift.Episode]())
+	properties := episode["properties"].(object)
+	properties["state"] = object{"enum": []string{drift.EpisodeOpen, drift.EpisodeClosed}}
+	properties["severity"] = object{"enum": []string{"warning", "page"}}
+	properties["closed_tick"] = object{"type": "integer"}
+	for _, name := range []string{"text", "model", "guarantee"} {
+		properties[name] = object{"type": "string"}
+	}
+	episode["required"] = append(episode["required"].([]string), "severity", "text", "model", "guarantee")
+	whole := object{"type": "integer"}
+	breaker := object{
+		"kind": object{"const": "breaker"}, "state": object{"enum": []string{"open", "closed"}}, "episode": text(""), "partition": text(""),
+		"model": text(""), "offset": whole, "events": whole, "failed": whole, "share": number(""), "allowed": number(""), "code": object{"enum": eventCodes},
+	}
+	gap := object{
+		"kind": object{"const": "offset"}, "state": object{"enum": []string{"skipped", "paused"}}, "reason": text(""), "partition": text(""),
+		"offset": whole, "next": whole, "records": whole,
+	}
+	byPartition := object{"type": "string", "description": "The group and the partition."}
+	return map[string]object{
+		"DriftAlert": message("DriftAlert", "An episode of drift has begun or ended.", object{"type": "string", "description": "The feature."}, headers("fraudstream.drift.alert.v1"), episode),
+		"BreakerAlert": message("BreakerAlert", "So many events fail that a partition has paused, or goes on.", byPartition, headers("fraudstream.breaker.alert.v1"),
+			record("", breaker, "kind", "state", "episode", "partition", "offset", "events", "failed", "share", "allowed")),
+		"OffsetAlert": message("OffsetAlert", "Records of the input are passed over, or cannot be.", byPartition, headers("fraudstream.offset.alert.v1"),
+			record("", gap, "kind", "state", "reason", "partition", "offset", "next", "records")),
+	}
+}

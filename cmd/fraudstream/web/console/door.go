@@ -1,0 +1,92 @@
+package console
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"fraudstream/consumer"
+	"fraudstream/scoring"
+)
+
+// Door counts requests where they are the live traffic, for a console without a stream: once for each request, however
+// many events it has.
+type Door struct {
+	mu      sync.Mutex
+	totals  Totals
+	refused []Refusal // the newest first
+	sample  []byte
+	wanted  bool
+}
+
+// NewDoor returns a door that has counted nothing.
+func NewDoor() *Door {
+	d := &Door{totals: newTotals()}
+	d.totals.Score = newBuckets(.01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99)
+	d.totals.Latency = newBuckets(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
+	return d
+}
+
+func newBuckets(bounds ...float64) consumer.Buckets {
+	return consumer.Buckets{Bounds: bounds, Counts: make([]int64, len(bounds)+1)}
+}
+
+// Count adds what came of one request. Its time counts for each of its events, since that is how long each of them took
+// to be answered.
+func (d *Door) Count(results []scoring.Result, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range results {
+		r := &results[i]
+		d.totals.Events++
+		switch r.Outcome {
+		case scoring.Decided:
+			d.totals.Decisions[r.Decision.Verdict.String()]++
+			count(&d.totals.Score, r.Decision.Score)
+			count(&d.totals.Latency, took.Seconds())
+			if d.wanted {
+				d.sample, d.wanted = r.Decision.AppendJSON(nil), false
+			}
+		case scoring.Skipped:
+			d.totals.Skipped++
+		case scoring.Refused:
+			d.totals.Refused[string(r.Err.Code)]++
+			d.refuse(r)
+		}
+	}
+}
+
+// refuse remembers the last refused events.
+func (d *Door) refuse(r *scoring.Result) {
+	one := Refusal{
+		At: time.Now().UnixMilli(), Source: string(r.Decision.Origin.AppendID(nil)), Code: string(r.Err.Code), Field: r.Err.Field,
+	}
+	d.refused = slices.Insert(d.refused, 0, one)
+	d.refused = d.refused[:min(len(d.refused), shown)]
+}
+
+// count adds a value to its bucket.
+func count(b *consumer.Buckets, v float64) {
+	at, _ := slices.BinarySearch(b.Bounds, v)
+	b.Counts[at]++
+}
+
+// tell copies what was counted.
+func (d *Door) tell(s *State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.Totals = d.totals.copied()
+	s.Refused = append(s.Refused, d.refused...)
+}
+
+// samples takes the decision that was set aside since the last call, and asks for the next.
+func (d *Door) samples() [][]byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken := d.sample
+	d.sample, d.wanted = nil, true
+	if taken == nil {
+		return nil
+	}
+	return [][]byte{taken}
+}

@@ -1,0 +1,190 @@
+package console
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"fraudstream/drift"
+)
+
+// Drift is how the live events compare with training.
+type Drift struct {
+	Guarantee string    `json:"guarantee"` // what an alarm is worth; empty: nothing alarms
+	Features  []Feature `json:"features"`  // the strongest evidence first; the score among them
+}
+
+// Feature is one feature, or the score.
+type Feature struct {
+	Name        string `json:"name"`
+	Score       bool   `json:"score,omitempty"`
+	Categorical bool   `json:"categorical,omitempty"`
+	State       string `json:"state"`
+
+	Kind      string   `json:"kind"`     // values or quality: the detector that is nearer to its alarm
+	Evidence  *float64 `json:"evidence"` // its natural logarithm; null: not judged in this process, or not yet
+	Threshold *float64 `json:"threshold"`
+	Epsilon   *float64 `json:"epsilon"` // share that may change cell
+	Alarm     string   `json:"alarm"`   // what moved when the open alarm was given, in words
+	Page      bool     `json:"page"`    // the open alarm calls somebody; else it is a ticket
+
+	Recent bool     `json:"recent"` // live are the recent events; else all since the start
+	PSI    *float64 `json:"psi"`
+	PSICut *float64 `json:"psi_cut"` // what PSI exceeds once in a thousand times without drift
+	TV     *float64 `json:"tv"`      // share that changed cell
+	Cells  []Cell   `json:"cells"`
+
+	Quality         [4]int64 `json:"quality"` // since the start: in order, missing, out of range, never seen
+	QualityBaseline [4]int64 `json:"quality_baseline"`
+}
+
+// Cell is one value cell: its words, training rows in it, and live events, which are not whole where they are decayed.
+type Cell struct {
+	Words    string  `json:"words"`
+	Baseline int64   `json:"baseline"`
+	Live     float64 `json:"live"`
+}
+
+// The states of a feature.
+const (
+	stateAlarm      = "alarm"
+	stateSuspicious = "suspicious" // over half of what an alarm needs
+	stateCalm       = "calm"
+	stateWaiting    = "waiting" // for a first interval, or judged in another process
+	stateOff        = "off"
+)
+
+// driftOf turns a report into what the page shows. features and score are those that the monitor was made of: they know
+// the words for their cells.
+func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *Drift {
+	d := &Drift{Guarantee: r.Guarantee}
+	for i := range r.Features {
+		d.Features = append(d.Features, featureOf(&r.Features[i], &features[i], r.Alarms))
+	}
+	if r.Score != nil {
+		f := featureOf(r.Score, score, r.Alarms)
+		f.Score = true
+		d.Features = append(d.Features, f)
+	}
+	d.sort()
+	return d
+}
+
+func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alarm) Feature {
+	f := Feature{
+		Name: r.Name, Categorical: about.Categorical, State: stateOff,
+		Quality: r.Quality.Counts, QualityBaseline: r.Quality.Baseline, Cells: []Cell{},
+	}
+	f.judge(r)
+	live := r.Recent.Cells
+	if f.Recent = float64(r.Recent.N) > 0; !f.Recent {
+		live = make([]float64, len(r.Cells))
+		for i, n := range r.Cells {
+			live[i] = float64(n)
+		}
+	}
+	for i, n := range r.Baseline {
+		f.Cells = append(f.Cells, Cell{about.CellWords(i), n, live[i]})
+	}
+	f.measure()
+	if f.State == stateAlarm {
+		f.explain(r, alarms)
+	}
+	return f
+}
+
+// judge takes the detector that is nearer to its alarm.
+func (f *Feature) judge(r *drift.FeatureReport) {
+	nearest := math.Inf(-1)
+	for _, v := range []struct {
+		kind string
+		drift.Verdict
+	}{{"values", r.Verdict}, {"quality", r.Quality.Verdict}} {
+		if math.IsNaN(float64(v.Threshold)) || r.Off {
+			continue
+		}
+		near := float64(v.LogM / v.Threshold)
+		switch {
+		case v.Alarmed:
+			near = math.Inf(1)
+		case math.IsNaN(near):
+			near = -1
+		}
+		if near > nearest {
+			nearest = near
+			f.Kind, f.Evidence, f.Threshold, f.Epsilon = v.kind, number(v.LogM), number(v.Threshold), number(v.Epsilon)
+		}
+	}
+	switch {
+	case f.Threshold == nil:
+	case math.IsInf(nearest, 1):
+		f.State = stateAlarm
+	case f.Evidence == nil:
+		f.State = stateWaiting
+	case nearest > .5:
+		f.State = stateSuspicious
+	default:
+		f.State = stateCalm
+	}
+}
+
+// explain says what had moved when the alarm was given; where another process gave it, what has moved since.
+func (f *Feature) explain(r *drift.FeatureReport, alarms []drift.Alarm) {
+	for i := len(alarms) - 1; i >= 0; i-- {
+		if a := &alarms[i]; a.Feature == f.Name && a.Kind == f.Kind {
+			f.Alarm, f.Page = a.Describe(), a.Severity() == "page"
+			return
+		}
+	}
+	a := drift.Alarm{Feature: f.Name, Kind: f.Kind, Moved: r.Moved}
+	if f.Kind == "quality" {
+		a.Moved = r.Quality.Moved
+	}
+	f.Alarm, f.Page = a.Describe(), a.Severity() == "page"
+}
+
+// summary is the alarm in few words.
+func (f *Feature) summary() string {
+	if f.Alarm == "" {
+		return f.Name
+	}
+	return f.Alarm
+}
+
+// measure computes the distances from the cells, so that they are those of the sum where cells were added up.
+func (f *Feature) measure() {
+	base, live := drift.Histogram{}, drift.Histogram{}
+	var m, n float64
+	for _, c := range f.Cells {
+		base.Counts, live.Counts = append(base.Counts, float64(c.Baseline)), append(live.Counts, c.Live)
+		m, n = m+float64(c.Baseline), n+c.Live
+	}
+	d := drift.Compare(base, live, !f.Categorical, math.NaN())
+	f.PSI, f.TV, f.PSICut = number(d.PSI), number(d.TV), nil
+	if len(f.Cells) > 1 && m > 0 && n > 0 {
+		f.PSICut = number(drift.Figure(drift.PSICut(len(f.Cells), n, m, .001, 0)))
+	}
+}
+
+// number is a figure, or nil where there is none.
+func number(f drift.Figure) *float64 {
+	x := float64(f)
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+// sort puts what matters first: open alarms, then by the share of what an alarm needs.
+func (d *Drift) sort() {
+	rank := func(f *Feature) float64 {
+		switch {
+		case f.State == stateAlarm:
+			return math.Inf(1)
+		case f.Evidence == nil || f.Threshold == nil:
+			return math.Inf(-1)
+		}
+		return *f.Evidence / *f.Threshold
+	}
+	slices.SortStableFunc(d.Features, func(a, b Feature) int { return cmp.Compare(rank(&b), rank(&a)) })
+}

@@ -1,0 +1,149 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fraudstream/cmd/fraudstream/privacy"
+	"fraudstream/consumer"
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// shown is how many decisions, and how many refused events, the page has room for.
+const shown = 12
+
+// Own is the source of one process: the parts that it asks. Consumer or Door is nil, whichever is not the traffic, and so
+// may Monitor and Masker be. Features and Score are what the monitor was made of.
+type Own struct {
+	Scope      string
+	Scorer     *scoring.Scorer
+	Thresholds scoring.Thresholds // in force
+	From       string             // bundle or config
+	Stream     *Stream
+	Consumer   *consumer.Consumer
+	Door       *Door
+	Monitor    *drift.Monitor
+	Features   []drift.Feature
+	Score      *drift.Feature
+	Masker     *privacy.Masker
+
+	sampled []Decision // the newest first
+	drift   *Drift     // of the last look
+}
+
+// State asks the parts. The drift report is made only while somebody is looking.
+func (o *Own) State(watched bool) State {
+	now := time.Now()
+	s := State{
+		At: now.UnixMilli(), Scope: o.Scope, Model: o.model(), Stream: o.Stream, Totals: newTotals(),
+		Partitions: []Partition{}, Log: []Line{}, Refused: []Refusal{},
+	}
+	var samples [][]byte
+	if watched {
+		samples = o.samples()
+		o.drift = o.report()
+	}
+	if o.Consumer != nil {
+		s.Totals = totalsOf(o.Consumer.Totals())
+		o.stream(&s)
+	}
+	if o.Door != nil {
+		o.Door.tell(&s)
+	}
+	for _, text := range samples {
+		o.sample(text, s.At)
+	}
+	s.Decisions, s.Drift = slices.Clone(o.sampled), o.drift
+	if s.Decisions == nil {
+		s.Decisions = []Decision{}
+	}
+	return s
+}
+
+func (o *Own) samples() [][]byte {
+	if o.Consumer != nil {
+		return o.Consumer.Samples()
+	}
+	return o.Door.samples()
+}
+
+// report is nil where nothing is watched.
+func (o *Own) report() *Drift {
+	if o.Monitor == nil {
+		return nil
+	}
+	return driftOf(o.Monitor.Report(), o.Features, o.Score)
+}
+
+// stream says where the partitions stand, and what of them was refused.
+func (o *Own) stream(s *State) {
+	status := o.Consumer.Status()
+	for _, p := range status.Partitions {
+		s.Partitions = append(s.Partitions, Partition{
+			Number: p.Partition, Committed: p.Committed, End: p.End, Lag: p.Lag, Behind: p.Behind, Paused: p.Paused,
+		})
+	}
+	for _, r := range slices.Backward(status.Refused) {
+		if len(s.Refused) == shown {
+			break
+		}
+		s.Refused = append(s.Refused, Refusal{
+			At: r.At, Source: fmt.Sprintf("%s/%d/%d", o.Stream.Input, r.Partition, r.Offset), Code: string(r.Code), Field: o.Masker.Text(r.Field),
+		})
+	}
+}
+
+// model describes the model in force.
+func (o *Own) model() Model {
+	b := &o.Scorer.Bundle
+	m := Model{
+		Name: b.Name, Version: b.Version, SHA256: b.SHA256, SignedBy: b.SignedBy, Features: len(o.Scorer.Program.Columns),
+		Review: o.Thresholds.Review, Block: o.Thresholds.Block, Thresholds: o.From, Golden: "none in the bundle",
+	}
+	if b.GoldenRows > 0 {
+		// A model that missed them would not have been loaded.
+		m.Golden = fmt.Sprintf("%d of %d rows agree with scikit-learn, %d bit for bit", b.GoldenRows, b.GoldenRows, b.GoldenBitEqual)
+		m.GoldenOK = true
+	}
+	return m
+}
+
+// sample takes from a decision what may be shown, and nothing else: its id masked, and the reason that the bundle has
+// words for.
+func (o *Own) sample(text []byte, at int64) {
+	var d struct {
+		ID          string          `json:"decision_id"`
+		Transaction json.RawMessage `json:"transaction_id"`
+		Score       float64         `json:"score"`
+		Decision    string          `json:"decision"`
+		Reasons     []struct{ Code, Feature, Text string }
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		return // what the service has published is JSON
+	}
+	shownDecision := Decision{
+		At: at, ID: o.Masker.ID(transaction(d.Transaction)), Source: o.Masker.Text(d.ID), Score: d.Score, Decision: d.Decision,
+	}
+	if len(d.Reasons) > 0 {
+		r := d.Reasons[0]
+		shownDecision.Reason = strings.TrimSpace(r.Code + " " + r.Text)
+		if r.Text == "" {
+			shownDecision.Reason = r.Feature
+		}
+	}
+	o.sampled = append([]Decision{shownDecision}, o.sampled[:min(len(o.sampled), shown-1)]...)
+}
+
+// transaction is the text of an id, which is a string or a number.
+func transaction(token json.RawMessage) string {
+	var text string
+	if err := json.Unmarshal(token, &text); err == nil {
+		return text
+	}
+	return string(bytes.TrimSpace(token))
+}

@@ -1,0 +1,95 @@
+package web
+
+import (
+	"runtime"
+	"time"
+
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// A worker is the scratch of scoring: as many requests are scored at a time as there are workers. It belongs to the
+// request that took it out of the channel until that request puts it back, so nothing in it needs a lock. The buffers
+// keep the size of the largest request they have met, which the limits bound.
+type worker struct {
+	batches []*scoring.Batch // one for each way in which the model reads events; the first is that of the stream
+	scorers []*scoring.Scorer
+	shard   *drift.Shard // nil: not observed
+	ticked  func(drift.Tick)
+	events  [][]byte
+	rows    []byte // JSON made of what came in another form
+	cells   []cell
+}
+
+// newWorkers fills the channel: two for each processor, so that one can be scored while another is encoded. Without a
+// monitor there is nobody to observe for.
+func newWorkers(o Options) chan *worker {
+	n := 2 * runtime.GOMAXPROCS(0)
+	workers := make(chan *worker, n)
+	for range n {
+		w := &worker{}
+		w.batch(o.Scorer)
+		if o.Observe && o.Monitor != nil {
+			w.shard, w.ticked = o.Monitor.Shard(""), o.Ticked
+		}
+		workers <- w
+	}
+	return workers
+}
+
+// batch is the worker's scratch for a scorer, made when it is first asked for.
+func (w *worker) batch(scorer *scoring.Scorer) *scoring.Batch {
+	for i, known := range w.scorers {
+		if known == scorer {
+			return w.batches[i]
+		}
+	}
+	w.scorers, w.batches = append(w.scorers, scorer), append(w.batches, scorer.NewBatch(64))
+	return w.batches[len(w.batches)-1]
+}
+
+// score runs the corridor over the events of one request and tells the monitor, if there is one to tell. The results
+// are valid until the worker scores again.
+//
+// Refused events are told as well, with what of them could be read: a field that has begun to arrive as text is
+// the drift that matters most. An event whose value is no JSON has no row, and the monitor has nothing to look
+// at. The times are Unix milliseconds there and nanoseconds here.
+func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, reasons scoring.Reasons) []scoring.Result {
+	batch := w.batch(scorer)
+	batch.Reasons = reasons
+	batch.Events = batch.Events[:0]
+	for i, value := range events {
+		batch.Events = append(batch.Events, scoring.Event{
+			Value:  value,
+			Origin: scoring.Origin{Request: id, Index: i + 1},
+		})
+	}
+	scorer.Score(batch)
+	w.observe(batch)
+	return batch.Results
+}
+
+// observe tells the monitor.
+func (w *worker) observe(batch *scoring.Batch) {
+	if w.shard == nil {
+		return
+	}
+	for i := range batch.Results {
+		r := &batch.Results[i]
+		if r.X == nil || r.Outcome == scoring.Skipped {
+			continue
+		}
+		at := r.Time / 1_000_000
+		if r.Outcome == scoring.Refused {
+			w.shard.ObserveRefused(r.X, string(r.Err.Code), r.Feature, at)
+			continue
+		}
+		w.shard.Observe(r.X, r.Decision.Score, at)
+	}
+	// A request may be the last one for hours, so what it says of the traffic is handed over at once and not
+	// with the next.
+	w.shard.Flush()
+	if tick, closed := w.shard.CloseTick(time.Now()); closed && w.ticked != nil {
+		w.ticked(tick)
+	}
+}

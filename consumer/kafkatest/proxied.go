@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type Proxied struct {
 // Options of StartProxied.
 type Options struct {
 	Secure  bool
-	Session time.Duration // without a heartbeat, after which a broker counts as dead; 0: 3 s (Kafka's default is 9 s)
+	Session time.Duration // without a heartbeat, after which a broker counts as dead; 0: see [Cluster.Session]
 }
 
 // StartProxied runs brokers as [Start] does, with proxies before them.
@@ -51,6 +52,17 @@ func StartProxied(t testing.TB, brokers int, o Options) *Proxied {
 
 // Nodes is the number of brokers.
 func (c *Cluster) Nodes() int { return c.nodes }
+
+// Session is the time without a heartbeat after which the controller counts a broker as dead.
+func (c *Cluster) Session() time.Duration {
+	if c.session > 0 {
+		return c.session
+	}
+	if ms, err := strconv.Atoi(os.Getenv("FRAUDSTREAM_KAFKA_SESSION")); err == nil {
+		return time.Duration(ms) * time.Millisecond // the script takes it from there
+	}
+	return 3 * time.Second
+}
 
 // ShowCertificate makes every broker show a certificate that is valid until the given time, which may be past, to
 // clients that come from now on. Connections that stand go on.

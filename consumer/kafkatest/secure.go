@@ -68,6 +68,14 @@ type Grant struct {
 	Type      kafka.ResourceType
 	Name      string
 	Operation kafka.ACLOperationType
+	Prefix    bool // on all whose names begin so
+}
+
+func (g *Grant) pattern() kafka.PatternType {
+	if g.Prefix {
+		return kafka.PatternTypePrefixed
+	}
+	return kafka.PatternTypeLiteral
 }
 
 // Allow grants to a user, and returns when the broker has it.
@@ -77,7 +85,7 @@ func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 		request := &kafka.CreateACLsRequest{}
 		for _, g := range grants {
 			request.ACLs = append(request.ACLs, kafka.ACLEntry{
-				ResourceType: g.Type, ResourceName: g.Name, ResourcePatternType: kafka.PatternTypeLiteral,
+				ResourceType: g.Type, ResourceName: g.Name, ResourcePatternType: g.pattern(),
 				Principal: "User:" + user, Host: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
 			})
 		}
@@ -92,7 +100,7 @@ func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 		for _, g := range grants {
 			for {
 				known, err := client.DescribeACLs(ctx, &kafka.DescribeACLsRequest{Filter: kafka.ACLFilter{
-					ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: kafka.PatternTypeLiteral,
+					ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: g.pattern(),
 					PrincipalFilter: "User:" + user, HostFilter: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
 				}})
 				if err != nil {
@@ -115,7 +123,7 @@ func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
 		request := &kafka.DeleteACLsRequest{}
 		for _, g := range grants {
 			request.Filters = append(request.Filters, kafka.DeleteACLsFilter{
-				ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: kafka.PatternTypeLiteral,
+				ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: g.pattern(),
 				PrincipalFilter: "User:" + user, HostFilter: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
 			})
 		}

@@ -76,8 +76,13 @@ func (g *generator) send() {
 		value = value[:len(value)-2-len(value)/3]
 	}
 	e := event{poison: poison, id: digest(payment.AppendID(nil)), value: digest(value), at: time.Now()}
+	g.post(payment.AppendCard(nil), value, e)
+}
+
+// post hands an event to the client and books it.
+func (g *generator) post(key, value []byte, e event) {
 	g.book.try(e)
-	g.client.Produce(context.Background(), &kgo.Record{Key: payment.AppendCard(nil), Value: value},
+	g.client.Produce(context.Background(), &kgo.Record{Key: key, Value: value},
 		func(r *kgo.Record, err error) {
 			if err == nil {
 				g.book.ack(r.Partition, r.Offset, e)

@@ -4,5 +4,5 @@ import "time"
 
 // OnKafka lists the faults for three brokers of Apache Kafka.
 func OnKafka() []Fault {
-	return ProcessFaults(18, 300, 40*time.Second)
+	return append(ProcessFaults(18, 300, 40*time.Second), KafkaFaults()...)
 }

@@ -29,6 +29,8 @@ type Subject struct {
 	started  int
 	restarts int      // of workers that had ended by themselves
 	oddities []string // what workers did that they should not, with what they said
+
+	expectedGaps float64 // offsets that faults have made unreadable: what the workers must have counted as passed over
 }
 
 // Start adds a worker.

@@ -72,6 +72,8 @@ func (w *witness) isNew(at lane, offset int64) bool {
 
 // forget makes the witness read a topic from its beginning, because it is another one of the same name.
 func (w *witness) forget(topic string) {
+	w.client.PurgeTopicsFromConsuming(topic)
+	defer w.client.AddConsumeTopics(topic)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.next, func(at lane, _ int64) bool { return at.topic == topic })

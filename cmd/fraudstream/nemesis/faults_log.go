@@ -1,0 +1,408 @@
+package nemesis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// logFaults happen to what is written down.
+func logFaults() []Fault {
+	return []Fault{
+		outputDeleted(), recordTooLarge(), corruptOnTheWire(), corruptOnDisk(), abortedUpstream(), partitionAdded(), recordsDeleted(),
+	}
+}
+
+// outputDeleted deletes the topics of decisions and makes them anew after a while. What had been published and not been
+// read by then is gone. Whoever had committed up to some offset owes no more for what is below it; all else must be
+// decided, into the new topics.
+func outputDeleted() Fault {
+	return Fault{"output topic deleted, and made again", func(w *World) {
+		w.Unwatched(func() {
+			w.Burst(500)
+			for _, s := range w.Subjects {
+				w.deleteTopic(s.Topics.decisions)
+			}
+			w.eventually("pauses before a topic that is not there", 50*time.Second, func() bool {
+				return !w.anyService(func(s *Subject) bool { return s.paused("") == 0 })
+			})
+			w.Sleep(w.Between(4*time.Second, 6*time.Second)) // commits that were under way are through
+			for _, s := range w.Subjects {
+				for p, end := range w.committed(s) {
+					s.Ledger.Excuse(p, 0, end)
+				}
+				s.witness.forget(s.Topics.decisions)
+				w.Ground.createTopic(w.T, w.run.admin, s.Topics.decisions, w.partitions(input))
+			}
+		})
+	}}
+}
+
+// recordTooLarge lowers the limit of the decisions' topics, and sends some events whose ids, and so whose decisions, are over
+// it. They must end as dead letters, and their neighbours, whose batches are over it too, must be decided.
+func recordTooLarge() Fault {
+	return Fault{"record too large for the output topic", func(w *World) {
+		const giants = 20
+		before := map[*Subject]float64{}
+		for _, s := range w.Subjects {
+			w.configure(s.Topics.decisions, "max.message.bytes", "20000")
+			before[s] = s.countedWhere(lettersTotal, `code="output_too_large"`)
+		}
+		w.Sleep(2 * time.Second) // until every broker knows
+		for range giants {
+			w.Burst(100)
+			w.run.generator.giant(40_000, w.Random)
+			w.Sleep(50 * time.Millisecond)
+		}
+		for _, s := range w.services() {
+			w.eventually(fmt.Sprintf("%d dead letters of %s as output_too_large", giants, s.Name), time.Minute, func() bool {
+				return s.countedWhere(lettersTotal, `code="output_too_large"`) >= before[s]+giants
+			})
+		}
+		for _, s := range w.Subjects {
+			w.configure(s.Topics.decisions, "max.message.bytes", "1048588")
+		}
+		w.Struck(giants)
+	}}
+}
+
+// giant sends a payment with an id of so many bytes that do not compress.
+func (g *generator) giant(size int, random *rand.Rand) {
+	g.mu.Lock()
+	payment := g.cards.Next()
+	g.mu.Unlock()
+	var padding []byte
+	for len(padding) < size {
+		padding = strconv.AppendUint(padding, random.Uint64(), 36)
+	}
+	id := payment.AppendID(nil)
+	value := bytes.Replace(payment.AppendJSON(nil), id, append(id, padding...), 1)
+	g.post(payment.AppendCard(nil), value, event{poison: true, value: digest(value), at: time.Now()})
+}
+
+// corruptOnTheWire flips bits in batches on their way to the workers, ten times for each partition. What is fetched again is
+// whole.
+func corruptOnTheWire() Fault {
+	return Fault{"corrupt batch on the wire", func(w *World) {
+		const times = 10
+		before := w.refused("corrupt")
+		for p := range w.partitions(input) {
+			w.Ground.Kafka.Network.CorruptFetch(input, p, -1, times)
+		}
+		w.Burst(500)
+		w.eventually("a CRC that is wrong", 30*time.Second, func() bool { return w.more(before, w.refused("corrupt")) })
+		w.Sleep(w.Between(3*time.Second, 5*time.Second))
+	}}
+}
+
+// corruptOnDisk makes one batch unreadable for good. Its partition must stand before it, with an alert, until
+// `fraudstream offsets skip` names the offset after it: then that batch is missing, all of it and nothing else, and
+// counted.
+func corruptOnDisk() Fault {
+	return Fault{"corrupt batch on disk, until offsets skip", func(w *World) {
+		p := w.Random.Int32N(w.partitions(input))
+		tamper := w.Ground.Kafka.Network.CorruptFetch(input, p, w.Book().Ends()[p]+50, -1)
+		defer tamper.End()
+		w.eventually("a pause before the corrupt batch", time.Minute, func() bool {
+			return tamper.Hits() > 0 && !w.anyService(func(s *Subject) bool { return s.paused(`reason="corrupt_batch"`) == 0 })
+		})
+		w.Sleep(w.Between(5*time.Second, 8*time.Second))
+		first, last := tamper.Batch()
+		for _, s := range w.Subjects {
+			s.Ledger.Excuse(p, first, last+1)
+		}
+		for _, s := range w.services() {
+			if at := w.committed(s)[p]; at > first {
+				w.T.Errorf("%s has committed %d, past the corrupt batch at %d to %d", s.Name, at, first, last)
+			}
+			w.expectAlert(s, p, "paused", "corrupt_batch")
+			w.skip(s, p, last+1)
+			w.expectGap(s, p, first, last+1)
+		}
+		w.Note("corrupt_offsets", last+1-first)
+	}}
+}
+
+// skip is what the person on call types.
+func (w *World) skip(s *Subject, partition int32, to int64) {
+	before := s.gaps(partition)
+	command := exec.Command(w.run.o.Executable, "offsets", "skip", "--config", filepath.Join(w.run.o.Logs, s.Name+".yaml"),
+		"--topic", input, "--partition", strconv.Itoa(int(partition)), "--to", strconv.FormatInt(to, 10))
+	command.Env = s.environment
+	if out, err := command.CombinedOutput(); err != nil {
+		w.T.Errorf("offsets skip for %s: %v: %s", s.Name, err, out)
+	}
+	w.eventually(s.Name+" to go on after the corrupt batch", time.Minute, func() bool { return s.gaps(partition) > before })
+}
+
+// expectGap holds that exactly the offsets of a range were passed over and counted, and no event in it was answered.
+func (w *World) expectGap(s *Subject, partition int32, from, to int64) {
+	events, answered := s.Ledger.answersIn(partition, from, to)
+	if events == 0 || answered > 0 {
+		w.T.Errorf("%s: of %d events in %d/%d to %d, which cannot be read, %d are answered", s.Name, events, partition, from, to, answered)
+	}
+	s.expectedGaps += float64(to - from)
+	if n := s.counted(gapsTotal); n != s.expectedGaps {
+		w.T.Errorf("%s counts %v offsets as skipped, %v were taken away", s.Name, n, s.expectedGaps)
+	}
+}
+
+// expectAlert waits for the alert about a partition's offsets.
+func (w *World) expectAlert(s *Subject, partition int32, state, reason string) {
+	want := []string{`"state":"` + state + `"`, `"reason":"` + reason + `"`, `"partition":"` + strconv.Itoa(int(partition)) + `"`}
+	w.eventually(fmt.Sprintf("%s's alert %s", s.Name, want), 30*time.Second, func() bool {
+		for _, alert := range s.witness.Alerts() {
+			found := true
+			for _, text := range want {
+				found = found && strings.Contains(alert, text)
+			}
+			if found {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// abortedUpstream is a program before ours that writes in transactions: most of them it aborts. Nobody may answer an event
+// of these; those of the others must be answered.
+func abortedUpstream() Fault {
+	return Fault{"aborted upstream transactions", func(w *World) {
+		const times = 8
+		client, err := kgo.NewClient(append([]kgo.Opt{
+			kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
+			kgo.TransactionalID(fmt.Sprintf("upstream-%d", w.strike.number)),
+		}, w.Ground.Login...)...)
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		defer client.Close()
+		for i := range times {
+			commit := i%4 == 3
+			if err := client.BeginTransaction(); err != nil {
+				w.T.Fatal(err)
+			}
+			for range 100 {
+				w.run.generator.sendBy(client, commit)
+			}
+			if err := client.Flush(w.T.Context()); err != nil {
+				w.T.Fatal(err)
+			}
+			w.Sleep(w.Between(100*time.Millisecond, 2*time.Second)) // the workers read up to the open transaction
+			if err := client.EndTransaction(w.T.Context(), kgo.TransactionEndTry(commit)); err != nil {
+				w.T.Fatal(err)
+			}
+		}
+		w.Struck(times)
+	}}
+}
+
+// sendBy sends the next payment by another client. One that is withheld is not booked as tried, so whoever answers it
+// answers something that was never sent.
+func (g *generator) sendBy(client *kgo.Client, counts bool) {
+	g.mu.Lock()
+	payment := g.cards.Next()
+	g.mu.Unlock()
+	value := payment.AppendJSON(nil)
+	e := event{id: digest(payment.AppendID(nil)), value: digest(value), at: time.Now()}
+	if counts {
+		g.book.try(e)
+	}
+	client.Produce(context.Background(), &kgo.Record{Key: payment.AppendCard(nil), Value: value}, func(r *kgo.Record, err error) {
+		if err == nil && counts {
+			g.book.ack(r.Partition, r.Offset, e)
+		}
+	})
+}
+
+// partitionAdded gives the input, and the outputs, one more partition. It must be read within 10 s, here within five times
+// that.
+func partitionAdded() Fault {
+	return Fault{"partition added", func(w *World) {
+		n := w.partitions(input)
+		for _, s := range w.Subjects {
+			w.addPartition(s.Topics.decisions, n+1)
+			w.addPartition(s.Topics.letters, n+1)
+		}
+		w.addPartition(input, n+1)
+		began := time.Now()
+		took := map[string]float64{}
+		for _, s := range w.services() {
+			w.eventually("the new partition's first answer by "+s.Name, 50*time.Second, func() bool {
+				_, answered := s.Ledger.answersIn(n, 0, 1<<40)
+				return answered > 0
+			})
+			took[s.Name] = seconds(time.Since(began))
+		}
+		w.Note("first_answer_s", took)
+	}}
+}
+
+// recordsDeleted deletes records before anybody has read them, as retention does while the service is down. Exactly they
+// must be missing, be counted and be alerted.
+func recordsDeleted() Fault {
+	return Fault{"records deleted under the consumer", func(w *World) {
+		w.Each(func(s *Subject, _ *rand.Rand) {
+			for _, worker := range s.Workers() {
+				_, err := worker.Terminate(patienceOfDrain)
+				s.must(err)
+				s.Bury(worker)
+			}
+		})
+		p := w.Random.Int32N(w.partitions(input))
+		target := w.Book().Ends()[p] + 100
+		w.eventually("events to delete", time.Minute, func() bool { w.Burst(100); return w.Book().Ends()[p] > target+20 })
+		committed := map[*Subject]int64{}
+		for _, s := range w.Subjects {
+			committed[s] = w.committed(s)[p]
+			s.Ledger.Excuse(p, committed[s], target)
+		}
+		w.deleteRecords(p, target)
+		w.Each(func(s *Subject, _ *rand.Rand) {
+			for range s.size {
+				_, err := s.Start()
+				s.must(err)
+			}
+		})
+		w.Mended()
+		for _, s := range w.services() {
+			w.expectAlert(s, p, "skipped", "out_of_range")
+			w.eventually(s.Name+" to count what is gone", time.Minute, func() bool { return s.counted(gapsTotal) > s.expectedGaps })
+			w.expectGap(s, p, committed[s], target)
+		}
+		w.Note("deleted_offsets", target-committed[w.Subjects[0]])
+	}}
+}
+
+// answersIn counts the acknowledged events in a range of offsets, and those of them that have an answer.
+func (l *Ledger) answersIn(partition int32, from, to int64) (events, answered int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for o := from; o < min(to, l.book.end(partition)); o++ {
+		if !l.book.at(partition, o).known {
+			continue
+		}
+		events++
+		if l.at(place{partition, o}).given() {
+			answered++
+		}
+	}
+	return events, answered
+}
+
+// end is the offset after the last acknowledged event of a partition.
+func (b *Book) end(partition int32) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(len(b.events[partition]))
+}
+
+// gaps is how many offsets of a partition the workers say they have passed over.
+func (s *Subject) gaps(partition int32) float64 {
+	return s.countedWhere(gapsTotal, fmt.Sprintf(`partition="%d"`, partition))
+}
+
+// paused is how many partitions the living workers say stand still, for the reason that a label gives if one is given.
+func (s *Subject) paused(label string) int {
+	n := 0
+	for _, w := range s.Workers() {
+		w.mu.Lock()
+		for key, v := range w.figures {
+			if strings.HasPrefix(key, "fraudstream_partition_paused{") && strings.Contains(key, label) && v > 0 {
+				n++
+			}
+		}
+		w.mu.Unlock()
+	}
+	return n
+}
+
+func (w *World) anyService(has func(*Subject) bool) bool {
+	for _, s := range w.services() {
+		if has(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// committed asks for a group's offsets until there is an answer.
+func (w *World) committed(s *Subject) (offsets map[int32]int64) {
+	w.T.Helper()
+	w.eventually("the offsets of "+s.Name, time.Minute, func() bool {
+		ctx, cancel := context.WithTimeout(w.T.Context(), 10*time.Second)
+		defer cancel()
+		var err error
+		offsets, err = s.sampler.committed(ctx)
+		return err == nil
+	})
+	return offsets
+}
+
+// partitions is how many a topic has.
+func (w *World) partitions(topic string) int32 {
+	w.T.Helper()
+	counts, err := partitionsOf(w.T.Context(), w.run.admin, topic)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return counts[topic]
+}
+
+func (w *World) addPartition(topic string, count int32) {
+	w.T.Helper()
+	t := kmsg.NewCreatePartitionsRequestTopic()
+	t.Topic, t.Count = topic, count
+	req := kmsg.NewPtrCreatePartitionsRequest()
+	req.Topics = append(req.Topics, t)
+	res, err := req.RequestWith(w.T.Context(), w.run.admin)
+	if err != nil || res.Topics[0].ErrorCode != 0 {
+		w.T.Fatalf("partition %d of topic %s: %v %+v", count-1, topic, err, res)
+	}
+}
+
+// deleteTopic returns when no broker knows the topic any more.
+func (w *World) deleteTopic(topic string) {
+	w.T.Helper()
+	t := kmsg.NewDeleteTopicsRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.Topics, req.TopicNames = append(req.Topics, t), []string{topic}
+	res, err := req.RequestWith(w.T.Context(), w.run.admin)
+	if err != nil || res.Topics[0].ErrorCode != 0 {
+		w.T.Fatalf("delete topic %s: %v %+v", topic, err, res)
+	}
+	w.eventually("the end of topic "+topic, time.Minute, func() bool {
+		_, err := partitionsOf(w.T.Context(), w.run.admin, topic)
+		return err != nil
+	})
+}
+
+func (w *World) deleteRecords(partition int32, below int64) {
+	w.T.Helper()
+	p := kmsg.NewDeleteRecordsRequestTopicPartition()
+	p.Partition, p.Offset = partition, below
+	t := kmsg.NewDeleteRecordsRequestTopic()
+	t.Topic, t.Partitions = input, append(t.Partitions, p)
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Topics = append(req.Topics, t)
+	for _, shard := range w.run.admin.RequestSharded(w.T.Context(), req) {
+		if shard.Err != nil {
+			w.T.Fatal(shard.Err)
+		}
+		for _, t := range shard.Resp.(*kmsg.DeleteRecordsResponse).Topics {
+			if t.Partitions[0].ErrorCode != 0 {
+				w.T.Fatalf("delete records of %s/%d below %d: code %d", input, partition, below, t.Partitions[0].ErrorCode)
+			}
+		}
+	}
+}

@@ -34,7 +34,7 @@ func run(t *testing.T, program string, args ...string) {
 func TestAlertsBehave(t *testing.T) {
 	tool := promtool(t)
 	run(t, tool, "check", "rules", "fraudstream.rules.yml")
-	run(t, tool, "test", "rules", "fraudstream.test.yml")
+	run(t, tool, "test", "rules", "fraudstream.test.yml", "objectives.test.yml")
 }
 
 // distanceCase is a case of the golden figures.

@@ -1,5 +1,7 @@
 package scoring
 
+import "slices"
+
 // The formats of events (event.format). Nothing is guessed: an event of another format than the one configured is
 // refused.
 const (
@@ -40,7 +42,7 @@ func newEnvelope(format string, fields [][]step, plain *paths) *envelope {
 	var r routes
 	below := func(place []step, slot *int32) {
 		for _, path := range fields {
-			r.list, r.slots = append(r.list, append(place[:len(place):len(place)], path...)), append(r.slots, new(int32))
+			r.list, r.slots = append(r.list, slices.Concat(place, path)), append(r.slots, new(int32))
 		}
 		r.list, r.slots = append(r.list, place), append(r.slots, slot)
 	}

@@ -57,7 +57,7 @@ func (r *run) answerAll(ctx context.Context) bool {
 		r.t.Errorf("the generator's events are not acknowledged: %v", err)
 		return false
 	}
-	open := r.recover(r.book.Ends(), r.o.Patience)
+	open := r.unanswered(r.book.Ends())
 	for _, s := range r.subjects {
 		if missing := s.Ledger.Missing(r.book.Ends()); len(missing) > 0 {
 			r.logf("%s does not answer %d events, first %v", s.Name, len(missing), missing[0])

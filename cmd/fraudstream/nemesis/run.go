@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,7 +91,7 @@ func Run(t testing.TB, o *Options) []Result {
 	for r.book.Acked() < 500 {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if stuck := r.recover(r.book.Ends(), o.Patience); len(stuck) > 0 {
+	if stuck := r.unanswered(r.book.Ends()); len(stuck) > 0 {
 		t.Fatalf("%v do not answer even before the first fault", stuck)
 	}
 	r.logf("all subjects work")
@@ -257,50 +256,59 @@ func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) {
 	}
 }
 
-// recoverAll waits for every subject. The plain loop may hang for good, or meet an event again and again that it cannot
-// get past; it is given time after the others have recovered, and then what the person on call would do is done.
+// recoverAll waits for every subject, and returns how long each took from the end of the fault. One that makes no progress
+// is stuck: the plain loop may hang for good, or meet an event again and again that it cannot get past. Then what the
+// person on call would do is done.
 func (r *run) recoverAll(ends map[int32]int64, current *strike) map[*Subject]time.Duration {
+	var mu sync.Mutex
 	recovered := map[*Subject]time.Duration{}
-	deadline, late := time.Now().Add(r.o.Patience), false
-	for len(recovered) < len(r.subjects) && time.Now().Before(deadline) {
-		for _, s := range r.subjects {
-			if _, ok := recovered[s]; !ok && len(s.Ledger.Missing(ends)) == 0 {
-				recovered[s] = max(0, time.Since(current.mended))
-			}
-		}
-		if !late && r.onlyPlainIsLeft(recovered) {
-			late = true
-			deadline = earlier(deadline, time.Now().Add(patienceWithPlain))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	var all sync.WaitGroup
 	for _, s := range r.subjects {
-		if _, ok := recovered[s]; !ok {
-			r.rescue(s, ends)
-		}
+		all.Go(func() {
+			if r.await(s, ends) {
+				mu.Lock()
+				defer mu.Unlock()
+				recovered[s] = max(0, time.Since(current.mended))
+			} else {
+				r.rescue(s, ends)
+			}
+		})
 	}
+	all.Wait()
 	return recovered
 }
 
-// patienceWithPlain is how long the plain loop may go on without an answer when the service has recovered.
-const patienceWithPlain = 45 * time.Second
-
-func (r *run) onlyPlainIsLeft(recovered map[*Subject]time.Duration) bool {
-	return !slices.ContainsFunc(r.subjects, func(s *Subject) bool { _, ok := recovered[s]; return !ok && !s.Plain })
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+// await waits until a subject has answered every event below the ends, for as long as it makes progress.
+func (r *run) await(s *Subject, ends map[int32]int64) bool {
+	patience := r.o.Patience
+	if s.Plain {
+		patience = patienceWithPlain
 	}
-	return b
+	least, deadline := -1, time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		n := len(s.Ledger.Missing(ends))
+		if n == 0 {
+			return true
+		}
+		if least < 0 || n < least {
+			least = n
+			if s.Plain {
+				deadline = time.Now().Add(patience)
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
+
+// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s.
+const patienceWithPlain = 45 * time.Second
 
 // rescue starts the workers of a subject anew. If that does not help, the partitions that stand still are moved by hand
 // past the event that they stand before, as the person on call would do, and what is missing then is lost.
 func (r *run) rescue(s *Subject, ends map[int32]int64) {
 	r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
-	for again := 0; again < 5; again++ {
+	for again := range 5 {
 		s.destroy()
 		if again > 0 {
 			r.moveOver(s, ends)
@@ -309,7 +317,7 @@ func (r *run) rescue(s *Subject, ends map[int32]int64) {
 			_, err := s.Start()
 			s.must(err)
 		}
-		if len(r.recover(ends, patienceWithPlain, s)) == 0 {
+		if r.await(s, ends) {
 			return
 		}
 	}
@@ -348,21 +356,13 @@ func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 	}
 }
 
-// recover waits until subjects have answered every event below the ends, and returns the names of those that do not.
-func (r *run) recover(ends map[int32]int64, patience time.Duration, subjects ...*Subject) []string {
-	if len(subjects) == 0 {
-		subjects = r.subjects
-	}
-	var open []string
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		open = open[:0]
-		for _, s := range subjects {
-			if len(s.Ledger.Missing(ends)) > 0 {
-				open = append(open, s.Name)
-			}
-		}
-		if len(open) == 0 || time.Now().After(deadline) {
-			return open
+// unanswered waits until every subject has answered every event below the ends, and names those that do not.
+func (r *run) unanswered(ends map[int32]int64) []string {
+	var stuck []string
+	for _, s := range r.subjects {
+		if !r.await(s, ends) {
+			stuck = append(stuck, s.Name)
 		}
 	}
+	return stuck
 }

@@ -1,5 +1,5 @@
 // Command plain is the loop that a developer would write with the Reader and the Writer of kafka-go: fetch, score, write,
-// commit, one event at a time. It is not the service and has none of its code but the scoring; the nemesis harms it
+// commit. It is not the service and has none of its code but the scoring; the nemesis harms it
 // beside the service, so that the difference is measured and not claimed.
 //
 // It is written with care, by the documentation of the library: a consumer group, acks from all replicas, no
@@ -42,7 +42,11 @@ func main() {
 	writer := &kafka.Writer{
 		Addr: kafka.TCP(addresses...), Balancer: samePartition{}, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond,
 	}
-	if err := loop(ctx, reader, writer, *model, *output, *deadLetter); err != nil && ctx.Err() == nil {
+	scorer, err := scoring.Load(*model, scoring.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := loop(ctx, reader, writer, scorer, *output, *deadLetter); err != nil && ctx.Err() == nil {
 		log.Fatal(err)
 	}
 	reader.Close()
@@ -56,36 +60,64 @@ func (samePartition) Balance(m kafka.Message, partitions ...int) int {
 	return partitions[m.WriterData.(int)%len(partitions)]
 }
 
+// atOnce is how many events are written together, and pause how long the loop waits for the next of them. One at a time,
+// each with its own write and its own commit, it would do some forty events a second on replicated topics.
+const (
+	atOnce = 100
+	pause  = 10 * time.Millisecond
+)
+
 // loop is all there is to it.
-func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, model, output, deadLetter string) error {
-	scorer, err := scoring.Load(model, scoring.Options{})
-	if err != nil {
-		return err
-	}
-	batch := scorer.NewBatch(1)
+func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, scorer *scoring.Scorer, output, deadLetter string) error {
+	batch := scorer.NewBatch(atOnce)
 	for {
-		m, err := reader.FetchMessage(ctx)
+		messages, err := fetch(ctx, reader)
 		if err != nil {
 			return err
 		}
-		batch.Events = append(batch.Events[:0], scoring.Event{
-			Origin: scoring.Origin{Topic: m.Topic, Partition: int32(m.Partition), Offset: m.Offset},
-			Value:  m.Value, Timestamp: m.Time.UnixMilli(),
-		})
-		scorer.Score(batch)
-		out := kafka.Message{Topic: output, Key: m.Key, WriterData: m.Partition}
-		if result := &batch.Results[0]; result.Outcome == scoring.Decided {
-			out.Value = result.Decision.AppendJSON(nil)
-		} else {
-			out.Topic, out.Value, out.Headers = deadLetter, m.Value, origin(&m, result)
+		batch.Events = batch.Events[:0]
+		for _, m := range messages {
+			batch.Events = append(batch.Events, scoring.Event{
+				Origin: scoring.Origin{Topic: m.Topic, Partition: int32(m.Partition), Offset: m.Offset},
+				Value:  m.Value, Timestamp: m.Time.UnixMilli(),
+			})
 		}
-		if err := writer.WriteMessages(ctx, out); err != nil {
+		scorer.Score(batch)
+		out := make([]kafka.Message, len(messages))
+		for i := range messages {
+			m, result := &messages[i], &batch.Results[i]
+			out[i] = kafka.Message{Topic: output, Key: m.Key, WriterData: m.Partition}
+			if result.Outcome == scoring.Decided {
+				out[i].Value = result.Decision.AppendJSON(nil)
+			} else {
+				out[i].Topic, out[i].Value, out[i].Headers = deadLetter, m.Value, origin(m, result)
+			}
+		}
+		if err := writer.WriteMessages(ctx, out...); err != nil {
 			return err
 		}
-		if err := reader.CommitMessages(ctx, m); err != nil {
+		if err := reader.CommitMessages(ctx, messages...); err != nil {
 			return err
 		}
 	}
+}
+
+// fetch waits for one event and takes what else is there.
+func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
+	m, err := reader.FetchMessage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages := []kafka.Message{m}
+	more, cancel := context.WithTimeout(ctx, pause)
+	defer cancel()
+	for len(messages) < atOnce {
+		if m, err = reader.FetchMessage(more); err != nil {
+			break // nothing more is there, or the next call says what is wrong
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
 }
 
 // origin is what a dead letter says of where it came from.

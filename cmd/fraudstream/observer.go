@@ -19,6 +19,7 @@ import (
 type driftWatch struct {
 	monitor *drift.Monitor
 	pooled  *drift.Monitor // nil: each partition has detectors of its own
+	options drift.Options  // that the monitor was made of
 	model   string         // name@version
 	log     *slog.Logger
 
@@ -45,6 +46,7 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 	if w.monitor, err = newMonitor(model, options, log); err != nil {
 		return nil, err
 	}
+	w.options = options
 	w.monitor.JudgedBy(w.pooled)
 	w.accepted = acceptancesOf(c.Drift, &options, w.model)
 	if c.Kafka.Alerts == "" {

@@ -86,6 +86,9 @@ func requestID(r *http.Request) string {
 // measured counts the requests of a route and, at the level of debugging, says each in the log. A failure of ours is
 // said at any level. Neither has anything of the body, of the query or of the headers.
 func (s *Server) measured(route route, handle http.HandlerFunc) http.HandlerFunc {
+	if route.endless {
+		return handle
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		answer := &answerStatus{ResponseWriter: w, status: http.StatusOK}

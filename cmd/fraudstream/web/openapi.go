@@ -10,6 +10,9 @@ import (
 func (s *Server) openAPI(routes []route) []byte {
 	paths := object{}
 	for _, r := range routes {
+		if r.doc == nil {
+			continue
+		}
 		at, _ := paths[r.path].(object)
 		if at == nil {
 			at = object{}

@@ -11,11 +11,12 @@ import (
 // the multiplexer is built from it, the access rules are read from it, and the OpenAPI description is written from it,
 // so none of the three can have a path that another lacks.
 type route struct {
-	method string
-	path   string // as http.ServeMux has it: {name} is one segment, {$} the end
-	open   bool   // needs no token, whatever the configuration says
-	handle http.HandlerFunc
-	doc    func(*Server) object // its operation in the OpenAPI description
+	method  string
+	path    string // as http.ServeMux has it: {name} is one segment, {$} the end
+	open    bool   // needs no token, whatever the configuration says
+	endless bool   // lasts until somebody ends it, so its time tells nothing
+	handle  http.HandlerFunc
+	doc     func(*Server) object // its operation in the OpenAPI description; nil: for browsers alone
 }
 
 // routes lists what the door answers. Order does not matter; of two patterns the more specific one wins.
@@ -27,6 +28,7 @@ func (s *Server) routes() []route {
 		{method: "GET", path: metricsPath, open: true, handle: s.metrics(), doc: metricsOperation},
 	}
 	all = append(all, s.protocol()...)
+	all = append(all, s.console()...)
 	if s.options.Monitor != nil {
 		all = append(all, route{method: "GET", path: "/drift", handle: s.drift, doc: driftOperation})
 	}

@@ -37,6 +37,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"fraudstream/cmd/fraudstream/web/console"
 	"fraudstream/drift"
 	"fraudstream/scoring"
 )
@@ -64,6 +65,8 @@ type Options struct {
 	Observe  bool             // predictions are live traffic and feed the monitor
 	Ticked   func(drift.Tick) // is told what came of their drift intervals
 	Table    *Table           // reads text/csv; nil: it is refused
+	Console  *console.Console // the page at /; nil: none
+	Traffic  *console.Door    // counts predictions for it, where they are the live traffic; nil: they are not
 	Log      *slog.Logger
 	Tracer   trace.Tracer // of a span for each prediction; nil: none
 	Ready    func() bool
@@ -149,6 +152,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		stopped <- err
 	})
 	defer stop()
+	defer runConsole(ctx, s.options.Console)()
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

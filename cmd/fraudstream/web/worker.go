@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"time"
 
+	"fraudstream/cmd/fraudstream/web/console"
 	"fraudstream/drift"
 	"fraudstream/scoring"
 )
@@ -16,6 +17,7 @@ type worker struct {
 	scorers []*scoring.Scorer
 	shard   *drift.Shard // nil: not observed
 	ticked  func(drift.Tick)
+	traffic *console.Door // nil: not counted for the console
 	events  [][]byte
 	rows    []byte // JSON made of what came in another form
 	cells   []cell
@@ -27,7 +29,7 @@ func newWorkers(o Options) chan *worker {
 	n := 2 * runtime.GOMAXPROCS(0)
 	workers := make(chan *worker, n)
 	for range n {
-		w := &worker{}
+		w := &worker{traffic: o.Traffic}
 		w.batch(o.Scorer)
 		if o.Observe && o.Monitor != nil {
 			w.shard, w.ticked = o.Monitor.Shard(""), o.Ticked
@@ -64,7 +66,11 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, reaso
 			Origin: scoring.Origin{Request: id, Index: i + 1},
 		})
 	}
+	began := time.Now()
 	scorer.Score(batch)
+	if w.traffic != nil {
+		w.traffic.Count(batch.Results, time.Since(began))
+	}
 	w.observe(batch)
 	return batch.Results
 }

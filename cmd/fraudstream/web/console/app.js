@@ -205,15 +205,18 @@ $('login').addEventListener('submit', (e) => {
   login?.();
 });
 
-for (;;) {
-  const why = await follow();
-  if (why === 'token') {
-    show('login', true); show('banner', false);
-    say('link', 'token needed');
-    $('token').focus();
-    await new Promise((done) => { login = done; });
-    continue;
+async function watch() {
+  for (;;) {
+    const why = await follow();
+    if (why === 'token') {
+      show('login', true); show('banner', false);
+      say('link', 'token needed');
+      $('token').focus();
+      await new Promise((done) => { login = done; });
+      continue;
+    }
+    lost(why, 2);
+    await wait(2000);
   }
-  lost(why, 2);
-  await wait(2000);
 }
+watch();

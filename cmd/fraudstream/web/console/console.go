@@ -68,6 +68,7 @@ type Console struct {
 	recent  []sample // for rates and quantiles
 	story   story
 	stopped bool
+	asked   time.Time // for the state, by somebody who comes back for it
 }
 
 // reader is one connection. Its channel is closed when it is dropped.
@@ -105,7 +106,7 @@ func (c *Console) Run(ctx context.Context) {
 func (c *Console) watched() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.readers) > 0
+	return len(c.readers) > 0 || time.Since(c.asked) < 5*time.Second
 }
 
 // message is one update: the state, and the points that the reader has not seen.
@@ -123,7 +124,7 @@ func (c *Console) update(s State) {
 		c.points = append(c.points[:0], c.points[1:]...)
 	}
 	c.story.follow(&c.latest, &s)
-	s.Log = c.story.with(s.Log)
+	s.Log = c.story.among(s.Log)
 	c.latest = s
 	if len(c.readers) == 0 {
 		return
@@ -247,6 +248,7 @@ func (c *Console) stop() {
 func (c *Console) snapshot() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked = time.Now()
 	return c.encode(message{c.latest, c.points})
 }
 

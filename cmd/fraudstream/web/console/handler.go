@@ -28,6 +28,14 @@ var kinds = map[string]string{
 // writeWithin is how long one update may take to be written: a reader that takes longer has gone, or is too slow.
 const writeWithin = 10 * time.Second
 
+// Routes puts the paths of the console into a multiplexer.
+func (c *Console) Routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", c.Page)
+	mux.HandleFunc("GET /console/{name}", c.Asset)
+	mux.HandleFunc("GET /console/events", c.Events)
+	mux.HandleFunc("GET /console/state", c.State)
+}
+
 // Page answers GET /.
 func (c *Console) Page(w http.ResponseWriter, r *http.Request) { c.file(w, r, "index.html") }
 

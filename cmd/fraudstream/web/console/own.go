@@ -34,9 +34,13 @@ type Own struct {
 
 	sampled []Decision // the newest first
 	drift   *Drift     // of the last look
+	looked  time.Time
 }
 
-// State asks the parts. The drift report is made only while somebody is looking.
+// unwatched is how often drift is looked at while nobody is: often enough to tell later when an alarm came.
+const unwatched = 10 * time.Second
+
+// State asks the parts.
 func (o *Own) State(watched bool) State {
 	now := time.Now()
 	s := State{
@@ -46,7 +50,9 @@ func (o *Own) State(watched bool) State {
 	var samples [][]byte
 	if watched {
 		samples = o.samples()
-		o.drift = o.report()
+	}
+	if watched || now.Sub(o.looked) >= unwatched {
+		o.drift, o.looked = o.report(), now
 	}
 	if o.Consumer != nil {
 		s.Totals = totalsOf(o.Consumer.Totals())

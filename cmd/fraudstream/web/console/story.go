@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // story tells what happened, as far as it shows in the states: alarms that open and close, partitions that come, go and
@@ -35,35 +36,59 @@ func (t *story) follow(before, now *State) {
 	}
 }
 
+// partitions tells what became of them, those of one fate in one line.
 func (t *story) partitions(before, now *State) {
 	was := map[int32]Partition{}
 	for _, p := range before.Partitions {
 		was[p.Number] = p
 	}
+	var fates []fate
 	for _, p := range now.Partitions {
 		old, known := was[p.Number]
 		delete(was, p.Number)
 		switch {
 		case p.Paused != "" && old.Paused != p.Paused:
-			t.add(now.At, Bad, fmt.Sprintf("partition %d stands still: %s", p.Number, p.Paused))
+			fates = meet(fates, Bad, "stands still: "+p.Paused, p.Number)
 		case p.Paused == "" && old.Paused != "":
-			t.add(now.At, Good, fmt.Sprintf("partition %d goes on", p.Number))
+			fates = meet(fates, Good, "goes on"+with(p.Worker), p.Number)
 		case !known:
-			t.add(now.At, Note, fmt.Sprintf("partition %d has come%s", p.Number, to(p.Worker)))
+			fates = meet(fates, Note, "has come"+to(p.Worker), p.Number)
 		case old.Worker != p.Worker:
-			t.add(now.At, Note, fmt.Sprintf("partition %d has moved%s", p.Number, to(p.Worker)))
+			fates = meet(fates, Note, "has moved"+to(p.Worker), p.Number)
 		}
 	}
-	for number := range was {
-		t.add(now.At, Note, fmt.Sprintf("partition %d has gone", number))
+	for _, p := range before.Partitions {
+		if _, gone := was[p.Number]; gone {
+			fates = meet(fates, Note, "has gone", p.Number)
+		}
+	}
+	for _, f := range fates {
+		t.add(now.At, f.kind, f.numbers+": "+f.text)
 	}
 }
 
-func to(worker string) string {
+// fate is what became of some partitions.
+type fate struct{ kind, text, numbers string }
+
+func meet(fates []fate, kind, text string, number int32) []fate {
+	for i := range fates {
+		if fates[i].text == text {
+			fates[i].numbers = fmt.Sprintf("%s, %d", strings.Replace(fates[i].numbers, "partition ", "partitions ", 1), number)
+			return fates
+		}
+	}
+	return append(fates, fate{kind, text, fmt.Sprintf("partition %d", number)})
+}
+
+func to(worker string) string { return after(" to ", worker) }
+
+func with(worker string) string { return after(" with ", worker) }
+
+func after(word, worker string) string {
 	if worker == "" {
 		return ""
 	}
-	return " to " + worker
+	return word + worker
 }
 
 func (t *story) add(at int64, kind, text string) {
@@ -71,8 +96,8 @@ func (t *story) add(at int64, kind, text string) {
 	t.lines = slices.Delete(t.lines, 0, max(len(t.lines)-maxLines, 0))
 }
 
-// with is the story among the lines that the source tells, in the order of time, the last of all.
-func (t *story) with(told []Line) []Line {
+// among is the story among the lines that the source tells, in the order of time, the last of all.
+func (t *story) among(told []Line) []Line {
 	all := slices.Concat(told, t.lines)
 	slices.SortStableFunc(all, func(a, b Line) int { return cmp.Compare(a.At, b.At) })
 	return all[max(len(all)-maxLines, 0):]

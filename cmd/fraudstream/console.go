@@ -1,0 +1,45 @@
+package main
+
+import (
+	"log/slog"
+
+	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/cmd/fraudstream/web/console"
+	"fraudstream/consumer"
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// own is what the console is told of this process, whatever its traffic is.
+func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drift.Options) *console.Own {
+	o := &console.Own{
+		Scorer: model, Thresholds: model.Thresholds(), From: "of the bundle", Monitor: monitor, Masker: c.Privacy.masker(),
+	}
+	if c.Thresholds != nil && c.Thresholds.Set() {
+		o.From = "of the configuration"
+	}
+	if monitor != nil {
+		o.Features, o.Score = wanted.Features, wanted.Score
+	}
+	return o
+}
+
+// streamConsole shows a stream.
+func (c *Config) streamConsole(model *scoring.Scorer, watch *driftWatch, stream *consumer.Consumer, log *slog.Logger) *console.Console {
+	o := c.own(model, watch.monitor, &watch.options)
+	o.Scope = "This process: its partitions of " + c.Kafka.Input + ", and what it has counted since it started."
+	o.Stream = &console.Stream{
+		Delivery: c.Delivery, Group: c.Kafka.Group, Input: c.Kafka.Input, Output: c.Kafka.Output, DeadLetter: c.Kafka.DeadLetter,
+	}
+	o.Consumer = stream
+	return console.New(console.Options{Source: o.State, Log: log})
+}
+
+// doorConsole shows requests, where they are the traffic, and has them counted.
+func (c *Config) doorConsole(model *scoring.Scorer, wanted *drift.Options, options *web.Options) *console.Console {
+	o := c.own(model, options.Monitor, wanted)
+	o.Scope = "This process answers HTTP without Kafka; its requests are the live traffic."
+	o.Door = console.NewDoor()
+	options.Traffic = o.Door
+	return console.New(console.Options{Source: o.State, Log: options.Log})
+}

@@ -1,0 +1,36 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"fraudstream/cmd/fraudstream/web/console"
+)
+
+// console is the page at / and what it loads. The files are the same for everybody and hold no figure, so they need no
+// token; the figures do, and the page asks for it. None of it is described: it is for browsers.
+func (s *Server) console() []route {
+	c := s.options.Console
+	if c == nil {
+		return nil
+	}
+	return []route{
+		{method: http.MethodGet, path: "/{$}", open: true, handle: c.Page},
+		{method: http.MethodGet, path: "/console/{name}", open: true, handle: c.Asset},
+		{method: http.MethodGet, path: "/console/events", endless: true, handle: c.Events},
+		{method: http.MethodGet, path: "/console/state", handle: c.State},
+	}
+}
+
+// runConsole runs the console until the door is closed. The function that is returned ends it, and its connections with
+// it, and waits for that.
+func runConsole(ctx context.Context, c *console.Console) (end func()) {
+	if c == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	return func() { cancel(); running.Wait() }
+}

@@ -1,0 +1,72 @@
+package console
+
+import (
+	"testing"
+
+	"fraudstream/consumer"
+)
+
+func share(x float64) *float64 { return &x }
+
+// Two processes are one: what they counted adds up, the cells are measured as a sum, and the verdict is that of the one
+// which judges.
+func TestMerge(t *testing.T) {
+	state := func(at int64, events int64, live float64, evidence *float64) State {
+		s := State{At: at, Totals: newTotals(), Partitions: []Partition{{Number: int32(events % 2), Worker: "w", Committed: events}}}
+		s.Totals.Events = events
+		s.Totals.Decisions["block"] = events
+		s.Totals.Refused["bad_json"] = 1
+		s.Totals.Score = consumer.Buckets{Bounds: []float64{.5}, Counts: []int64{events, 1}}
+		f := Feature{Name: "amount", State: stateWaiting, Threshold: share(10), Evidence: evidence, Recent: true, Cells: []Cell{{"low", 50, 100 - live}, {"high", 50, live}}}
+		if evidence != nil {
+			f.State = stateCalm
+		}
+		s.Drift = &Drift{Features: []Feature{{Name: "other", State: stateCalm, Evidence: share(2), Threshold: share(10)}, f}}
+		s.Decisions, s.Refused = []Decision{{At: at}}, []Refusal{{At: at}}
+		return s
+	}
+	a, b := state(5, 3, 90, nil), state(9, 4, 10, share(7))
+	all := Merge([]State{a, b})
+	if all.At != 9 || all.Totals.Events != 7 || all.Totals.Decisions["block"] != 7 || all.Totals.Refused["bad_json"] != 2 || all.Totals.Score.Counts[0] != 7 {
+		t.Errorf("%+v", all.Totals)
+	}
+	if len(all.Partitions) != 2 || all.Partitions[0].Number != 0 || all.Decisions[0].At != 9 || all.Refused[1].At != 5 {
+		t.Errorf("%+v", all)
+	}
+	f := all.Drift.Features[0]
+	if f.Name != "amount" || *f.Evidence != 7 || f.State != stateCalm || f.Cells[1].Live != 100 || *f.TV != 0 {
+		t.Errorf("%+v, tv %v", f, f.TV)
+	}
+	if n := a.Drift.Features[1].Cells[1].Live; n != 90 {
+		t.Errorf("merging has changed what was merged: %v", n)
+	}
+	if none := Merge(nil); none.Partitions == nil || none.Drift != nil {
+		t.Errorf("of none: %+v", none)
+	}
+}
+
+// The story has what changed between two states, and nothing that did not.
+func TestStory(t *testing.T) {
+	before := State{At: 1, Partitions: []Partition{{Number: 0, Worker: "a"}, {Number: 1, Worker: "b"}}, Drift: &Drift{Features: []Feature{{Name: "amount", State: stateCalm}}}}
+	now := State{At: 2, Partitions: []Partition{{Number: 0, Worker: "a", Paused: "produce"}, {Number: 1, Worker: "a"}}, Drift: &Drift{Features: []Feature{{Name: "amount", State: stateAlarm, Alarm: "amount over 96: 10 % → 32 %"}}}}
+	var s story
+	s.follow(&State{}, &before)
+	s.follow(&before, &before)
+	if len(s.lines) != 0 {
+		t.Errorf("news of nothing: %+v", s.lines)
+	}
+	s.follow(&before, &now)
+	s.follow(&now, &before)
+	want := []string{
+		"partition 0: stands still: produce", "partition 1: has moved to a", "drift alarm: amount over 96: 10 % → 32 %",
+		"partition 0: goes on with a", "partition 1: has moved to b", "amount is back within its tolerance",
+	}
+	for i, l := range s.lines {
+		if i >= len(want) || l.Text != want[i] {
+			t.Errorf("line %d is %q", i, l.Text)
+		}
+	}
+	if len(s.lines) != len(want) {
+		t.Errorf("%d lines, want %d", len(s.lines), len(want))
+	}
+}

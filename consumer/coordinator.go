@@ -2,108 +2,94 @@ package consumer
 
 import (
 	"context"
-	"time"
+	"encoding/binary"
+	"errors"
+	"io"
 
 	"github.com/segmentio/kafka-go"
-
-	"fraudstream/consumer/recordbatch"
+	"github.com/segmentio/kafka-go/protocol"
 )
 
-// A transactional is the identity under which transactions are written, with their requests to the coordinators: one
-// attempt each, and the code that came back as the error. Who sends them decides what is tried again.
-type transactional struct {
-	c        *Consumer
-	id       string // transactional id
-	group    string // whose offsets are committed
-	producer recordbatch.Producer
+// A coordinator is the broker that answers for a transactional id or for a group. It is looked up once and remembered for
+// as long as it answers as such, which kafka-go does not do: with a transaction every 100 ms for each partition every
+// other request would be the question who it is. One goroutine at a time uses it.
+type coordinator struct {
+	c     *Consumer
+	of    string // transactional id, or group
+	kind  kafka.CoordinatorKeyType
+	node  int32 // broker id
+	known bool
 }
 
-// fence obtains a producer with a new epoch. From then on the coordinator refuses whoever had the id before, and what
-// that one had left open is aborted: with error 51, again and again, until that is done.
-func (t *transactional) fence(ctx context.Context, timeout time.Duration) error {
-	res, err := t.c.client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
-		TransactionalID: t.id, ProducerID: -1, ProducerEpoch: -1, TransactionTimeoutMs: int(timeout.Milliseconds()),
-	})
+// ask sends an encoded request and has its answer parsed. Whatever is not an answer of the coordinator to its own client,
+// be it 14, 15 or 16, a broken connection or a deadline, has it looked up again with the next request: once too often costs
+// little, and to stay with a broker that has lost the role costs the transaction. Only 51 tells that it is at work.
+func (at *coordinator) ask(ctx context.Context, data []byte, parse func(cursor) error) error {
+	if err := at.find(ctx); err != nil {
+		return err
+	}
+	res, err := at.c.roundTrip(ctx, 0, &coordinatorRequest{node: at.node, data: data})
+	if err == nil {
+		err = parse(cursor{data: res.(*coordinatorResponse).body})
+	}
+	at.known = err == nil || errors.Is(err, kafka.ConcurrentTransactions)
+	return err
+}
+
+// find looks the coordinator up, unless it is known.
+func (at *coordinator) find(ctx context.Context) error {
+	if at.known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, at.c.timing.request)
+	defer cancel()
+	res, err := at.c.client.FindCoordinator(ctx, &kafka.FindCoordinatorRequest{Key: at.of, KeyType: at.kind})
 	if err != nil {
 		return err
 	}
-	if res.Error == nil {
-		t.producer = recordbatch.Producer{
-			ID: int64(res.Producer.ProducerID), Epoch: int16(res.Producer.ProducerEpoch), Transactional: true,
-		}
+	if res.Error != nil {
+		return res.Error
 	}
-	return res.Error
-}
-
-// enroll tells the coordinator which partitions belong to the transaction, which begins with the first of them.
-func (t *transactional) enroll(ctx context.Context, targets []target) error {
-	topics := map[string][]kafka.AddPartitionToTxn{}
-	for _, at := range targets {
-		topics[at.topic] = append(topics[at.topic], kafka.AddPartitionToTxn{Partition: int(at.partition)})
-	}
-	res, err := t.c.client.AddPartitionsToTxn(ctx, &kafka.AddPartitionsToTxnRequest{
-		TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), Topics: topics,
-	})
-	if err != nil {
-		return err
-	}
-	for _, topic := range res.Topics {
-		for _, p := range topic {
-			if p.Error != nil {
-				return p.Error
-			}
-		}
-	}
+	at.node, at.known = int32(res.Coordinator.NodeID), true
 	return nil
 }
 
-// addOffsets tells the coordinator that the group's offsets belong to the transaction.
-func (t *transactional) addOffsets(ctx context.Context) error {
-	res, err := t.c.client.AddOffsetsToTxn(ctx, &kafka.AddOffsetsToTxnRequest{
-		TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), GroupID: t.group,
-	})
-	if err != nil {
-		return err
-	}
-	return res.Error
+// coordinatorRequest is a request to one broker by its id, encoded.
+type coordinatorRequest struct {
+	node int32  // broker id
+	data []byte // from the size on; the connection may be writing it after the call is given up, so it is not used again
 }
 
-// member is who commits offsets. A coordinator takes them of nobody but the members of the group's generation; a group
-// without members has generation -1.
-type member struct {
-	generation int
-	id         string
+// coordinatorResponse is the answer, without size and correlation id.
+type coordinatorResponse struct {
+	key  protocol.ApiKey
+	body []byte
 }
 
-// commitOffsets writes marks as offsets of the group; they hold when the transaction is committed.
-func (t *transactional) commitOffsets(ctx context.Context, by member, topic string, marks map[int32]mark) error {
-	offsets := map[string][]kafka.TxnOffsetCommit{}
-	for p, m := range marks {
-		offsets[topic] = append(offsets[topic], kafka.TxnOffsetCommit{Partition: int(p), Offset: m.offset, Metadata: m.text})
-	}
-	res, err := t.c.client.TxnOffsetCommit(ctx, &kafka.TxnOffsetCommitRequest{
-		TransactionalID: t.id, GroupID: t.group, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch),
-		GenerationID: by.generation, MemberID: by.id, Topics: offsets,
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range res.Topics[topic] {
-		if p.Error != nil {
-			return p.Error
-		}
-	}
-	return nil
+// ApiKey says what is asked: it is the first field of the request, behind the size.
+func (r *coordinatorRequest) ApiKey() protocol.ApiKey {
+	return protocol.ApiKey(binary.BigEndian.Uint16(r.data[4:]))
 }
 
-// end commits the transaction or aborts it. The answer to a commit comes before its markers are written; one that is
-// repeated is answered in the same way, so that it may be repeated when the answer is lost.
-func (t *transactional) end(ctx context.Context, commit bool) error {
-	res, err := t.c.client.EndTxn(ctx, &kafka.EndTxnRequest{
-		TransactionalID: t.id, ProducerID: int(t.producer.ID), ProducerEpoch: int(t.producer.Epoch), Committed: commit,
-	})
-	if err != nil {
-		return err
+// ApiKey repeats what was asked.
+func (r *coordinatorResponse) ApiKey() protocol.ApiKey { return r.key }
+
+// Broker routes the request to the coordinator.
+func (r *coordinatorRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
+	return protocol.Broker{ID: r.node}, nil
+}
+
+// Required makes the Transport hand over the connection.
+func (r *coordinatorRequest) Required(map[protocol.ApiKey]int16) bool { return true }
+
+// RawExchange writes the request and reads the response.
+func (r *coordinatorRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	if _, err := rw.Write(r.data); err != nil {
+		return nil, err
 	}
-	return res.Error
+	buf, err := readResponse(rw, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &coordinatorResponse{key: r.ApiKey(), body: buf[4:]}, nil
 }

@@ -67,7 +67,7 @@ func (c *Consumer) producing() probe {
 func (c *Consumer) probeTransactions(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
-	t := transactional{c: c, id: c.transactionalPrefix() + "preflight", group: c.o.Group}
+	t := c.newTransactional(c.transactionalPrefix()+"preflight", c.o.Group)
 	err := t.fence(ctx, c.timing.transaction)
 	if errors.Is(err, kafka.ConcurrentTransactions) {
 		return nil // another process is trying the same, so it is allowed

@@ -14,6 +14,9 @@ import (
 // errOverdue gives a transaction up before its coordinator does.
 var errOverdue = errors.New("the transaction takes too long")
 
+// settling is the first pause after error 51: most markers are written by then.
+const settling = 2 * time.Millisecond
+
 // A transaction gathers what one partition writes between two commits: decisions, dead letters, the monitor's notes and
 // the offset, so that all of it counts or none. It is closed, then open from the first add or take on, then closed again
 // by commit; whatever fails in between breaks it, and only another one, under a newer epoch, goes on.
@@ -46,7 +49,7 @@ func (c *Consumer) transactionalPrefix() string { return c.o.Group + "/" + c.o.I
 // newTransaction fences the partition's id. The committed offset may be asked for afterwards, and not before.
 func (p *partition) newTransaction(ctx context.Context) (*transaction, error) {
 	t := &transaction{
-		p: p, transactional: transactional{c: p.c, id: p.c.transactionalID(p.id), group: p.c.o.Group},
+		p: p, transactional: p.c.newTransactional(p.c.transactionalID(p.id), p.c.o.Group),
 		enrolled: map[target]bool{}, due: time.NewTimer(time.Hour),
 	}
 	t.due.Stop()
@@ -178,17 +181,15 @@ func (t *transaction) giveUp(ctx context.Context, cause error) {
 // overdue tells whether the transaction has been open for so long that its coordinator might abort it soon.
 func (t *transaction) overdue() bool { return t.open && time.Since(t.begun) > t.c.timing.overdue }
 
-// try sends a request until it succeeds, cannot succeed, or the transaction is overdue.
+// try sends a request until it succeeds, cannot succeed, or the transaction is overdue. What 51 asks for is patience of
+// another measure than a fault: the markers of the transaction before take some milliseconds.
 func (t *transaction) try(ctx context.Context, operation string, request func(context.Context) error) error {
+	err := request(ctx)
+	if err == nil {
+		return nil
+	}
 	tries := t.c.retrying(operation, t.p.state.name(), t.p.state)
-	for pause := 2 * time.Millisecond; ; {
-		attempt, cancel := context.WithTimeout(ctx, t.c.timing.request)
-		err := request(attempt)
-		cancel()
-		if err == nil {
-			tries.done()
-			return nil
-		}
+	for pause := settling; err != nil; err = request(ctx) {
 		t.c.o.Log.Debug("transaction", "operation", operation, "partition", t.p.state.name(), "error", err)
 		switch {
 		case remedyFor(err) != repeat:
@@ -207,4 +208,6 @@ func (t *transaction) try(ctx context.Context, operation string, request func(co
 			return err
 		}
 	}
+	tries.done()
+	return nil
 }

@@ -30,7 +30,7 @@ var errFenced = errors.New("another process has begun the same work, and this on
 
 // newTransactor fences the id. Nothing may be read of the group's marks before.
 func (c *Consumer) newTransactor(ctx context.Context, id, group string) (*transactor, error) {
-	t := &transactor{transactional: transactional{c: c, id: id, group: group}, sequences: map[target]int32{}}
+	t := &transactor{transactional: c.newTransactional(id, group), sequences: map[target]int32{}}
 	err := t.until(ctx, "init_producer", func(ctx context.Context) error { return t.fence(ctx, transactionTimeout) })
 	return t, err
 }

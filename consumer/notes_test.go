@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,7 +85,9 @@ func (a *adder) CloseTick(time.Time) Notes {
 
 func (a *adder) Drain() Notes {
 	n := a.CloseTick(time.Time{})
-	n.Snapshot, _ = json.Marshal(a.state)
+	if a.state.Next > 0 {
+		n.Snapshot, _ = json.Marshal(a.state)
+	}
 	return n
 }
 
@@ -154,6 +157,9 @@ func monitorMovesWithItsPartition(t *testing.T, b *broker) {
 	stopFirst()
 	s.assertOnce(sent, s.decisionIDs())
 	s.assertAlerts(len(sent)/4, 4, false)
+	if t.Failed() {
+		t.Log(s.logs.tail())
+	}
 	if log.restored < 4 {
 		t.Errorf("%d snapshots restored", log.restored)
 	}
@@ -311,6 +317,43 @@ func TestSnapshotOfOtherEvents(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// forgetful is a monitor that notes whether its state was asked for before it had one.
+type forgetful struct {
+	witness
+	restored, drained atomic.Bool
+}
+
+func (f *forgetful) Restore([]byte) (int64, error) { f.restored.Store(true); return 0, nil }
+func (f *forgetful) Drain() Notes                  { f.drained.Store(true); return Notes{} }
+
+// A generation may end while the monitor waits for its snapshot. What it would hand over then is no state of the
+// partition, and would take the place of the one that it has.
+func TestMonitorWithoutItsMemoryHandsNothingOver(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	o := s.monitored(&adderLog{}, 1)
+	monitor := &forgetful{}
+	o.Observer = func(int32, int32) PartitionObserver { return monitor }
+	s.produce(&kgo.Record{Topic: s.state(), Key: []byte(s.name + "/0"), Value: []byte(`{"Next":3}`)})
+	s.sendEvents("a", 10, 1)
+	waiting, once := make(chan struct{}), sync.Once{}
+	s.b.fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		s.b.fake.KeepControl()
+		req := r.(*kmsg.FetchRequest)
+		if !isOurs(r, s) || req.Topics[0].Topic != s.state() || !strings.Contains(s.logs.String(), "msg=generation") {
+			return nil, nil, false // of the checks before the start
+		}
+		once.Do(func() { close(waiting) })
+		return nil, errLost, true
+	})
+	stop := s.start(s.consumer(o))
+	<-waiting
+	stop()
+	if monitor.restored.Load() || monitor.drained.Load() {
+		t.Errorf("restored %v, asked for its state %v", monitor.restored.Load(), monitor.drained.Load())
 	}
 }
 

@@ -154,6 +154,9 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	}
 	if !p.restored {
 		p.restore(ctx)
+		if ctx.Err() != nil { // a monitor without its memory must not hand its state over as the partition's
+			return ctx.Err()
+		}
 		p.restored = true
 	}
 	p.notes.restart()

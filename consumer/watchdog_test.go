@@ -13,9 +13,9 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// A leader that answers without records though there are some stalls a partition; it does so here until a request
-// of a kind comes after the first such answer.
-func stall(s *stage, until kmsg.Key) {
+// A leader that answers without records though there are some, up to the offset end, stalls a partition; it does so here
+// until a request of a kind comes after the first such answer.
+func stall(s *stage, until kmsg.Key, end int64) {
 	var stalled, over atomic.Bool
 	s.b.fake.ControlKey(int16(until), func(kmsg.Request) (kmsg.Response, error, bool) {
 		s.b.fake.KeepControl()
@@ -27,44 +27,57 @@ func stall(s *stage, until kmsg.Key) {
 	s.b.fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		s.b.fake.KeepControl()
 		req := r.(*kmsg.FetchRequest)
-		if !isOurs(r, s) || over.Load() {
+		if !isOurs(r, s) || req.Topics[0].Topic != s.input() || over.Load() {
 			return nil, nil, false
 		}
 		stalled.Store(true)
 		time.Sleep(5 * time.Millisecond)
 		res := req.ResponseKind().(*kmsg.FetchResponse)
 		res.Topics = []kmsg.FetchResponseTopic{{Topic: req.Topics[0].Topic, Partitions: []kmsg.FetchResponseTopicPartition{{
-			Partition: req.Topics[0].Partitions[0].Partition, HighWatermark: 20, LastStableOffset: 20, PreferredReadReplica: -1,
+			Partition: req.Topics[0].Partitions[0].Partition, HighWatermark: end, LastStableOffset: end, PreferredReadReplica: -1,
 		}}}}
 		return res, nil, true
 	})
 }
 
+// The watchdog starts the pipeline again, and where that does not help the generation, with either delivery. The monitor
+// keeps what it has counted: in the same pipeline's memory, or from the snapshot, behind which it is shown the events again.
 func TestWatchdogStartsAStalledPartitionAgain(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		until       kmsg.Key
 		generations float64
+		exactly     bool
 	}{
-		{"pipeline", kmsg.InitProducerID, 1}, // each pipeline has a producer of its own
-		{"generation", kmsg.JoinGroup, 2},
+		{"pipeline", kmsg.InitProducerID, 1, false}, // each pipeline has a producer of its own
+		{"generation", kmsg.JoinGroup, 2, false},
+		{"pipeline, exactly once", kmsg.InitProducerID, 1, true},
+		{"generation, exactly once", kmsg.JoinGroup, 2, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, newFake(t), 1, 1)
+			b := newFake(t)
+			b.exactly = c.exactly
+			s := newStage(t, b, 1, 1)
 			registry := prometheus.NewRegistry()
-			o := s.options()
+			var log adderLog
+			o := s.monitored(&log, 1)
 			o.Metrics = NewMetrics(registry)
 			consumer := s.consumer(o)
 			consumer.timing.stall = 300 * time.Millisecond
 			stop := s.start(consumer)
 			s.await("readiness", consumer.Ready)
-			sent := s.sendEvents("first", 1, 1) // for which the sender becomes a producer
-			stall(s, c.until)
-			sent = append(sent, s.sendEvents("a", 19, 1)...)
+			sent := s.sendEvents("a", tickOf+20, 1) // a tick with its snapshot, and a part of the next
+			s.await("the first decisions", s.groupAtEnd)
+			stall(s, c.until, 3*tickOf)
+			sent = append(sent, s.sendEvents("b", 2*tickOf-20, 1)...)
 			s.await("the end of the lag", s.groupAtEnd)
 			stop()
 			s.assertOnce(sent, s.decisionIDs())
+			s.assertAlerts(3*tickOf, 1, false)
+			if want := int(c.generations) - 1; log.restored != want || log.repeated != 20*want {
+				t.Errorf("the monitor was restored %d times and shown %d events again", log.restored, log.repeated)
+			}
 			pipelines, _ := metric(t, registry, "fraudstream_retries_total", "operation", "pipeline", "code", "stalled")
 			generations, _ := metric(t, registry, "fraudstream_retries_total", "operation", "generation", "code", "stalled")
 			if pipelines != 1 || generations != c.generations-1 {

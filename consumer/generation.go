@@ -74,7 +74,8 @@ func (c *Consumer) notJoined(err error) {
 	}
 	c.o.Metrics.retries.WithLabelValues("join_group", label).Inc()
 	if !errors.Is(err, kafka.RebalanceInProgress) {
-		c.quiet.warn("join_group"+label, "cannot join the group, retrying", slog.String("group", c.o.Group), slog.Any("error", err))
+		attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
+		c.quiet.warn("join_group"+label, "cannot join the group, retrying", append(attributes, c.advice("join", "", err)...)...)
 	}
 }
 
@@ -224,7 +225,8 @@ func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition)
 	if err := generation.CommitOffsets(map[string]map[int]int64{c.o.Input: moved}); err != nil {
 		label, _ := classify(err)
 		c.o.Metrics.commits.WithLabelValues("error").Inc()
-		c.quiet.warn("commit"+label, "commit failed", slog.String("group", c.o.Group), slog.Any("error", err))
+		attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
+		c.quiet.warn("commit"+label, "commit failed", append(attributes, c.advice("commit", "", err)...)...)
 		return
 	}
 	c.o.Metrics.commits.WithLabelValues("ok").Inc()

@@ -244,6 +244,7 @@ func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 		case pr.transaction != nil && pr.transaction.overdue():
 			return fmt.Errorf("produce: %w: %w", errOverdue, err)
 		}
+		pr.tries.writes = o.topic
 		if err := pr.tries.wait(ctx, err); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type retry struct {
 	c         *Consumer
 	operation string // "fetch", "produce", …: a label
 	resource  string // for people: "transactions/3"
+	writes    string // the topic that is being written, for people; empty: any of them
 	state     *state // of the partition that stands still; nil outside a pipeline
 	backoff   *backoff.ExponentialBackOff
 	attempts  int
@@ -49,8 +50,8 @@ func (r *retry) wait(ctx context.Context, err error) error {
 		r.state.pause(pauseReason(r.operation, err))
 	}
 	if r.attempts >= pausedAfter && !r.silent {
-		r.c.quiet.warn(r.operation+label, r.operation+" fails, retrying", slog.String("resource", r.resource),
-			slog.Int("attempts", r.attempts), slog.Any("error", err))
+		attributes := []any{slog.String("resource", r.resource), slog.Int("attempts", r.attempts), slog.Any("error", err)}
+		r.c.quiet.warn(r.operation+label, r.operation+" fails, retrying", append(attributes, r.c.advice(r.operation, r.writes, err)...)...)
 	}
 	return sleep(ctx, r.backoff.NextBackOff())
 }

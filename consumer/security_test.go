@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -120,33 +119,42 @@ func TestSecureApacheKafka(t *testing.T) {
 		}
 	})
 	t.Run("replay and resume denied", func(t *testing.T) { replayDenied(t, b, cluster, plainTLS, password("SCRAM-SHA-512")) })
-	t.Run("withdrawn and given back", func(t *testing.T) {
-		s := newStage(t, b, 2, 2)
-		all := grants(s)
-		cluster.Allow(t, kafkatest.User, all...)
-		registry := prometheus.NewRegistry()
-		o := secured(t, s.options(), cluster.SASL, plainTLS, password("SCRAM-SHA-512"))
-		o.Metrics = NewMetrics(registry)
-		stop := s.start(s.consumer(o))
-		sent := s.sendEvents("before", 20, 2)
-		s.await("the first decisions", func() bool { return s.countOf(s.output()) == 20 })
-		for round, taken := range all {
-			cluster.Withdraw(t, kafkatest.User, taken)
-			batch := s.sendEvents("round"+itoa(int32(round)), 20, 2)
-			sent = append(sent, batch...)
-			if round < 2 { // the other two show in the dead letters, and in commits
-				s.await("a pause after "+taken.Name, func() bool {
-					_, series := metric(t, registry, "fraudstream_partition_paused")
-					return series > 0
-				})
-			}
-			cluster.Allow(t, kafkatest.User, taken)
-			s.await("the decisions after "+taken.Name, func() bool { return s.count(s.output()) >= int64(len(sent)) })
-		}
-		s.await("the last commit", s.groupAtEnd)
-		stop()
-		s.assertOnce(sent, s.decisionIDs())
-	})
+	for _, exactly := range []bool{false, true} {
+		t.Run(fmt.Sprintf("withdrawn and given back, exactly once %v", exactly), func(t *testing.T) {
+			withdrawn(t, b, cluster, exactly, func(t *testing.T, s *stage) Options {
+				return secured(t, s.options(), cluster.SASL, plainTLS, password("SCRAM-SHA-512"))
+			})
+		})
+	}
+}
+
+// withdrawn takes each right from a running stream and gives it back: meanwhile the log names it, and nothing is lost.
+func withdrawn(t *testing.T, b *broker, cluster *kafkatest.Secure, exactly bool, options func(*testing.T, *stage) Options) {
+	mode := *b
+	mode.exactly = exactly
+	s := newStage(t, &mode, 2, 2)
+	all := grants(s)
+	said := []string{"Read on topic " + s.input(), "Write on topic", "", "Read on group " + s.name, "Write on transactional ids " + s.name + "/"}
+	if exactly {
+		all = append(all, kafkatest.Grant{
+			Type: kafka.ResourceTypeTransactionalID, Name: s.name + "/", Operation: kafka.ACLOperationTypeWrite, Prefix: true,
+		})
+	}
+	cluster.Allow(t, kafkatest.User, all...)
+	stop := s.start(s.consumer(options(t, s)))
+	sent := s.sendEvents("before", 20, 2)
+	s.await("the first decisions", func() bool { return len(s.decisionIDs()) == 20 })
+	for round, taken := range all {
+		cluster.Withdraw(t, kafkatest.User, taken)
+		batch := s.sendEvents("round"+itoa(int32(round)), 20, 2)
+		sent = append(sent, batch...)
+		s.await("the refusal without "+taken.Name, func() bool { return strings.Contains(s.logs.String(), said[round]) })
+		cluster.Allow(t, kafkatest.User, taken)
+		s.await("the decisions after "+taken.Name, func() bool { return len(s.decisionIDs()) >= len(sent) })
+	}
+	s.await("the last commit", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
 }
 
 // replayDenied takes away what a replay needs, one by one, and then what ends a pause of the breaker.

@@ -7,7 +7,7 @@ BENCHSTAT = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c
 BENCH = .
 COUNT = 6
 
-.PHONY: build test format format-check lint check newest bench release
+.PHONY: build test format format-check lint check newest bench nemesis nemesis-table release
 
 build:
 	go build -o bin/fraudstream ./cmd/fraudstream
@@ -39,6 +39,23 @@ bench:
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(BENCH)' -benchtime 0.5s -count $(COUNT) -cpu 1 -timeout 1h ./... >bin/bench.txt
 	$(BENCHSTAT) bin/bench.txt
+
+# The bad day on three brokers of Apache Kafka behind proxies, both modes and the plain loop beside them: every fault once,
+# and more of them until NEMESIS is over, then those of rights and certificates on brokers with logins. The seed is printed,
+# and FRAUDSTREAM_SEED=… replays its schedule; FAULTS=cut,SIGKILL keeps the rows with one of the words. Results and logs
+# stay in bin/nemesis; nemesis-table adds up the results of all runs there into the table of the README.
+NEMESIS = 10m
+KAFKA = 4.4.0
+FAULTS =
+NEMESIS_TESTS = ^TestNemesis(Secure)?$$
+
+nemesis:
+	@mkdir -p bin/nemesis
+	FRAUDSTREAM_REAL_KAFKA=1 FRAUDSTREAM_KAFKA_VERSION=$(KAFKA) FRAUDSTREAM_NEMESIS=$(NEMESIS) FRAUDSTREAM_NEMESIS_FAULTS='$(FAULTS)' \
+		FRAUDSTREAM_NEMESIS_DIR=$(CURDIR)/bin/nemesis go test ./cmd/fraudstream -run '$(NEMESIS_TESTS)' -count=1 -v -timeout 3h
+
+nemesis-table:
+	@go run ./cmd/fraudstream/nemesis/table bin/nemesis/results.jsonl
 
 # A static executable that is the same, byte for byte, from the same source and Go.
 release:

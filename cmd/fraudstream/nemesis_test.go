@@ -11,16 +11,12 @@ import (
 	"time"
 
 	"fraudstream/cmd/fraudstream/nemesis"
-	"fraudstream/consumer/kafkatest"
 )
 
 // TestNemesisInProcess gives the service a bad day on the in-process broker, which is not Kafka: it has no replicas to
 // lose, and its faults are those that can be put into its answers.
 func TestNemesisInProcess(t *testing.T) {
 	length := nemesisTime(t)
-	if os.Getenv("FRAUDSTREAM_REAL_KAFKA") == "1" {
-		t.Skip("the nemesis on Apache Kafka is TestNemesis")
-	}
 	runNemesis(t, &nemesis.Options{
 		Ground: nemesis.StartInProcess(t), Faults: nemesis.InProcess(), For: length,
 		Partitions: 6, Rate: 400, Workers: 3, Patience: 90 * time.Second, Settle: 500 * time.Millisecond,
@@ -30,12 +26,17 @@ func TestNemesisInProcess(t *testing.T) {
 // TestNemesis gives the service a bad day on three brokers of Apache Kafka.
 func TestNemesis(t *testing.T) {
 	length := nemesisTime(t)
-	cluster := kafkatest.StartProxied(t, 3, kafkatest.Options{})
 	runNemesis(t, &nemesis.Options{
-		Ground: &nemesis.Ground{
-			Name: "Apache Kafka", Brokers: cluster.Network.Bootstrap(), Direct: cluster.Bootstrap(), Replication: 3, Kafka: cluster,
-		},
-		Plain: buildPlain(t), Faults: nemesis.OnKafka(), For: length,
+		Ground: nemesis.StartKafka(t), Plain: buildPlain(t), Faults: nemesis.OnKafka(), For: length,
+		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
+	})
+}
+
+// TestNemesisSecure takes rights and certificates away on three brokers that ask for them.
+func TestNemesisSecure(t *testing.T) {
+	nemesisTime(t)
+	runNemesis(t, &nemesis.Options{
+		Ground: nemesis.StartSecure(t), Faults: nemesis.SecureFaults(), FirstRow: len(nemesis.OnKafka()),
 		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
 	})
 }
@@ -71,14 +72,21 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 	if o.Model, err = filepath.Abs("demo/bundle"); err != nil {
 		t.Fatal(err)
 	}
-	results := nemesis.Run(t, o)
-	t.Logf("seed %d on %s\n\n%s", o.Seed, o.Ground.Name, nemesis.Table(results))
+	report := nemesis.Run(t, o)
+	t.Logf("seed %d on %s\n\n%s", o.Seed, o.Ground.Name, nemesis.Table(report.Results))
+	if o.Ground.Kafka != nil {
+		for topic, read := range report.Records {
+			if n := countWithKcat(t, o.Ground.Direct, topic); n != read {
+				t.Errorf("librdkafka, checking every CRC, reads %d records of %s, franz-go %d", n, topic, read)
+			}
+		}
+	}
 	file, err := os.OpenFile(filepath.Join(filepath.Dir(o.Logs), "results.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := nemesis.Append(file, results); err != nil {
+	if err := nemesis.Append(file, report.Results); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -141,8 +141,10 @@ func (r *run) describe(ctx context.Context, group string) (state string, members
 	return g.State, len(g.Members), kerr.ErrorForCode(g.ErrorCode)
 }
 
-// close ends the run in good order: the workers leave, and what the subjects did over the whole run is judged.
-func (r *run) close(ctx context.Context) {
+// close ends the run in good order: the workers leave, and what the subjects did over the whole run is judged. It returns
+// how many records the service's topics hold, so that yet another client may count them.
+func (r *run) close(ctx context.Context) map[string]int {
+	records := map[string]int{}
 	for _, s := range r.subjects {
 		s.end()
 		last, cancel := context.WithTimeout(ctx, time.Minute)
@@ -151,7 +153,14 @@ func (r *run) close(ctx context.Context) {
 		}
 		cancel()
 		r.summarize(s)
+		if !s.Plain {
+			s.witness.mu.Lock()
+			records[s.Topics.decisions] = s.witness.counts[s.Topics.decisions]
+			records[s.Topics.letters] = s.witness.counts[s.Topics.letters]
+			s.witness.mu.Unlock()
+		}
 	}
+	return records
 }
 
 // summarize says what a subject did over the whole run, and judges what belongs to no fault.

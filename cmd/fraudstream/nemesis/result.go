@@ -15,6 +15,7 @@ type Result struct {
 	Ground  string  `json:"ground"`
 	Seed    uint64  `json:"seed"`
 	Number  int     `json:"number"` // of the strike in its run, from 1
+	Row     int     `json:"row"`    // of the fault in the table
 	Fault   string  `json:"fault"`
 	Subject string  `json:"subject"`
 	Runs    int     `json:"runs"`   // how many times the fault struck in it
@@ -75,30 +76,30 @@ func (c *cell) add(r *Result) {
 // columns are the subjects of the table, in its order.
 func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
 
-// Table adds results up into the table of the README, in Markdown: a row for each fault, in the order of the alphabet.
-// Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong.
+// Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they are
+// listed. Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
-	runs := map[string]int{}
+	runs, rows := map[string]int{}, map[string]int{}
 	for i := range results {
 		r := &results[i]
-		row := cells[r.Fault]
-		if row == nil {
-			row = map[string]*cell{}
-			cells[r.Fault] = row
+		if cells[r.Fault] == nil {
+			cells[r.Fault] = map[string]*cell{}
 		}
-		if row[r.Subject] == nil {
-			row[r.Subject] = &cell{}
+		c := cells[r.Fault][r.Subject]
+		if c == nil {
+			c = &cell{}
+			cells[r.Fault][r.Subject] = c
 		}
-		row[r.Subject].add(r)
-		runs[r.Fault] = max(runs[r.Fault], row[r.Subject].runs)
+		c.add(r)
+		runs[r.Fault], rows[r.Fault] = max(runs[r.Fault], c.runs), r.Row
 	}
 	var b strings.Builder
 	b.WriteString("| fault | runs | exactly-once: lost | duplicated | recovery s | at-least-once: lost | duplicated | recovery s | plain loop: lost | duplicated | recovery s |\n")
 	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	total := map[string]*cell{}
 	sum := 0
-	for _, fault := range slices.Sorted(maps.Keys(cells)) {
+	for _, fault := range slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return rows[a] - rows[b] }) {
 		fmt.Fprintf(&b, "| %s | %d", fault, runs[fault])
 		sum += runs[fault]
 		for _, subject := range columns() {

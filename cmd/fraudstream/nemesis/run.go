@@ -20,6 +20,7 @@ type Options struct {
 	Ground     *Ground
 	Seed       uint64
 	Faults     []Fault
+	FirstRow   int           // of the faults in the table, where other runs have those before
 	For        time.Duration // each fault strikes once, and then they strike again until this time is over
 	Partitions int32
 	Rate       float64       // events a second
@@ -69,9 +70,15 @@ func (s *strike) note(name string, value any) {
 	s.notes[name] = value
 }
 
+// A Report is what a run has found.
+type Report struct {
+	Results []Result
+	Records map[string]int // what the witnesses have read of each output topic of the service, as it is at the end
+}
+
 // Run lets a schedule of faults strike, and returns what they did. It fails the test where the service breaks what
 // it promises.
-func Run(t testing.TB, o *Options) []Result {
+func Run(t testing.TB, o *Options) Report {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -103,8 +110,7 @@ func Run(t testing.TB, o *Options) []Result {
 	}
 	dry()
 	r.countUndisturbed(ctx)
-	r.close(ctx)
-	return r.results
+	return Report{Results: r.results, Records: r.close(ctx)}
 }
 
 func (r *run) logf(format string, args ...any) {
@@ -232,7 +238,7 @@ func (r *run) suffer(number int, next scheduled) {
 		tally, wait := s.Ledger.of(number)
 		took, ok := recovered[s]
 		result := Result{
-			Ground: r.o.Ground.Name, Seed: r.o.Seed, Number: number, Fault: next.fault.Name, Subject: s.Name,
+			Ground: r.o.Ground.Name, Seed: r.o.Seed, Number: number, Row: r.o.FirstRow + next.row, Fault: next.fault.Name, Subject: s.Name,
 			Runs: current.runs, Events: r.book.Acked() - before, Seconds: seconds(time.Since(began)),
 			Tally: tally, Recovery: seconds(took), Wait: seconds(wait), Stuck: !ok, Notes: maps.Clone(current.notes),
 		}

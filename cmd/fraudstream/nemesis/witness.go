@@ -24,6 +24,7 @@ type witness struct {
 
 	mu     sync.Mutex
 	next   map[lane]int64 // by topic and output partition, the offset to be read next
+	counts map[string]int // records by topic
 	alerts []string       // values of the alerts topic
 }
 
@@ -41,7 +42,8 @@ func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witne
 		return nil, err
 	}
 	return &witness{
-		client: client, ledger: l, input: input, topics: topics, done: make(chan struct{}), next: map[lane]int64{},
+		client: client, ledger: l, input: input, topics: topics, done: make(chan struct{}),
+		next: map[lane]int64{}, counts: map[string]int{},
 	}, nil
 }
 
@@ -67,7 +69,11 @@ func (w *witness) watch(ctx context.Context) {
 func (w *witness) isNew(at lane, offset int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return offset >= w.next[at]
+	if offset < w.next[at] {
+		return false
+	}
+	w.counts[at.topic]++
+	return true
 }
 
 // forget makes the witness read a topic from its beginning, because it is another one of the same name.
@@ -76,6 +82,7 @@ func (w *witness) forget(topic string) {
 	defer w.client.AddConsumeTopics(topic)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.counts, topic)
 	maps.DeleteFunc(w.next, func(at lane, _ int64) bool { return at.topic == topic })
 }
 

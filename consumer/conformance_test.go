@@ -14,6 +14,7 @@ func conformance() []promise {
 	return []promise{
 		{"every event is decided once", everyEventIsDecidedOnce, stream},
 		{"status", statusOfAStream, stream},
+		{"every codec is read", everyCodecIsRead, stream},
 		{"members come and go", membersComeAndGo, stream},
 		{"a rebalance moves what it must", stickyMoves, stream},
 		{"crash loses nothing", crashLosesNothing, stream},
@@ -95,6 +96,20 @@ func TestConformanceExactlyOnce(t *testing.T) {
 	}
 }
 
+// And they hold where the requests go by the types of the Kafka library, which is what is left where a broker does not
+// understand ours.
+func TestConformanceByLibrary(t *testing.T) {
+	t.Parallel()
+	for _, p := range ofStream() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			b := newFake(t)
+			b.library = true
+			p.test(t, b)
+		})
+	}
+}
+
 // On Apache Kafka all promises share one broker, with topics of their own: FRAUDSTREAM_KAFKA=host:port names one that
 // runs, FRAUDSTREAM_REAL_KAFKA=1 starts one.
 func TestConformanceOnApacheKafka(t *testing.T) {
@@ -102,12 +117,13 @@ func TestConformanceOnApacheKafka(t *testing.T) {
 	if b.bootstrap == "" {
 		b.bootstrap = kafkatest.Start(t, 1).Bootstrap()
 	}
-	exactly := *b
-	exactly.exactly = true
+	exactly, library := *b, *b
+	exactly.exactly, library.library = true, true
 	for _, p := range conformance() {
 		t.Run(p.name, func(t *testing.T) { p.test(t, b) })
 	}
 	for _, p := range ofStream() {
 		t.Run(p.name+", exactly once", func(t *testing.T) { p.test(t, &exactly) })
+		t.Run(p.name+", by library", func(t *testing.T) { p.test(t, &library) })
 	}
 }

@@ -48,7 +48,7 @@ func (c *Consumer) diagnoseCluster(ctx context.Context, f *findings) *kafka.Meta
 // needed are the requests, with their versions, of reading, writing and the group; wanted are those of transactions.
 func needed() map[protocol.ApiKey]int16 {
 	return map[protocol.ApiKey]int16{
-		protocol.Fetch: fetchVersion, protocol.Produce: produceVersion, protocol.InitProducerId: 0, protocol.JoinGroup: 2,
+		protocol.Fetch: fetchOldest, protocol.Produce: produceOldest, protocol.InitProducerId: 0, protocol.JoinGroup: 2,
 		protocol.SyncGroup: 0, protocol.Heartbeat: 0, protocol.OffsetCommit: 2, protocol.OffsetFetch: 1,
 	}
 }

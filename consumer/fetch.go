@@ -58,6 +58,7 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 		res, err := f.fetch(ctx, w.wire)
 		if err != nil {
 			w.wire = nil // the connection may still be reading into it
+			w.reset(f.next)
 		} else {
 			w.wire = res.buf
 			err = f.admit(w, res)

@@ -31,6 +31,7 @@ type broker struct {
 	real      bool
 	fake      *kfake.Cluster // nil on Apache Kafka
 	exactly   bool           // consumers deliver exactly once
+	library   bool           // consumers fetch and produce by the library's types
 	login     []kgo.Opt      // of the test's own clients
 }
 
@@ -105,7 +106,7 @@ func (s *stage) create(topic string, partitions int32, configs ...string) {
 func (s *stage) options() Options {
 	return Options{
 		Brokers: strings.Split(s.b.bootstrap, ","), Group: s.name, Input: s.input(), Output: s.output(),
-		DeadLetter: s.letters(), ExactlyOnce: s.b.exactly, Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		DeadLetter: s.letters(), ExactlyOnce: s.b.exactly, LibraryProtocol: s.b.library, Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 

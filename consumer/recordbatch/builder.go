@@ -27,11 +27,12 @@ type Builder struct {
 	packed     []byte // header, then records compressed
 	lz4        *lz4.Writer
 	count      int32
-	first, max int64
+	last       int32 // place of the last record behind the base offset
+	first, max int64 // timestamps
 }
 
 // Reset empties the builder and keeps its memory.
-func (b *Builder) Reset() { b.raw, b.count = b.raw[:0], 0 }
+func (b *Builder) Reset() { b.raw, b.count, b.last = b.raw[:0], 0, 0 }
 
 // Count is the number of records appended since Reset.
 func (b *Builder) Count() int { return int(b.count) }
@@ -39,22 +40,32 @@ func (b *Builder) Count() int { return int(b.count) }
 // Size is the length of the batch so far, before compression.
 func (b *Builder) Size() int { return max(len(b.raw), headerSize) }
 
+// Footprint is the memory that the builder holds on to, in bytes, whether or not there is something in it.
+func (b *Builder) Footprint() int { return cap(b.raw) + cap(b.packed) }
+
 // Append adds a record with a timestamp in Unix milliseconds. A nil key or value is null. Nothing is kept of the
 // arguments. Timestamps may come in any order; the first one is what the deltas count from, and the largest
 // stands in the header.
 func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
+	b.AppendAt(b.count, timestamp, key, value, h)
+}
+
+// AppendAt is Append for a record that stands place offsets behind the base of its batch, as it does in a batch of which
+// compaction has left some. The places must ascend. No broker takes such a batch from a producer; it is for whoever
+// writes anew what was read from a log, see [Builder.FinishAt].
+func (b *Builder) AppendAt(place int32, timestamp int64, key, value []byte, h Headers) {
 	if b.count == 0 {
 		b.raw = append(b.raw[:0], make([]byte, headerSize)...)
 		b.first, b.max = timestamp, timestamp
 	}
 	delta := timestamp - b.first
-	b.max = max(b.max, timestamp)
-	size := 1 + varintLen(delta) + varintLen(int64(b.count)) + fieldLen(key) + fieldLen(value) +
+	b.max, b.last = max(b.max, timestamp), place
+	size := 1 + varintLen(delta) + varintLen(int64(place)) + fieldLen(key) + fieldLen(value) +
 		varintLen(int64(h.Count)) + len(h.Raw)
 	dst := binary.AppendVarint(b.raw, int64(size))
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, delta)
-	dst = binary.AppendVarint(dst, int64(b.count))
+	dst = binary.AppendVarint(dst, int64(place))
 	dst = appendField(dst, key)
 	dst = appendField(dst, value)
 	dst = binary.AppendVarint(dst, int64(h.Count))
@@ -67,6 +78,25 @@ func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
 // batch's first record among all that the producer has sent to this partition: the broker takes the next one,
 // drops a batch that it has already, and refuses any other. The base offset is 0, because the broker gives it.
 func (b *Builder) Finish(p Producer, sequence int32) []byte {
+	return b.FinishAt(Position{Last: b.count - 1}, p, sequence)
+}
+
+// Position is what a broker's log says of a batch, beside its records. Base is the offset that the places count from.
+// Last is the place of the last offset that belongs to the batch: it may lie behind the last record that is left, and
+// never before it. Control marks the end of a transaction.
+type Position struct {
+	Base    int64
+	Last    int32
+	Control bool
+}
+
+// FinishAt is Finish for a batch that has its position in a log. It may hold no record at all: compaction keeps the
+// header of a producer's last batch when all of its records are gone.
+func (b *Builder) FinishAt(at Position, p Producer, sequence int32) []byte {
+	if b.count == 0 {
+		b.raw = append(b.raw[:0], make([]byte, headerSize)...)
+		b.first, b.max = -1, -1
+	}
 	batch, codec := b.raw, None
 	// The length and the checksum are those of what is sent, so the header is written after compression.
 	if b.Codec == LZ4 && b.pack() {
@@ -76,12 +106,15 @@ func (b *Builder) Finish(p Producer, sequence int32) []byte {
 	if p.Transactional {
 		attributes |= transactional
 	}
-	binary.BigEndian.PutUint64(batch, 0)
+	if at.Control {
+		attributes |= control
+	}
+	binary.BigEndian.PutUint64(batch, uint64(at.Base))
 	binary.BigEndian.PutUint32(batch[8:], uint32(len(batch)-prefixSize))
 	binary.BigEndian.PutUint32(batch[12:], 1<<32-1) // leader epoch -1: unknown
 	batch[16] = 2
 	binary.BigEndian.PutUint16(batch[21:], attributes)
-	binary.BigEndian.PutUint32(batch[23:], uint32(b.count-1))
+	binary.BigEndian.PutUint32(batch[23:], uint32(max(at.Last, b.last)))
 	binary.BigEndian.PutUint64(batch[27:], uint64(b.first))
 	binary.BigEndian.PutUint64(batch[35:], uint64(b.max))
 	binary.BigEndian.PutUint64(batch[43:], uint64(p.ID))

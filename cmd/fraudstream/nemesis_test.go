@@ -32,15 +32,6 @@ func TestNemesis(t *testing.T) {
 	})
 }
 
-// TestNemesisSecure takes rights and certificates away on three brokers that ask for them.
-func TestNemesisSecure(t *testing.T) {
-	nemesisTime(t)
-	runNemesis(t, &nemesis.Options{
-		Ground: nemesis.StartSecure(t), Faults: nemesis.SecureFaults(), FirstRow: len(nemesis.OnKafka()),
-		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
-	})
-}
-
 // nemesisTime is how long faults strike; without the variable there is no nemesis.
 func nemesisTime(t *testing.T) time.Duration {
 	t.Helper()

@@ -234,3 +234,6 @@ func (p *place) container(name string) any {
 	}
 	return []string{name, "null"}
 }
+
+// EventFormat is the envelope of events: json, which is none, cloudevents or debezium.
+func (s *Scorer) EventFormat() string { return s.schema.format }

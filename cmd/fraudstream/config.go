@@ -26,6 +26,8 @@ type Config struct {
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
 	Tracing    TracingConfig       `yaml:"tracing"`
+	HTTP       HTTPConfig          `yaml:"http"`
+	Admin      AdminConfig         `yaml:"admin"`
 	Privacy    PrivacyConfig       `yaml:"privacy"`
 	Delivery   string              `yaml:"delivery"`
 	Commit     CommitConfig        `yaml:"commit"`
@@ -76,6 +78,8 @@ func defaultConfig() Config {
 		Event:    EventConfig{scoring.Mapping{Format: "json"}},
 		DLQ:      defaultDLQ(),
 		Tracing:  defaultTracing(),
+		HTTP:     defaultHTTP(),
+		Admin:    defaultAdmin(),
 		Delivery: atLeastOnce,
 	}
 }
@@ -144,7 +148,7 @@ func (c *Config) validate() error {
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {
 		return errors.New("model.require_signature: nobody is trusted; name public keys in model.trusted_keys")
 	}
-	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate(), c.Privacy.validate()); err != nil {
+	if err := errors.Join(c.DLQ.validate(), c.Tracing.validate(), c.Privacy.validate(), c.HTTP.validate(), c.Admin.validate()); err != nil {
 		return err
 	}
 	return c.Drift.validate()

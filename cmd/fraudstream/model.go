@@ -17,10 +17,14 @@ import (
 // newLogger writes text to a terminal and JSON to anything else: a person reads the one, and whatever gathers the logs
 // of a cluster the other, without an option that somebody forgets. It always goes to stderr, where no result can be
 // mixed with it, and holds no card number.
-func newLogger(w io.Writer) *slog.Logger {
-	var lines slog.Handler = slog.NewJSONHandler(w, nil)
+func newLogger(w io.Writer) *slog.Logger { return newLoggerAt(w, new(slog.LevelVar)) }
+
+// newLoggerAt is one whose level can be changed while it runs.
+func newLoggerAt(w io.Writer, level *slog.LevelVar) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	var lines slog.Handler = slog.NewJSONHandler(w, options)
 	if isTerminal(w) {
-		lines = slog.NewTextHandler(w, nil)
+		lines = slog.NewTextHandler(w, options)
 	}
 	return slog.New(privacy.New(privacy.Options{}).Handler(lines))
 }

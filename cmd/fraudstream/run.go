@@ -26,8 +26,9 @@ type runCommand struct {
 	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	Delivery   string   `help:"Delivery guarantee: at-least-once or exactly-once." placeholder:"at-least-once"`
 	Start      string   `help:"Where a group without offsets begins: earliest, latest or an RFC 3339 time." default:"earliest"`
-	Listen     string   `help:"Address of /predict, /metrics, /healthz, /readyz and /drift; empty for none." default:"127.0.0.1:8080"`
 	ExitAtEnd  bool     `help:"Stop at the end offsets seen at the start."`
+
+	httpFlags
 
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 
@@ -45,7 +46,8 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	log := newLogger(s.err)
+	level := new(slog.LevelVar)
+	log := newLoggerAt(s.err, level)
 	registry := web.NewRegistry()
 	model, err := loadModel(config, r.Features, log, web.NewModelMetrics(registry))
 	if err != nil {
@@ -77,29 +79,30 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	config.letters(&options)
 	config.deliver(&options)
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
-	door := web.New(web.Options{
-		Scorer: model, Gatherer: registry, Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),
-		Ready: streams[0].Ready, Healthy: streams[0].Healthy,
+	door, err := config.door(web.Options{
+		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),
+		Ready: streams[0].Ready, Healthy: streams[0].Healthy, Topics: config.topics(),
 	})
-	if err := runAll(ctx, log, r.Listen, door, streams); err != nil || !r.ExitAtEnd {
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	listening, err := config.listen(door, level, log)
+	if err != nil {
+		return err
+	}
+	if err := runAll(ctx, listening, streams); err != nil || !r.ExitAtEnd {
 		return err
 	}
 	return ctx.Err() // a backfill that a signal has ended is not at its end
 }
 
-// runAll runs the HTTP door beside the streams, of which the first is that of the events; its end, for whatever cause,
+// runAll runs what listens beside the streams, of which the first is that of the events; its end, for whatever cause,
 // ends all.
-func runAll(ctx context.Context, log *slog.Logger, listen string, door *web.Server, streams []*consumer.Consumer) error {
+func runAll(ctx context.Context, listening *listeners, streams []*consumer.Consumer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	if listen != "" {
-		if err := door.Listen(listen); err != nil {
-			return &exitError{exitConfig, fmt.Errorf("--listen: %w", err)}
-		}
-		log.Info("listening", "address", "http://"+door.Addr())
-		group.Go(func() error { return door.Serve(ctx) })
-	}
+	listening.serve(ctx, group)
 	group.Go(func() error {
 		defer cancel()
 		return streams[0].Run(ctx)
@@ -140,6 +143,9 @@ func (r *runCommand) config() (Config, error) {
 	}
 	if r.Reasons != nil {
 		c.Reasons = *r.Reasons
+	}
+	if err := r.over(&c); err != nil {
+		return c, err
 	}
 	if c.Model.Path == "" {
 		return c, errors.New("no model: give --model PATH or model.path in the configuration file")

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/drift"
@@ -13,11 +15,12 @@ import (
 
 // serveCommand is the HTTP door alone. Its traffic is live traffic, so it has a monitor of its own.
 type serveCommand struct {
-	Config   string   `help:"Configuration file (YAML); model, event, thresholds, drift and tracing are used." type:"path" placeholder:"FILE"`
+	Config   string   `help:"Configuration file (YAML); model, event, thresholds, drift, tracing, http and admin are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
-	Listen   string   `help:"Address to listen on." default:"127.0.0.1:8080"`
 	NoDrift  bool     `help:"Do not compare the traffic with the training baseline."`
+
+	httpFlags
 
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
@@ -25,13 +28,23 @@ type serveCommand struct {
 // Run serves until a signal.
 func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	config, err := modelConfig(c.Config, c.Model)
+	if _, said := errors.AsType[*exitError](err); said {
+		return err
+	}
 	if err != nil {
 		return &exitError{exitConfig, err}
+	}
+	if err := c.over(&config); err != nil {
+		return &exitError{exitConfig, err}
+	}
+	if config.HTTP.Listen == "" {
+		return &exitError{exitUsage, errors.New("--listen: serve has nothing to do without an address")}
 	}
 	if c.Reasons != nil {
 		config.Reasons = *c.Reasons
 	}
-	log := newLogger(s.err)
+	level := new(slog.LevelVar)
+	log := newLoggerAt(s.err, level)
 	registry := web.NewRegistry()
 	model, err := loadModel(config, c.Features, log, web.NewModelMetrics(registry))
 	if err != nil {
@@ -42,7 +55,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return &exitError{exitConfig, err}
 	}
 	defer spans.close()
-	options := web.Options{Scorer: model, Gatherer: registry, Log: log, Tracer: spans.tracer()}
+	options := web.Options{Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: log, Tracer: spans.tracer()}
 	if !c.NoDrift {
 		wanted, err := driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
 		if err != nil {
@@ -60,12 +73,17 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 			}
 		}
 	}
-	door := web.New(options)
-	if err := door.Listen(c.Listen); err != nil {
-		return &exitError{exitConfig, fmt.Errorf("--listen: %w", err)}
+	door, err := config.door(options)
+	if err != nil {
+		return &exitError{exitConfig, err}
 	}
-	log.Info("listening", "address", "http://"+door.Addr())
-	return door.Serve(ctx)
+	listening, err := config.listen(door, level, log)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	listening.serve(ctx, group)
+	return group.Wait()
 }
 
 // modelConfig is the configuration of the doors that know no Kafka.
@@ -78,7 +96,7 @@ func modelConfig(path, model string) (Config, error) {
 		config.Model.Path = model
 	}
 	if config.Model.Path == "" {
-		return config, errors.New("no model: give --model PATH or model.path in the configuration file")
+		return config, &exitError{exitUsage, errors.New("no model: give --model PATH or model.path in the configuration file")}
 	}
 	return config, nil
 }

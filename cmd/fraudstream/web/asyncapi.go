@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -15,7 +14,6 @@ type Topics struct {
 	Input, Output, DeadLetter, Alerts string
 
 	Group       string
-	Format      string // of the events: json, cloudevents, debezium
 	ExactlyOnce bool
 	LetterMode  string // what dead letters hold of their events: raw, redacted, reference
 }
@@ -47,7 +45,7 @@ func (s *Server) asyncAPI(t Topics) []byte {
 		}
 		operations[action+channel] = operation
 	}
-	topic("Input", t.Input, "receive", "The transactions to score.", map[string]object{"Event": s.eventMessage(t)})
+	topic("Input", t.Input, "receive", "The transactions to score.", map[string]object{"Event": s.eventMessage()})
 	topic("Output", t.Output, "send", "One decision for each event that has a score. "+guarantee, map[string]object{"Decision": s.decisionMessage()})
 	topic("DeadLetter", t.DeadLetter, "send", "The events that have none, with the reason.", map[string]object{"DeadLetter": letterMessage(t)})
 	topic("Alerts", t.Alerts, "send", "Episodes of drift, pauses of the breaker, gaps in the input.", alertMessages())
@@ -91,14 +89,10 @@ func headersOf(constants map[string]string, required ...string) object {
 	return object{"type": "object", "properties": properties, "required": all}
 }
 
-// eventMessage is what the input has to hold. In an envelope, what is described is what stands in it.
-func (s *Server) eventMessage(t Topics) object {
+// eventMessage is what the input has to hold.
+func (s *Server) eventMessage() object {
 	about := "A JSON object, also behind the framing of a schema registry."
-	payload := s.options.Scorer.EventSchema()
-	if format := cmp.Or(t.Format, "json"); format != "json" {
-		about = "A " + format + " message; the schema is that of the event in it."
-		payload = object{"type": "object", "description": about, "x-event": payload}
-	}
+	payload := s.eventShape("A transaction.")
 	key := object{"type": "string", "description": "Any, or none; decisions have the same."}
 	return message("Event", about, key, object{"type": "object", "properties": object{
 		"traceparent": object{"type": "string"}, "tracestate": object{"type": "string"},

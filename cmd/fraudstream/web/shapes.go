@@ -86,6 +86,17 @@ var requestCodes = []scoring.Code{
 	codeNotFound, codeMethod, codeMediaType, codeUnauthorized, codeBusy, codeTimeout, codeInternal,
 }
 
+// eventShape is the schema of an event; of one in an envelope, what is in it is described beside.
+func (s *Server) eventShape(about string) object {
+	event := s.options.Scorer.EventSchema()
+	if format := s.options.Scorer.EventFormat(); format != "json" {
+		about += " It comes as a message of " + format + "; x-event is what stands in it."
+		event = object{"type": "object", "x-event": event}
+	}
+	event["description"] = about
+	return event
+}
+
 // decisionProperties are the members that a decision has, whichever door it leaves by; is_fraud and the place of the
 // event differ.
 func (s *Server) decisionProperties() object {
@@ -126,10 +137,8 @@ func (s *Server) schemas() object {
 			"error":  record("", object{"code": object{"enum": codes}, "field": text("Empty where no field is at fault."), "message": text("For people.")}, "code", "field", "message"),
 		}, "status", "error")
 	}
-	event := s.options.Scorer.EventSchema()
-	event["description"] = "A transaction. Fields that the model does not read are let pass; no key may come twice."
 	return object{
-		"Event":        event,
+		"Event":        s.eventShape("A transaction. Fields that the model does not read are let pass; no key may come twice."),
 		"Prediction":   record("The decision on one event.", prediction, append([]string{"status"}, decisionAlways...)...),
 		"Skipped":      record("The event is one of those that the configuration leaves out.", object{"status": object{"const": "skipped"}}, "status"),
 		"EventProblem": problem(eventCodes...),

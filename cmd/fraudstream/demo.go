@@ -15,7 +15,7 @@ type demoCommand struct {
 	Fast     bool          `help:"Without waits, in a few seconds."`
 	Seed     int64         `help:"Seed of the generated transactions." default:"1"`
 	Plain    bool          `help:"No colour and no control codes."`
-	Listen   string        `help:"Address of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
+	Listen   string        `help:"Address of the console, and of the first worker's /predict, /metrics and /drift." default:"127.0.0.1:8080"`
 	Delivery string        `help:"Delivery guarantee of the workers: at-least-once or exactly-once." enum:"at-least-once,exactly-once" default:"exactly-once"`
 }
 

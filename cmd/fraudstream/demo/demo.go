@@ -19,6 +19,13 @@
 // that the decisions and dead letters name. An event without an answer is lost, a second answer is a duplicate, and
 // an answer to something that was never sent is reported as a fault of its own.
 //
+// # Why the console is the show's own
+//
+// Its address is the first thing that is said. A worker's console would show half of the stream and die with its worker; so
+// this process serves one that asks the workers once a second and adds up what they show ([fraudstream/cmd/fraudstream/web/console.Merge]). What a dead
+// worker has counted stays in the sums, and the partitions that it has left are shown as such until somebody takes them
+// up. The headings of the script are marks in the charts. All of it decorates, like the gauges on the screen.
+//
 // # Why the alarm comes so soon
 //
 // The service judges drift every ten seconds and needs 200 events of a partition for it. The show has a minute, so its
@@ -56,7 +63,7 @@ type Options struct {
 	Fast       bool          // no waits: the same script in some ten seconds
 	Seed       int64         // of the payments
 	Plain      bool          // no colour and no control codes
-	Listen     string        // address of the first worker's HTTP door; a free port where it is empty or taken
+	Listen     string        // address of the console; a free port where it is empty or taken
 	Out        io.Writer     // what the person sees, the summary line last
 	Executable string        // started as `Executable run …` for each worker
 
@@ -99,7 +106,8 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 type show struct {
 	options   Options
 	began     time.Time
-	dir       string // bundle, logs and the sample event; removed at the end
+	dir       string    // bundle, logs and the sample event; removed at the end
+	overview  *overview // the console
 	cluster   *kfake.Cluster
 	workers   []*worker // those that live, the oldest first
 	started   int       // workers so far, dead ones too
@@ -135,6 +143,11 @@ func open(o Options, began time.Time) (*show, error) {
 // longest to be ready. What fails half-way is undone by close. The bundle is written out although it is in the
 // binary, since a worker reads a folder, as it would in service.
 func (s *show) start() (err error) {
+	if s.overview, err = openOverview(s.options.Listen); err != nil {
+		return err
+	}
+	s.screen.Line("   console  %s", s.screen.paint(bold, s.overview.URL()))
+	s.screen.tell = s.overview.Tell
 	if s.dir, err = os.MkdirTemp("", "fraudstream-demo-"); err != nil {
 		return err
 	}
@@ -144,7 +157,8 @@ func (s *show) start() (err error) {
 	if s.cluster, err = startBroker(); err != nil {
 		return fmt.Errorf("in-process Kafka: %w", err)
 	}
-	if err = s.startWorker(s.options.Listen); err != nil {
+	s.overview.SetCluster(s.cluster)
+	if err = s.startWorker(); err != nil {
 		return err
 	}
 	if err = s.introduce(); err != nil {
@@ -171,8 +185,8 @@ func (s *show) start() (err error) {
 
 // startWorker starts one more worker. Workers are numbered from 1 on and never share a name, so a log belongs
 // to one process.
-func (s *show) startWorker(listen string) error {
-	address, err := freeAddress(listen)
+func (s *show) startWorker() error {
+	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
@@ -183,6 +197,7 @@ func (s *show) startWorker(listen string) error {
 		return err
 	}
 	s.workers = append(s.workers, w)
+	s.overview.Add(w)
 	return nil
 }
 
@@ -192,6 +207,9 @@ func (s *show) startWorker(listen string) error {
 func (s *show) close() {
 	for _, w := range s.workers {
 		w.Kill()
+	}
+	if s.overview != nil {
+		s.overview.Close() // it asks the broker
 	}
 	if s.stopRead != nil {
 		s.stopRead()

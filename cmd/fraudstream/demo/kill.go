@@ -27,7 +27,7 @@ func (s *show) playKill(ctx context.Context, t tempo) error {
 	if err := s.awaitRecovery(ctx, t, time.Now()); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := s.startWorker(""); err != nil {
+	if err := s.startWorker(); err != nil {
 		return err
 	}
 	if err := s.settleGroup(ctx, t, 2, "after the restart"); err != nil || ctx.Err() != nil {

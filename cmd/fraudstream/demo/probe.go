@@ -13,7 +13,7 @@ import (
 // glance is how long the show waits for an answer of a worker's HTTP door: it never holds up the stream for it.
 const glance = 300 * time.Millisecond
 
-// These are the only questions that the show asks the program it shows. They decorate: the summary does not need them,
+// These, and those of the console, are the only questions that the show asks the program it shows. They decorate: the summary does not need them,
 // and where no answer comes the show goes on without.
 
 // amountPSI is the largest PSI of the amount that the workers show in their metrics; false where none shows one.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fraudstream/cmd/fraudstream/demo/cards"
+	"fraudstream/cmd/fraudstream/web/console"
 )
 
 // Colours of the terminal. They are SGR sequences of ECMA-48, which all common terminals know.
@@ -35,6 +36,7 @@ type screen struct {
 	out    io.Writer
 	plain  bool
 	status string
+	tell   func(kind, text string) // that the console shows as well; nil: nobody
 
 	lastDecision time.Time
 	lastBlock    time.Time
@@ -59,6 +61,12 @@ func (s *screen) write(line string) {
 // Scene writes a heading and what is about to happen. The rule fills the line, so that all headings end at one
 // column.
 func (s *screen) Scene(sign, title, text string) {
+	s.told(console.Scene, title+": "+text)
+	s.heading(sign, title, text)
+}
+
+// heading writes one that is no part of the script.
+func (s *screen) heading(sign, title, text string) {
 	if !s.plain {
 		title = sign + " " + title
 	}
@@ -69,7 +77,15 @@ func (s *screen) Scene(sign, title, text string) {
 
 // Note writes a line that matters.
 func (s *screen) Note(format string, args ...any) {
+	s.told(console.Note, fmt.Sprintf(format, args...))
 	s.Line("   %s %s", s.paint(cyan, s.either("▸", ">")), fmt.Sprintf(format, args...))
+}
+
+// told passes on what matters.
+func (s *screen) told(kind, text string) {
+	if s.tell != nil {
+		s.tell(kind, text)
+	}
 }
 
 // Status shows a line that stays below the others: every other line wipes it, takes its place and writes it again

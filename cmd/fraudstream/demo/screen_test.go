@@ -80,27 +80,6 @@ func TestThousands(t *testing.T) {
 	}
 }
 
-// TestFreeAddress checks that a taken address gives way to a free one.
-func TestFreeAddress(t *testing.T) {
-	first, err := freeAddress("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := freeAddress(first)
-	if err != nil || again != first {
-		t.Errorf("%s is free, yet %s (%v) was chosen", first, again, err)
-	}
-	cluster, err := startBroker()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
-	taken := cluster.ListenAddrs()[0]
-	if other, err := freeAddress(taken); err != nil || other == taken {
-		t.Errorf("%s (%v) was chosen although it is taken", other, err)
-	}
-}
-
 // TestBrokerForgets checks that a partition does not grow without end: without the topic's own limit it would.
 func TestBrokerForgets(t *testing.T) {
 	if testing.Short() {

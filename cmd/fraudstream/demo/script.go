@@ -67,7 +67,7 @@ func (s *show) introduce() error {
 	if err != nil {
 		return err
 	}
-	s.screen.Scene("💳", "fraudstream", "Kafka in this process: "+input+" → "+output+", "+deadLetter)
+	s.screen.heading("💳", "fraudstream", "Kafka in this process: "+input+" → "+output+", "+deadLetter)
 	s.screen.Note("model %s", model)
 	s.screen.Note("two workers, one group, %d partitions; payments of seed %d", partitions, s.options.Seed)
 	s.screen.Note("drift is judged every %d payments here, in place of 10 s, against the same hour of the week", tickEvents)
@@ -85,7 +85,7 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 	if !answered {
 		return fmt.Errorf("no decision within %v; %w", t.recovery, s.workers[0].failure("is still silent"))
 	}
-	if err := s.startWorker(""); err != nil {
+	if err := s.startWorker(); err != nil {
 		return err
 	}
 	if err := s.offerCurl(ctx); err != nil {
@@ -94,8 +94,8 @@ func (s *show) playCalm(ctx context.Context, t tempo) error {
 	return s.sendFor(ctx, t, t.calm)
 }
 
-// offerCurl shows how to ask the first worker over HTTP, if that works: the first worker, because it is the one that
-// will not be killed. The event lies in a file, since it is longer than a line. Where the door does not answer
+// offerCurl shows how to ask for a prediction over HTTP, if that works: by way of the console's address, from where the
+// first worker is asked, which will not be killed. The event lies in a file, since it is longer than a line. Where the door does not answer
 // in time nothing is said of it: a line that does not work is worse than none.
 func (s *show) offerCurl(ctx context.Context) error {
 	tx := s.nextPayment()
@@ -104,10 +104,12 @@ func (s *show) offerCurl(ctx context.Context) error {
 	if err := os.WriteFile(path, append(event, '\n'), 0o644); err != nil {
 		return err
 	}
-	if predicts(ctx, s.workers[0].listen, event) {
+	if predicts(ctx, s.overview.address, event) {
+		ask := fmt.Sprintf("curl -s %spredict -d @%s", s.overview.URL(), path)
 		s.screen.Note("meanwhile, from another terminal:")
-		s.screen.Line("       curl -s http://%s/predict -d @%s", s.workers[0].listen, path)
-		s.screen.Line("       curl -s http://%s/metrics | grep fraudstream_", s.workers[0].listen)
+		s.screen.Line("       %s", ask)
+		s.screen.Line("       curl -s %smetrics | grep fraudstream_", s.overview.URL())
+		s.overview.Offer(ask)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ type worker struct {
 	listen  string // address of its HTTP door
 	log     string // file with what it said on stderr
 	command *exec.Cmd
-	ending  atomic.Bool   // it was told to end, or killed
+	ending  atomic.Bool // it was told to end, or killed
+	killed  atomic.Bool
 	gone    chan struct{} // closed when the process has ended
 	err     error         // how it ended; valid once gone is closed
 }
@@ -82,6 +83,7 @@ func withoutOwnVariables(environment []string) []string {
 // the process that was started is the one that is killed.
 func (w *worker) Kill() {
 	w.ending.Store(true)
+	w.killed.Store(true)
 	_ = w.command.Process.Kill() // fails only where the process has ended
 	<-w.gone
 }
@@ -106,14 +108,19 @@ func (w *worker) Drain() error {
 	return nil
 }
 
-// Failed tells how the worker ended, if it did so without being told.
-func (w *worker) Failed() error {
+// Gone tells whether the process has ended.
+func (w *worker) Gone() bool {
 	select {
 	case <-w.gone:
+		return true
 	default:
-		return nil
+		return false
 	}
-	if w.ending.Load() {
+}
+
+// Failed tells how the worker ended, if it did so without being told.
+func (w *worker) Failed() error {
+	if !w.Gone() || w.ending.Load() {
 		return nil
 	}
 	return w.failure("ended early")
@@ -128,20 +135,13 @@ func (w *worker) failure(what string) error {
 	return fmt.Errorf("%s %s (%v); it said last:\n  %s", w.name, what, w.command.ProcessState, last)
 }
 
-// freeAddress is the wanted address if nothing listens there, else a free port of this machine: so the show can say
-// where its workers listen before they do. Should another program take the port in between, the worker ends and the
-// show says so.
-func freeAddress(wanted string) (string, error) {
-	for _, address := range []string{wanted, "127.0.0.1:0"} {
-		if address == "" {
-			continue
-		}
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		defer l.Close()
-		return l.Addr().String(), nil
+// freeAddress is a free port of this machine: so the show knows where its workers listen before they do. Should another
+// program take the port in between, the worker ends and the show says so.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("no free port: %w", err)
 	}
-	return "", errors.New("no free port on 127.0.0.1")
+	defer l.Close()
+	return l.Addr().String(), nil
 }

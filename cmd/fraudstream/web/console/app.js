@@ -25,7 +25,7 @@ function render(s) {
   showPoints(s.log);
   showScores(s.totals.score, s.model);
   happened(s);
-  if (!paused) decisions(s.decisions);
+  if (!paused) decisions(s.decisions, s.model);
   showDrift(s.drift);
   refused(s, http);
   partitions(s, http);
@@ -68,7 +68,7 @@ function happened(s) {
   show('side', side);
   $('story').classList.toggle('alone', !side);
   const lines = s.log.length ? s.log : [{ at: s.at, kind: 'note', text: 'Nothing yet. Alarms, and partitions that come, go or stand still, are told here.' }];
-  fill('log', lines, () => lines.toReversed().map((l) => el('li', { class: l.kind }, el('time', { class: 'soft' }, clock(l.at)), el('span', {}, l.text))));
+  fill('log', lines, () => lines.toReversed().map((l) => el('li', { class: 'k-' + l.kind }, el('time', {}, clock(l.at)), el('span', {}, l.text))));
   fill('workers', s.workers ?? [], () => s.workers?.length ? [workers(s.workers)] : []);
   fill('tries', s.tries ?? [], () => (s.tries ?? []).map((t) => el('div', { class: 'try' },
     el('div', { class: 'bar' }, el('small', {}, 'From a terminal on this machine:'), copier(t)), el('pre', {}, el('code', {}, t)))));
@@ -87,13 +87,21 @@ function copier(text) {
   return el('button', { type: 'button', onclick: (e) => navigator.clipboard.writeText(text).then(() => { e.target.textContent = 'Copied'; }, () => {}) }, 'Copy');
 }
 
-function decisions(all) {
+// gauge is how far a score fills its bar. Fraud is rare, so thresholds lie low; each part of the range has its share: four
+// tenths up to review, three up to block, three above.
+function gauge(score, { review, block }) {
+  if (review == null || block == null || !(0 < review && review < block && block < 1)) return (100 * score).toFixed(1) + '%';
+  const filled = score < review ? 40 * score / review : score < block ? 40 + 30 * (score - review) / (block - review) : 70 + 30 * (score - block) / (1 - block);
+  return filled.toFixed(1) + '%';
+}
+
+function decisions(all, model) {
   show('decisions-empty', all.length === 0);
   say('decisions-note', 'a sample, ids masked');
   fill('decisions', all, () => all.map((d) => {
     const tone = d.decision === 'block' ? 'block-verdict' : d.decision;
     return el('tr', {}, el('td', { class: 'id', title: d.source }, d.id),
-      el('td', { class: tone }, el('span', { class: 'score' }, d.score.toFixed(4)), el('span', { class: 'gauge' }, el('i', { '--share': (100 * d.score).toFixed(1) + '%' }))),
+      el('td', { class: tone }, el('span', { class: 'score' }, d.score.toFixed(4)), el('span', { class: 'gauge' }, el('i', { '--share': gauge(d.score, model) }))),
       el('td', {}, el('span', { class: 'chip ' + tone }, d.decision)), el('td', { class: 'narrow soft', title: d.reason }, d.reason || ''));
   }));
 }
@@ -116,7 +124,7 @@ function partitions(s, http) {
   for (const cell of document.querySelectorAll('.worker')) cell.hidden = !named;
   fill('partitions', s.partitions, () => s.partitions.map((p) => el('tr', { class: p.paused ? 'paused' : '' }, el('td', {}, String(p.number)),
     named ? el('td', { class: 'worker' }, p.worker ?? '') : null, el('td', { class: 'number' }, p.committed < 0 ? '–' : count(p.committed)),
-    el('td', { class: 'number narrow' }, p.end < 0 ? '–' : count(p.end)), el('td', { class: 'number' }, count(p.lag)), el('td', {}, p.paused ? 'stands still: ' + p.paused : 'reads'))));
+    el('td', { class: 'number narrow' }, p.end < 0 ? '–' : count(p.end)), el('td', { class: 'number' }, count(p.lag)), el('td', {}, p.paused ? 'standing still: ' + p.paused : 'read'))));
 }
 
 function facts(s) {

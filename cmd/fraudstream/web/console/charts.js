@@ -48,6 +48,7 @@ function drawMarks(u) {
   ctx.strokeStyle = ctx.fillStyle = colour('soft');
   ctx.font = `${11 * devicePixelRatio}px system-ui, "DejaVu Sans", sans-serif`;
   ctx.setLineDash([4, 4]);
+  ctx.textAlign = 'left';
   let free = -Infinity;
   for (const { at, word } of marks) {
     const x = u.valToPos(at, 'x', true);
@@ -65,17 +66,24 @@ function drawMarks(u) {
   ctx.restore();
 }
 
+// powers are the lines of a logarithmic axis.
+const powers = (u, axis, min, max) => {
+  const all = [];
+  for (let e = Math.ceil(Math.log10(min)); e <= Math.log10(max); e++) all.push(10 ** e);
+  return all;
+};
+
 const axis = (more) => ({
   stroke: colour('soft'), font: '11px system-ui, "DejaVu Sans", sans-serif', grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, ...more,
 });
 
 // overTime are the options of a chart over time: a line for each series, and what stands under the pointer in words.
-function overTime(series, values, output, y = {}) {
+function overTime(series, values, output, y = {}, splits = undefined) {
   return () => ({
     cursor: { sync: { key: 'time' }, points: { size: 6 }, drag: { x: false, y: false }, y: false },
     legend: { show: false },
-    scales: { x: { time: true, range: (u, min, max) => [max - span, max] }, y: { range: (u, min, max) => [0, Math.max(max * 1.15, 1)], ...y } },
-    axes: [axis({ space: 70, size: 26, values: (u, at) => at.map((t) => new Date(t * 1e3).toTimeString().slice(0, 5)) }), axis({ size: 46, space: 28, values: (u, at) => at.map((v) => v == null ? '' : values(v)) })],
+    scales: { x: { time: true, range: (u, min, max) => [Math.max(max - span, Math.min(min, max - 60)), max] }, y: { range: (u, min, max) => [0, Math.max(max * 1.15, 1)], ...y } },
+    axes: [axis({ space: 70, size: 26, values: (u, at) => at.map((t) => new Date(t * 1e3).toTimeString().slice(0, 5)) }), axis({ size: 46, space: 28, splits, values: (u, at) => at.map((v) => v == null ? '' : values(v)) })],
     series: [{}, ...series.map((name, i) => ({
       stroke: colour(name), width: 1.75, spanGaps: false, points: { show: false }, fill: i === 0 && series.length === 1 ? colour(name) + '22' : undefined,
     }))],
@@ -92,8 +100,8 @@ function overTime(series, values, output, y = {}) {
 
 const rate = chart('chart-rate', overTime(['live'], short, 'rate-at'));
 const latency = chart('chart-latency', overTime(['live', 'other'], seconds, 'latency-at', {
-  distr: 3, range: (u, min, max) => [Math.min(min ?? 1e-3, 1e-3), Math.max(max ?? 1e-1, 1e-1)],
-}));
+  distr: 3, range: (u, min, max) => [Math.min(min ?? 1e-3, 1e-3), Math.max(max ?? 1e-1, 1e-1) * 1.5],
+}, powers));
 const lag = chart('chart-lag', overTime(['live'], short, 'lag-at', { range: (u, min, max) => [0, Math.max(max * 1.15, 10)] }));
 
 let points = [];
@@ -134,13 +142,14 @@ const score = chart('chart-score', () => ({
   scales: { x: { time: false, range: () => [-0.6, bounds.length + 0.6] }, y: { distr: 3, range: (u, min, max) => [0.5, Math.max(10, max || 1) * 2] } },
   axes: [
     axis({ size: 26, grid: { show: false }, splits: () => bounds.map((b, i) => i + 0.5), values: (u, at) => at.map((v, i) => bounds.length > 8 && i % 3 !== 1 ? '' : String(bounds[i])), space: 0 }),
-    axis({ size: 46, values: (u, at) => at.map((v) => v >= 1 && Number.isInteger(Math.log10(v)) ? short(v) : '') }),
+    axis({ size: 46, splits: powers, values: (u, at) => at.map(short) }),
   ],
   series: [{}, { stroke: colour('live'), fill: colour('live') + 'bb', width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.86, 60] }) }],
   hooks: {
     draw: [(u) => {
       const { ctx, bbox } = u;
       ctx.save();
+      ctx.textAlign = 'left';
       ctx.font = `${11 * devicePixelRatio}px system-ui, "DejaVu Sans", sans-serif`;
       for (const { word, at, tone } of thresholds) {
         const x = u.valToPos(place(at), 'x', true);

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"fraudstream/drift"
 )
@@ -19,12 +20,13 @@ type Feature struct {
 	Name        string `json:"name"`
 	Score       bool   `json:"score,omitempty"`
 	Categorical bool   `json:"categorical,omitempty"`
+	Seasonal    bool   `json:"seasonal,omitempty"` // alarms compare it with its hour of the week
 	State       string `json:"state"`
 
 	Kind      string   `json:"kind"`     // values or quality: the detector that is nearer to its alarm
 	Evidence  *float64 `json:"evidence"` // its natural logarithm; null: not judged in this process, or not yet
 	Threshold *float64 `json:"threshold"`
-	Epsilon   *float64 `json:"epsilon"` // share that may change cell
+	Epsilon   *float64 `json:"epsilon"` // share of the values that may change cell
 	Alarm     string   `json:"alarm"`   // what moved when the open alarm was given, in words
 	Page      bool     `json:"page"`    // the open alarm calls somebody; else it is a ticket
 
@@ -72,7 +74,7 @@ func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *D
 
 func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alarm) Feature {
 	f := Feature{
-		Name: r.Name, Categorical: about.Categorical, State: stateOff,
+		Name: r.Name, Categorical: about.Categorical, Seasonal: about.Seasonal != nil, State: stateOff,
 		Quality: r.Quality.Counts, QualityBaseline: r.Quality.Baseline, Cells: []Cell{},
 	}
 	f.judge(r)
@@ -95,6 +97,7 @@ func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alar
 
 // judge takes the detector that is nearer to its alarm.
 func (f *Feature) judge(r *drift.FeatureReport) {
+	f.Epsilon = number(r.Epsilon)
 	nearest := math.Inf(-1)
 	for _, v := range []struct {
 		kind string
@@ -112,7 +115,7 @@ func (f *Feature) judge(r *drift.FeatureReport) {
 		}
 		if near > nearest {
 			nearest = near
-			f.Kind, f.Evidence, f.Threshold, f.Epsilon = v.kind, number(v.LogM), number(v.Threshold), number(v.Epsilon)
+			f.Kind, f.Evidence, f.Threshold = v.kind, number(v.LogM), number(v.Threshold)
 		}
 	}
 	switch {
@@ -143,12 +146,13 @@ func (f *Feature) explain(r *drift.FeatureReport, alarms []drift.Alarm) {
 	f.Alarm, f.Page = a.Describe(), a.Severity() == "page"
 }
 
-// summary is the alarm in few words.
+// summary is what moved most.
 func (f *Feature) summary() string {
 	if f.Alarm == "" {
 		return f.Name
 	}
-	return f.Alarm
+	most, _, _ := strings.Cut(f.Alarm, "; ")
+	return most
 }
 
 // measure computes the distances from the cells, so that they are those of the sum where cells were added up.

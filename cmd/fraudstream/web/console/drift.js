@@ -16,6 +16,7 @@ export function showDrift(drift) {
   const features = drift?.features ?? [];
   show('drift', features.length > 0);
   show('drift-empty', features.length === 0);
+  show('drift-note', features.length > 0 && drift.guarantee !== '');
   if (!features.length) {
     say('drift-empty', 'Not watched: this process was told not to compare its traffic with training.');
     show('drift-more', false); show('guarantee', false); show('open-alarms', false);
@@ -115,6 +116,7 @@ function detail(r) {
     f.alarm ? el('p', { class: 'alarm' }, f.alarm) : '',
     el('p', { class: 'note' }, el('span', { class: 'key training' }, 'training '), ' ', el('span', { class: 'key square' }, f.recent ? 'live, the recent events' : 'live, all since the start'),
       f.psi_cut == null ? '' : '; by chance, PSI is at most ' + f.psi_cut.toFixed(3) + ' in 999 of 1,000 cases'),
+    f.seasonal ? el('p', { class: 'soft' }, 'It follows the clock: alarms compare it with the same hour of the week, and the bars with all of training.') : '',
     grid, folded ? el('p', { class: 'soft' }, (f.cells.length - kept) + ' smaller ones are not shown.') : '', quality ?? '',
   );
 }

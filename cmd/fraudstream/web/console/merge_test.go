@@ -58,8 +58,8 @@ func TestStory(t *testing.T) {
 	s.follow(&before, &now)
 	s.follow(&now, &before)
 	want := []string{
-		"partition 0: stands still: produce", "partition 1: has moved to a", "drift alarm: amount over 96: 10 % → 32 %",
-		"partition 0: goes on with a", "partition 1: has moved to b", "amount is back within its tolerance",
+		"partition 0: standing still, produce", "partition 1: now with a", "drift alarm: amount over 96: 10 % → 32 %",
+		"partition 0: going on, with a", "partition 1: now with b", "amount is back within its tolerance",
 	}
 	for i, l := range s.lines {
 		if i >= len(want) || l.Text != want[i] {

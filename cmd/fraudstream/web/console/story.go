@@ -48,18 +48,18 @@ func (t *story) partitions(before, now *State) {
 		delete(was, p.Number)
 		switch {
 		case p.Paused != "" && old.Paused != p.Paused:
-			fates = meet(fates, Bad, "stands still: "+p.Paused, p.Number)
+			fates = meet(fates, Bad, "standing still, "+p.Paused, p.Number)
 		case p.Paused == "" && old.Paused != "":
-			fates = meet(fates, Good, "goes on"+with(p.Worker), p.Number)
+			fates = meet(fates, Good, "going on"+after(", with ", p.Worker), p.Number)
 		case !known:
-			fates = meet(fates, Note, "has come"+to(p.Worker), p.Number)
+			fates = meet(fates, Note, "taken up"+after(" by ", p.Worker), p.Number)
 		case old.Worker != p.Worker:
-			fates = meet(fates, Note, "has moved"+to(p.Worker), p.Number)
+			fates = meet(fates, Note, "now with "+p.Worker, p.Number)
 		}
 	}
 	for _, p := range before.Partitions {
 		if _, gone := was[p.Number]; gone {
-			fates = meet(fates, Note, "has gone", p.Number)
+			fates = meet(fates, Note, "given up", p.Number)
 		}
 	}
 	for _, f := range fates {
@@ -80,10 +80,7 @@ func meet(fates []fate, kind, text string, number int32) []fate {
 	return append(fates, fate{kind, text, fmt.Sprintf("partition %d", number)})
 }
 
-func to(worker string) string { return after(" to ", worker) }
-
-func with(worker string) string { return after(" with ", worker) }
-
+// after is a worker with the word before it, where there are several.
 func after(word, worker string) string {
 	if worker == "" {
 		return ""

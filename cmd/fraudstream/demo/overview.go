@@ -1,0 +1,219 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"fraudstream/cmd/fraudstream/web/console"
+)
+
+// An overview is the console of the show. It is served by this process and not by a worker, so that it outlives the one
+// that is killed, and it shows all workers together: what each of them shows of itself is asked for once a second and
+// added up. What it has no page for (predictions, metrics, the drift report) it hands on to the first worker.
+type overview struct {
+	console *console.Console
+	server  http.Server
+	address string
+	ended   sync.WaitGroup
+	stop    context.CancelFunc
+
+	mu      sync.Mutex
+	cluster *kfake.Cluster
+	workers []*watched
+	last    map[int32]console.Partition // where each was seen last
+	lines   []console.Line
+	tries   []string
+}
+
+// watched is a worker with the last that it has shown of itself.
+type watched struct {
+	*worker
+	state console.State
+	known bool
+}
+
+// scope stands under the heading of the page.
+const scope = "The demo: the workers of one consumer group, added up. The page is served by the demo itself and outlives them."
+
+// openOverview listens, so that the address can be told, and serves.
+func openOverview(listen string) (*overview, error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil { // taken, most likely: any other will do
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+	}
+	o := &overview{address: l.Addr().String(), last: map[int32]console.Partition{}}
+	o.console = console.New(console.Options{Source: o.State})
+	mux := http.NewServeMux()
+	o.console.Routes(mux)
+	mux.Handle("/", &httputil.ReverseProxy{Rewrite: o.handOn, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+		http.Error(w, "the first worker does not answer", http.StatusBadGateway)
+	}})
+	o.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
+	ctx, stop := context.WithCancel(context.Background())
+	o.stop = stop
+	o.ended.Go(func() { o.console.Run(ctx) })
+	o.ended.Go(func() { _ = o.server.Serve(l) }) // ends by Close alone
+	return o, nil
+}
+
+// Close ends all connections.
+func (o *overview) Close() {
+	o.stop()
+	_ = o.server.Close()
+	o.ended.Wait()
+}
+
+// URL is where the page is.
+func (o *overview) URL() string { return "http://" + o.address + "/" }
+
+// handOn sends a request to the first worker, which lives as long as the show.
+func (o *overview) handOn(r *httputil.ProxyRequest) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.workers) > 0 {
+		r.SetURL(&url.URL{Scheme: "http", Host: o.workers[0].listen})
+	}
+}
+
+// SetCluster tells who knows how far the partitions reach.
+func (o *overview) SetCluster(cluster *kfake.Cluster) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cluster = cluster
+}
+
+// Add shows a worker from now on; one that has ended stays, with its state.
+func (o *overview) Add(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.workers = append(o.workers, &watched{worker: w})
+}
+
+// colours are the control codes in a line for the terminal.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// Tell adds a line to what happened.
+func (o *overview) Tell(kind, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, console.Line{At: time.Now().UnixMilli(), Kind: kind, Text: colours.ReplaceAllString(text, "")})
+}
+
+// Offer shows commands to try.
+func (o *overview) Offer(commands ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tries = append(o.tries, commands...)
+}
+
+// State asks the workers and adds up what they show.
+func (o *overview) State(bool) console.State {
+	o.mu.Lock()
+	workers := slices.Clone(o.workers)
+	o.mu.Unlock()
+	var answers sync.WaitGroup
+	for _, w := range workers {
+		answers.Go(w.ask)
+	}
+	answers.Wait()
+
+	var states []console.State
+	for _, w := range workers {
+		if w.known {
+			states = append(states, w.named())
+		}
+	}
+	all := console.Merge(states)
+	all.At, all.Scope = time.Now().UnixMilli(), scope
+	for _, w := range workers {
+		all.Workers = append(all.Workers, w.row())
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.orphans(&all)
+	all.Log, all.Tries = slices.Clone(o.lines), slices.Clone(o.tries)
+	return all
+}
+
+// ask reads what a worker shows of itself. One that does not answer is shown as it was.
+func (w *watched) ask() {
+	if w.Gone() {
+		w.state.Partitions, w.state.Decisions, w.state.Drift = nil, nil, nil // others have them now; what it counted stays
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), glance)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.listen+"/console/state", nil)
+	if err != nil {
+		return
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return
+	}
+	defer response.Body.Close()
+	var s console.State
+	if response.StatusCode == http.StatusOK && json.NewDecoder(response.Body).Decode(&s) == nil && s.At != 0 {
+		w.state, w.known = s, true
+	}
+}
+
+// named is the state of a worker, whose partitions bear its name.
+func (w *watched) named() console.State {
+	s := w.state
+	s.Partitions = slices.Clone(s.Partitions)
+	for i := range s.Partitions {
+		s.Partitions[i].Worker = w.name
+	}
+	return s
+}
+
+// row is a worker in the list of them.
+func (w *watched) row() console.Worker {
+	row := console.Worker{Name: w.name, Address: w.listen, State: "running", Partitions: len(w.state.Partitions), Events: w.state.Totals.Events}
+	switch {
+	case w.Gone() && w.killed.Load():
+		row.State = "killed"
+	case w.Gone():
+		row.State = "ended"
+	case w.ending.Load():
+		row.State = "draining"
+	case !w.known:
+		row.State = "starting"
+	}
+	return row
+}
+
+// orphans adds the partitions that no worker reads at this moment, as they were left. How far they have grown meanwhile is
+// asked of the broker.
+func (o *overview) orphans(s *console.State) {
+	read := map[int32]bool{}
+	for _, p := range s.Partitions {
+		read[p.Number], o.last[p.Number] = true, p
+	}
+	if o.cluster == nil {
+		return
+	}
+	for _, info := range o.cluster.PartitionInfos(input) {
+		p, known := o.last[info.Partition]
+		if read[info.Partition] || !known {
+			continue
+		}
+		p.Worker, p.Paused, p.End = "", "nobody reads it", info.HighWatermark
+		p.Lag, p.Behind = max(p.End-p.Committed, 0), 0
+		s.Partitions = append(s.Partitions, p)
+	}
+	slices.SortFunc(s.Partitions, func(a, b console.Partition) int { return int(a.Number - b.Number) })
+}

@@ -80,7 +80,7 @@ type Ledger struct {
 
 func newLedger(book *Book) *Ledger {
 	return &Ledger{
-		book: book, answers: map[int32][]answer{}, floor: map[int32]int64{}, lanes: map[lane]int64{},
+		book: book, excused: map[int32][]span{}, answers: map[int32][]answer{}, floor: map[int32]int64{}, lanes: map[lane]int64{},
 		tallies: map[int]*Tally{}, waits: map[int]time.Duration{}, seen: map[string]bool{},
 	}
 }

@@ -114,7 +114,11 @@ func Table(results []Result) string {
 	}
 	fmt.Fprintf(&b, "| **all** | %d", sum)
 	for _, subject := range columns() {
-		b.WriteString(total[subject].text())
+		if c := total[subject]; c.recoveries == nil && c.stuck == 0 {
+			b.WriteString((*cell)(nil).text())
+		} else {
+			b.WriteString(c.text())
+		}
 	}
 	b.WriteString(" |\n")
 	return b.String()

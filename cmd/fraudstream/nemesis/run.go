@@ -101,6 +101,7 @@ func Run(t testing.TB, o *Options) Report {
 	if stuck := r.unanswered(r.book.Ends()); len(stuck) > 0 {
 		t.Fatalf("%v do not answer even before the first fault", stuck)
 	}
+	r.settle()
 	r.logf("all subjects work")
 	for i, next := range NewSchedule(o.Seed, o.Faults, maxRounds) {
 		if i >= len(o.Faults) && time.Since(r.began) > o.For || t.Failed() {
@@ -233,7 +234,7 @@ func (r *run) suffer(number int, next scheduled) {
 	}
 	ends := r.book.Ends()
 	recovered := r.recoverAll(ends, current)
-	time.Sleep(r.o.Settle)
+	r.settle()
 	for _, s := range r.subjects {
 		tally, wait := s.Ledger.of(number)
 		took, ok := recovered[s]
@@ -246,6 +247,22 @@ func (r *run) suffer(number int, next scheduled) {
 		r.logf("    %-13s lost=%d duplicated=%d deleted=%d phantoms=%d disordered=%d recovery=%.1f s longest wait %.1f s stuck=%v",
 			s.Name, tally.Lost, tally.Duplicated, tally.Deleted, tally.Phantoms, tally.Disordered, result.Recovery, result.Wait, result.Stuck)
 		r.judge(s, next.fault.Name, &tally, ok)
+	}
+}
+
+// settle lets what comes late come: a little time, and for a while longer, until every group is at rest, so that what a
+// rebalance repeats belongs to the fault that made it.
+func (r *run) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*r.o.Settle)
+	defer cancel()
+	time.Sleep(r.o.Settle)
+	for _, s := range r.subjects {
+		for ctx.Err() == nil {
+			if state, members, err := r.describe(ctx, s.Group); err == nil && state == "Stable" && members == len(s.Workers()) {
+				break
+			}
+			_ = pause(ctx, 200*time.Millisecond)
+		}
 	}
 }
 

@@ -1,0 +1,58 @@
+package nemesis
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// A schedule follows from its seed, and each round has every fault.
+func TestScheduleIsReplayed(t *testing.T) {
+	faults := []Fault{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}
+	text := func(seed uint64) string {
+		var b strings.Builder
+		for _, s := range NewSchedule(seed, faults, 3) {
+			b.WriteString(s.fault.Name)
+		}
+		return b.String()
+	}
+	if text(7) != text(7) || text(7) == text(8) {
+		t.Errorf("seed 7 gives %s and %s, seed 8 %s", text(7), text(7), text(8))
+	}
+	for round := range 3 {
+		for _, f := range faults {
+			if !strings.Contains(text(7)[4*round:4*round+4], f.Name) {
+				t.Errorf("round %d of %s is without %s", round, text(7), f.Name)
+			}
+		}
+	}
+}
+
+// Results of several runs, written and read again, add up in one table.
+func TestTableAddsUp(t *testing.T) {
+	results := []Result{
+		{Fault: "cut", Row: 2, Subject: "exactly-once", Runs: 1, Recovery: 1},
+		{Fault: "cut", Row: 2, Subject: "plain", Runs: 1, Tally: Tally{Lost: 3, Phantoms: 1}, Recovery: 4},
+		{Fault: "kill", Row: 1, Subject: "exactly-once", Runs: 6, Recovery: 2},
+		{Fault: "cut", Row: 2, Subject: "exactly-once", Runs: 1, Tally: Tally{Deleted: 5}, Recovery: 3},
+		{Fault: "cut", Row: 2, Subject: "plain", Runs: 1, Tally: Tally{Duplicated: 7, Disordered: 2}, Stuck: true},
+	}
+	var file bytes.Buffer
+	if err := Append(&file, results); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read(&file)
+	if err != nil || !reflect.DeepEqual(read, results) {
+		t.Fatalf("%v: read %+v", err, read)
+	}
+	lines := strings.Split(Table(read), "\n")
+	want := []string{
+		"| kill | 6 | 0 | 0 | 2.0 (2.0) | – | – | – | – | – | – |",
+		"| cut | 2 | 0 (+5 deleted) | 0 | 3.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
+		"| **all** | 8 | 0 (+5 deleted) | 0 | 2.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
+	}
+	if !reflect.DeepEqual(lines[2:5], want) {
+		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))
+	}
+}

@@ -156,6 +156,7 @@ type Options struct {
 	CommitInterval time.Duration // default 200 ms; 100 ms with ExactlyOnce
 	CommitEvents   int           // with ExactlyOnce: commit after so many events at the latest; default 20,000
 	Uncompressed   bool          // write without LZ4
+	Memory         int64         // bytes that events under way may take up, of all partitions; default 256 MiB, 16 MiB at least
 	Log            *slog.Logger
 	Metrics        *Metrics
 	Tracer         trace.Tracer // nil: no spans
@@ -204,6 +205,7 @@ type Consumer struct {
 	breaker   breaker
 	letters   refusals
 	redactor  *deadletter.Redactor
+	memory    *memory
 	ends      map[int32]int64    // with ExitAtEnd: where each partition stops
 	left      map[int32]position // of the generation before, written when it ends
 	owned     atomic.Pointer[ownership]
@@ -265,6 +267,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 		restore: 5 * time.Second, breaker: 2 * time.Second, abort: 2 * time.Second,
 		stall: 30 * time.Second, transaction: 30 * time.Second, overdue: 20 * time.Second,
 	}}
+	c.memory = newMemory(o.Memory)
 	c.breaker.o, c.redactor = o.Breaker, deadletter.NewRedactor(o.LetterKeep)
 	c.transport = &kafka.Transport{
 		Dial: o.Dial, ClientID: o.ClientID, SASL: o.SASL, DialTimeout: 4 * time.Second,

@@ -9,10 +9,6 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// fetchBytes is what one fetch asks of a partition: large enough that a request costs little per event, small enough
-// that a hundred partitions fit into memory.
-const fetchBytes = 1 << 20
-
 // errRewound starts a pipeline anew, because its position was out of range.
 var errRewound = errors.New("position out of range")
 
@@ -22,6 +18,9 @@ type fetcher struct {
 	next  int64
 	end   int64 // where to stop; -1: never
 	tries *retry
+
+	ask     int32 // bytes of batches that the next request asks for
+	largest int   // bytes of the largest response of late; 0: none was larger than what was asked for
 }
 
 // run fetches until ctx ends or the end is reached. It takes an empty run from free and hands it on filled.
@@ -55,13 +54,18 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 		}
 	}
 	for {
-		res, err := f.fetch(ctx, w.wire)
+		res, err := f.fetch(ctx, w)
 		if err != nil {
 			w.wire = nil // the connection may still be reading into it
 			w.reset(f.next)
 		} else {
 			w.wire = res.buf
 			err = f.admit(w, res)
+		}
+		if large, ok := errors.AsType[*oversizeError](err); ok {
+			f.largest = large.size // nothing of it was read; there will be room for it
+			f.p.c.memory.drop(w)
+			continue
 		}
 		switch {
 		case errors.Is(err, kafka.OffsetOutOfRange):
@@ -91,16 +95,40 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 	}
 }
 
-func (f *fetcher) fetch(ctx context.Context, buf []byte) (*fetchResponse, error) {
+// fetch asks for what follows the position, when there is memory for it.
+func (f *fetcher) fetch(ctx context.Context, w *run) (*fetchResponse, error) {
+	if err := f.reserve(ctx, w); err != nil {
+		return nil, err
+	}
 	c := f.p.c
-	res, err := c.roundTrip(ctx, c.timing.fetchWait, &fetchRequest{
-		client: c.o.ClientID, topic: c.o.Input, partition: f.p.id, offset: f.next,
-		wait: c.timing.fetchWait, maxBytes: fetchBytes, buf: buf,
+	answer, err := c.roundTrip(ctx, c.timing.fetchWait, &fetchRequest{
+		client: c.o.ClientID, topic: c.o.Input, partition: f.p.id, offset: f.next, wait: c.timing.fetchWait,
+		maxBytes: f.ask, room: max(int(f.ask), f.largest) + fetchSlack, buf: w.wire,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return res.(*fetchResponse), nil
+	res := answer.(*fetchResponse)
+	if f.largest -= f.largest / 8; f.largest < int(f.ask) { // it is forgotten in time
+		f.largest = 0
+	}
+	if len(res.buf) > int(f.ask) {
+		f.largest = max(f.largest, len(res.buf))
+	}
+	return res, nil
+}
+
+// reserve takes memory for w out of the budget, unless it holds some already.
+func (f *fetcher) reserve(ctx context.Context, w *run) (err error) {
+	if w.held > 0 {
+		return nil
+	}
+	m := f.p.c.memory
+	var need int64
+	if f.ask, need, err = m.portion(f.p.growth.Load(), f.largest); err != nil {
+		return err
+	}
+	return m.take(ctx, w, need, f.p.state)
 }
 
 // admit puts the batches that count into w, up to the first corrupt one, whose error it returns.

@@ -12,7 +12,7 @@ import (
 // The versions of Fetch that are spoken. The oldest is the first whose answers tell a reader of committed records which
 // transactions were aborted (Kafka 0.11); the newest has been spoken by every broker since Kafka 2.3.
 const (
-	fetchOldest = 4
+	fetchOldest  = 4
 	fetchVersion = 11
 )
 

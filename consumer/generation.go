@@ -162,6 +162,7 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 	for _, p := range partitions {
 		p.openObserver(of)
 	}
+	c.sayMemory(len(partitions))
 	c.o.Log.Info("generation", slog.Int("id", int(generation.ID)), slog.Int("partitions", len(partitions)))
 	c.commit(generation, partitions)
 	return partitions, nil

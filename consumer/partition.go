@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,6 @@ const (
 	queuedRuns       = 2
 	chunkRows        = 256     // events that are scored together
 	arenaSize        = 1 << 20 // decompressed bytes after which a chunk is scored as it is
-	maxDecompressed  = 64 << 20
 )
 
 // partition is one assigned partition with its pipeline.
@@ -55,15 +55,14 @@ type partition struct {
 	traces  [chunkRows]traceContext
 	filled  int
 
-	unpack recordbatch.Decompressor
-	arena  []byte // decompressed records of the chunk
+	desk   *desk        // while a run is scored
+	growth atomic.Int64 // what the last runs took up for each byte fetched, in thousandths; the fetcher reserves by it
 	routes routes
 	writer writer
 }
 
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
 	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1, stalledAt: -1}
-	p.unpack.Limit = maxDecompressed
 	return p
 }
 
@@ -94,8 +93,11 @@ func (p *partition) run(ctx, hard context.Context) {
 			p.leaveGeneration(err)
 			return
 		}
-		if errors.Is(err, errRewound) {
+		switch {
+		case errors.Is(err, errRewound):
 			p.afterRewind()
+			continue
+		case errors.Is(err, errNoRoom):
 			continue
 		}
 		switch {
@@ -161,8 +163,10 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	}
 	p.notes.restart()
 	free := make(chan *run, runsPerPartition)
-	for range runsPerPartition {
-		free <- &run{}
+	var runs [runsPerPartition]run
+	for i := range runs {
+		free <- &runs[i]
+		defer p.c.memory.drop(&runs[i])
 	}
 	fetched, scored := make(chan *run, queuedRuns), make(chan *run)
 	stages, failed := errgroup.WithContext(hard)
@@ -196,8 +200,11 @@ func (p *partition) start() int64 {
 	return next
 }
 
+// errNoRoom starts a pipeline anew where a run has ended before its batches did.
+var errNoRoom = errors.New("no memory for the whole of a fetch")
+
 // loop scores run after run. It owns everything of the partition that is not atomic. It ends early at a corrupt batch,
-// in good order: what came before it is still published.
+// and where there is no memory for the rest of a run, in good order: what came before is still published.
 func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
 	defer close(scored)
 	if err := p.sendOwed(ctx, scored); err != nil {
@@ -218,8 +225,12 @@ func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, sco
 			}
 			p.carryGap(w)
 			p.closeTick(w, time.Now())
+			cut := w.cut
 			if err := p.handOn(ctx, w, scored); err != nil || corrupt != nil {
 				return corrupt, err
+			}
+			if cut {
+				return errNoRoom, nil
 			}
 		case now := <-tick.C:
 			p.state.turn()
@@ -260,10 +271,16 @@ func (p *partition) handOn(ctx context.Context, w *run, scored chan<- *run) erro
 func (p *partition) score(w *run) error {
 	p.useModel()
 	w.model, w.features = p.model, p.names
-	if p.arena = p.arena[:0]; cap(p.arena) > 8*arenaSize {
-		p.arena = nil // one huge batch must not hold its memory for ever
-	}
+	p.desk = p.c.memory.sit()
+	defer func() {
+		p.c.memory.rise(p.desk)
+		p.desk = nil
+	}()
+	p.desk.arena = p.desk.arena[:0]
 	for i := range w.batches {
+		if w.batches[i].BaseOffset >= w.next {
+			break // cut before it
+		}
 		if err := p.scoreBatch(w, &w.batches[i]); err != nil {
 			w.endBefore(i)
 			p.filled = 0
@@ -275,6 +292,7 @@ func (p *partition) score(w *run) error {
 		}
 	}
 	p.scoreChunk(w)
+	p.learn(w)
 	p.observed = max(p.observed, w.next)
 	if w.next <= p.published {
 		p.state.progress.Store(time.Now().UnixNano()) // the offset does not move, and yet there is no stall
@@ -297,17 +315,53 @@ func (p *partition) useModel() {
 	p.writer.use(p.c.o.Input, p.model)
 }
 
-// scoreBatch adds the records of b to the chunk and scores every chunk that is full.
-func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
-	payload := b.Payload
-	if b.Codec() != recordbatch.None {
-		before := len(p.arena)
-		var err error
-		if p.arena, err = p.unpack.Append(p.arena, b); err != nil {
-			return err
-		}
-		payload = p.arena[before:]
+// learn keeps how much larger a run becomes than what was fetched, so that the next reservation suffices. A run that
+// became smaller lets the figure sink slowly.
+func (p *partition) learn(w *run) {
+	if len(w.wire) > 0 {
+		p.growth.Store(max(w.footprint()*1000/int64(len(w.wire)), p.growth.Load()*7/8))
 	}
+}
+
+// scoreBatch decompresses b and scores its records.
+func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
+	if b.Codec() == recordbatch.None {
+		return p.scoreRecords(w, b, b.Payload)
+	}
+	d := p.desk
+	before := len(d.arena)
+	var err error
+	if d.arena, err = d.unpack.Append(d.arena, b); err != nil {
+		if _, large := errors.AsType[*recordbatch.TooLargeError](err); large {
+			return p.scoreLarge(w, b)
+		}
+		return err
+	}
+	if err := p.scoreRecords(w, b, d.arena[before:]); err != nil {
+		return err
+	}
+	if len(d.arena) >= arenaSize {
+		p.scoreChunk(w)
+		d.arena = d.arena[:0]
+	}
+	return nil
+}
+
+// scoreLarge does so with a batch that is too large for an ordinary desk, and lets nothing of it behind.
+func (p *partition) scoreLarge(w *run, b *recordbatch.Batch) error {
+	payload, done, err := p.c.memory.unpackLarge(b)
+	defer done()
+	if err == nil {
+		err = p.scoreRecords(w, b, payload)
+	}
+	if err == nil {
+		p.scoreChunk(w)
+	}
+	return err
+}
+
+// scoreRecords adds the records of b to the chunk and scores every chunk that is full. It ends early where w is cut.
+func (p *partition) scoreRecords(w *run, b *recordbatch.Batch, payload []byte) error {
 	records := b.Records(payload)
 	for {
 		r := &p.records[p.filled]
@@ -315,8 +369,8 @@ func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
 		if err != nil {
 			return err
 		}
-		if !ok {
-			break
+		if !ok || r.Offset >= w.next {
+			return nil
 		}
 		if r.Offset < w.first {
 			continue // the batch began before the offset that was asked for
@@ -327,14 +381,12 @@ func (p *partition) scoreBatch(w *run, b *recordbatch.Batch) error {
 			p.records[0] = first
 		}
 		if p.filled++; p.filled == chunkRows {
-			p.scoreChunk(w)
+			next := r.Offset + 1
+			if p.scoreChunk(w); !p.c.memory.cover(w) && next < w.next {
+				w.next, w.cut = next, true
+			}
 		}
 	}
-	if len(p.arena) >= arenaSize {
-		p.scoreChunk(w)
-		p.arena = p.arena[:0]
-	}
-	return nil
 }
 
 // silent tells whether the collected records are only to be observed. A chunk is silent as a whole or not at all.

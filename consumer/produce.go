@@ -127,6 +127,7 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 				return err
 			}
 			if !w.aside {
+				pr.p.c.memory.give(w)
 				free <- w
 			}
 		case <-due:

@@ -12,7 +12,7 @@ import (
 // The versions of Produce that are spoken: from the first that carries transactions (Kafka 0.11). Up to the newest the
 // request has not changed, nor have those fields of the answer that are read.
 const (
-	produceOldest = 3
+	produceOldest  = 3
 	produceVersion = 8
 )
 
@@ -99,4 +99,3 @@ func parseProduce(buf []byte) (*produceResponse, error) {
 	}
 	return res, nil
 }
-

@@ -114,7 +114,7 @@ type search struct {
 
 // lastOfKey reads the records from one offset up to another. Compaction may have taken any of them.
 func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int64, key []byte) ([]byte, bool, error) {
-	s := search{key: key, input: c.o.Input, from: from, to: to, unpack: recordbatch.Decompressor{Limit: maxDecompressed}}
+	s := search{key: key, input: c.o.Input, from: from, to: to, unpack: recordbatch.Decompressor{Limit: c.memory.large}}
 	tries := c.retrying("restore", c.o.State+"/"+itoa(partition), nil)
 	var buf []byte
 	for s.from < s.to {

@@ -72,7 +72,10 @@ func (r *retry) done() {
 // suspect.
 func classify(err error) (label string, stale bool) {
 	var code kafka.Error
+	var budget *budgetError
 	switch {
+	case errors.As(err, &budget):
+		return noMemory, false
 	case errors.As(err, &code):
 		stale = code == kafka.UnknownTopicOrPartition || code == kafka.NotLeaderForPartition ||
 			code == kafka.BrokerNotAvailable
@@ -86,7 +89,10 @@ func classify(err error) (label string, stale bool) {
 }
 
 func pauseReason(operation string, err error) string {
+	var budget *budgetError
 	switch {
+	case errors.As(err, &budget):
+		return noMemory
 	case isCorrupt(err):
 		return corruptBatch
 	case errors.Is(err, kafka.OffsetOutOfRange):

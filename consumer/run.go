@@ -16,6 +16,8 @@ type run struct {
 	wire    []byte              // the fetched response; the batches are views into it
 	batches []recordbatch.Batch // those that count, CRC checked
 	first   int64               // events below it in the first batch are not wanted
+	held    int64               // bytes that it holds of the memory budget; 0: it is none of the pipeline's, or waits for its turn
+	cut     bool                // it ends before its batches do, because there was no memory for what would have come of the rest
 	aside   bool                // made beside the pipeline's runs, and thrown away when it is published
 	out     []*outgoing
 	used    int // of out
@@ -62,6 +64,7 @@ type outgoing struct {
 func (w *run) reset(first int64) {
 	w.batches = w.batches[:0]
 	w.first, w.next, w.stamp, w.fetchedAt, w.gap = first, first, 0, time.Now(), nil
+	w.cut = false
 	w.clearOutput()
 }
 

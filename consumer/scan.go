@@ -29,7 +29,7 @@ var errEnough = errors.New("enough was read")
 func (c *Consumer) scanning(topic string, partition int32, from, to int64) *scan {
 	return &scan{
 		c: c, topic: topic, partition: partition, from: from, to: to, fetch: fetchBytes,
-		unpack: recordbatch.Decompressor{Limit: maxDecompressed},
+		unpack: recordbatch.Decompressor{Limit: c.memory.large},
 	}
 }
 

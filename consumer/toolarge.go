@@ -93,7 +93,7 @@ func (pr *producer) leaveOut(o *outgoing) {
 
 // find reads the input record with the given offset again from the run's batches.
 func (p *partition) find(w *run, offset int64) (recordbatch.Record, error) {
-	unpack := recordbatch.Decompressor{Limit: maxDecompressed}
+	unpack := recordbatch.Decompressor{Limit: p.c.memory.large}
 	for i := range w.batches {
 		b := &w.batches[i]
 		if offset < b.BaseOffset || offset >= b.NextOffset() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -35,7 +36,7 @@ func (c Codec) String() string {
 }
 
 // errTooLarge answers a compression bomb: a few kilobytes on the wire may stand for gigabytes of zeros.
-var errTooLarge = errors.New("decompresses to more than the limit")
+var errTooLarge = errors.New("over the limit")
 
 // Decompressor unpacks batches for one reader. It keeps the state of the codecs between batches, so that unpacking
 // does not allocate once they are warm. Limit bounds what one batch may become, in bytes. It must be set before
@@ -50,13 +51,32 @@ type Decompressor struct {
 	zstd   *zstd.Decoder
 }
 
-// Append appends the decompressed records of b to dst. The error is a *CorruptError, also where the limit is passed.
+// Append appends the decompressed records of b to dst. The error is a *CorruptError, and where the
+// limit is passed a *TooLargeError.
 func (d *Decompressor) Append(dst []byte, b *Batch) ([]byte, error) {
 	out, err := d.append(dst, b)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooLarge), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return dst, &TooLargeError{b.BaseOffset, b.Codec(), d.Limit}
+	case err != nil:
 		return dst, &CorruptError{b.BaseOffset, b.Codec().String() + ": " + err.Error()}
 	}
 	return out, nil
+}
+
+// A TooLargeError says that a batch would become larger than a [Decompressor] may make it. To whoever has no larger one
+// the batch is corrupt: it is a *CorruptError, too.
+type TooLargeError struct {
+	Offset int64 // base offset of the batch
+	Codec  Codec
+	Limit  int // in bytes
+}
+
+func (e *TooLargeError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap gives the same as a *CorruptError.
+func (e *TooLargeError) Unwrap() error {
+	return &CorruptError{e.Offset, fmt.Sprintf("%v: decompresses to more than %d bytes", e.Codec, e.Limit)}
 }
 
 // append chooses the codec. Its errors are those of the libraries; Append says which batch they are about.

@@ -31,6 +31,7 @@ type Config struct {
 	Privacy    PrivacyConfig       `yaml:"privacy"`
 	Delivery   string              `yaml:"delivery"`
 	Commit     CommitConfig        `yaml:"commit"`
+	Memory     MemoryConfig        `yaml:"memory"`
 }
 
 // KafkaConfig names the cluster, the group and the topics.
@@ -47,6 +48,8 @@ type KafkaConfig struct {
 	DriftTicks string `yaml:"drift_ticks"` // of the pool
 
 	OffsetReset string `yaml:"offset_reset"` // earliest, latest, stop: where to go on when the next offset is gone
+
+	LibraryProtocol bool `yaml:"library_protocol"` // fetch and produce by the Kafka library's types: slower, for brokers that refuse ours
 
 	TLS  security.TLS  `yaml:"tls"`
 	SASL security.SASL `yaml:"sasl"`
@@ -142,7 +145,7 @@ func (c *Config) validate() error {
 	if !slices.Contains(eventFormats(), c.Event.Format) {
 		return fmt.Errorf("event.format: %q is none of %s", c.Event.Format, strings.Join(eventFormats(), ", "))
 	}
-	if err := c.validateDelivery(); err != nil {
+	if err := errors.Join(c.validateDelivery(), c.validateMemory()); err != nil {
 		return err
 	}
 	if c.Model.RequireSignature && len(c.Model.TrustedKeys) == 0 {

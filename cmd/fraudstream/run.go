@@ -73,11 +73,15 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd, Reset: consumer.Reset(config.Kafka.OffsetReset),
+		LibraryProtocol: config.Kafka.LibraryProtocol,
 		Log: log, Metrics: consumer.NewMetrics(registry),
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}
 	config.letters(&options)
 	config.deliver(&options)
+	if err := config.remember(&options, log); err != nil {
+		return &exitError{exitConfig, err}
+	}
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door, err := config.door(web.Options{
 		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),

@@ -69,52 +69,27 @@ func (s *stage) consumeAll(o Options) (took, used time.Duration) {
 	return time.Since(begun), processCPU() - before
 }
 
-// BenchmarkDelivery compares what exactly-once delivery costs with at-least-once, both committing every 100 ms, on the
-// same events of the same broker as BenchmarkStream. Each round runs one after the other; run it -benchtime 7x.
-func BenchmarkDelivery(b *testing.B) {
-	if os.Getenv("FRAUDSTREAM_KAFKA") == "" {
-		b.Skip("skipped: FRAUDSTREAM_KAFKA names no Apache Kafka to measure against")
-	}
-	const n = 300_000
-	s := newStage(b, &broker{bootstrap: os.Getenv("FRAUDSTREAM_KAFKA"), real: true}, 4, 4)
-	s.fill(n)
-	var cpu, rate [2][]float64
-	var ratio []float64
-	for round := 0; b.Loop(); round++ {
-		var used [2]time.Duration
-		for i := range used {
-			mode := (i + round) % 2 // each goes first as often as the other
-			o := s.options()
-			o.ExactlyOnce, o.CommitInterval = mode == 1, 100*time.Millisecond
-			o.Group = fmt.Sprintf("%s-%d-%d", s.name, round, mode)
-			var took time.Duration
-			took, used[mode] = s.consumeAll(o)
-			cpu[mode] = append(cpu[mode], used[mode].Seconds()/n*1e6)
-			rate[mode] = append(rate[mode], n/took.Seconds())
-		}
-		ratio = append(ratio, used[1].Seconds()/used[0].Seconds())
-	}
-	b.ReportMetric(median(cpu[0]), "at-least-once-cpu-s/Mevent")
-	b.ReportMetric(median(cpu[1]), "exactly-once-cpu-s/Mevent")
-	b.ReportMetric(median(rate[0]), "at-least-once-events/s")
-	b.ReportMetric(median(rate[1]), "exactly-once-events/s")
-	b.ReportMetric(median(ratio), "cpu-ratio")
-}
-
 // fill produces n events of about 700 bytes.
 func (s *stage) fill(n int) {
 	client := s.newClient(kgo.ProducerBatchCompression(kgo.NoCompression()))
 	defer client.Close()
-	padding := strings.Repeat("x", 600)
 	for i := range n {
-		id := fmt.Sprintf("t-%07d", i)
-		client.Produce(s.t.Context(), &kgo.Record{
-			Topic: s.input(), Partition: int32(i % 4), Key: []byte(id),
-			Value: fmt.Appendf(nil, `{"transaction_id":%q,"income":%d.25,"debt":%d.5,"note":%q}`, id, 20000+i%60000, i%9000, padding),
-		}, nil)
+		client.Produce(s.t.Context(), s.padded(i), nil)
 	}
 	if err := client.Flush(s.t.Context()); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// padding makes an event of a payment's usual size.
+var padding = strings.Repeat("x", 600)
+
+// padded is event i, of about 700 bytes.
+func (s *stage) padded(i int) *kgo.Record {
+	id := fmt.Sprintf("t-%07d", i)
+	return &kgo.Record{
+		Topic: s.input(), Partition: int32(i % 4), Key: []byte(id),
+		Value: fmt.Appendf(nil, `{"transaction_id":"%s","income":%d.25,"debt":%d.5,"note":"%s"}`, id, 20000+i%60000, i%9000, padding),
 	}
 }
 

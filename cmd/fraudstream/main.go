@@ -9,6 +9,7 @@
 //	fraudstream dlq      what could not be scored: a list, a replay, and the word that a paused stream waits for
 //	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
 //	fraudstream offsets  where a partition goes on that stands before events which cannot be read
+//	fraudstream ready    whether a running process is ready: a container's health check
 //	fraudstream version  what this binary is
 //
 // This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
@@ -55,6 +56,7 @@ type cli struct {
 	Dlq     dlqCommand     `cmd:"" help:"List and replay dead letters; end a pause of the breaker."`
 	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
 	Offsets offsetsCommand `cmd:"" help:"Let a partition that stands still go on elsewhere."`
+	Ready   readyCommand   `cmd:"" help:"Ask a running process whether it is ready, for the health check of a container."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }
 

@@ -19,7 +19,7 @@
 //   - equal ids have equal bytes;
 //   - the events of a partition get their first answers in the order of the partition;
 //   - the committed offset never passes an event without an answer; this is sampled all the time, by asking for the
-//     committed offsets first and then reading the outputs up to what was their end after that, see [Sampler];
+//     committed offsets first and then reading the outputs up to what was their end after that;
 //   - the counters of the workers equal the ids: for the whole run they may not exceed what was read, since a killed
 //     process takes its last counts along, and over a last undisturbed stretch, with workers that began with it, they are
 //     equal one by one.
@@ -28,15 +28,40 @@
 //
 // # How a run goes
 //
-// A [Schedule] is drawn from a seed, which is printed: the faults in shuffled order, each with a generator of random
-// numbers of its own, from which it draws its worker, its moment, its broker. [Run] starts the subjects, and then for
-// each fault: strikes, waits until each subject has answered every event that was acknowledged by the end of the
-// fault, which is its recovery time, and a little longer for what comes late. So what is lost, or comes twice, belongs to
-// the row of that fault. The same seed gives the same schedule again; the machine's own timing is not repeated with it.
+// A [Schedule] is drawn from a seed, which is printed: the faults in shuffled order, each with random numbers of its own,
+// from which it draws its worker, its moment, its broker. [Run] starts the subjects, and then for each fault: strikes,
+// waits until each subject has answered every event that was acknowledged by the end of the fault, which is its
+// recovery time, and a little longer for what comes late, until the groups are at rest. So what is lost, or comes twice,
+// belongs to the row of that fault. All faults of a run happen in one cluster's life, and events go on flowing in
+// all of it.
+//
+// A subject that makes no progress is stuck. That fails the test of the service; of the plain loop the workers are started
+// anew, and if that does not help its partitions are moved over the event that they stand before, by hand.
+//
+// # Where it goes
+//
+//	TestNemesisInProcess   the in-process broker: faults of processes, and those that can be put into its answers
+//	TestNemesis            three brokers of Apache Kafka behind proxies, and the plain loop beside the service
+//	TestNemesisSecure      the same brokers with TLS, logins and an authorizer
+//
+// All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults may strike;
+// each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the variables that choose
+// the version and the faults. FRAUDSTREAM_SEED replays a schedule: the same faults in the same order with the same draws;
+// the machine's own timing is not repeated with it. Each strike is a line of JSON in the results file, a [Result], and
+// [Table] adds up the lines of any number of runs.
+//
+// # How to read a row
+//
+// Recovery is counted from the end of the fault: the kill itself, since nothing is mended afterwards, but the return of the
+// network and not its loss. The wait in the results file is the longest that an event which was sent during the fault
+// waited for an answer that a reader of committed records could see; that is the silence of a partition, as a person
+// downstream would measure it.
 //
 // # How to add a fault
 //
-// Write a function that makes a [Fault] and add it to the list of its ground, [OnKafka] or [InProcess]. Its Strike gets
-// the [World], does the harm, mends it, and returns when everything works again, for recovery counts from there. It draws
-// from World.Random alone, waits with World.Sleep, and fails the test through World.T where the harm cannot be done.
+// Write a function that returns a [Fault] and add it to the list of its ground: [ProcessFaults], [InProcess],
+// [KafkaFaults] or [SecureFaults]. Its Strike gets the [World], does the harm, mends it, and returns when everything
+// works again. It draws from World.Random alone, waits with World.Sleep, and fails the test through World.T where
+// the harm cannot be done. A fault that nobody met is a defect too, so it looks for a trace of itself.
+// One that deletes events, or answers, says so to the [Ledger] with Excuse before it does.
 package nemesis

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/drift"
 	"fraudstream/scoring"
@@ -20,11 +21,11 @@ import (
 // events: a day of traffic is gone through in minutes, and the intervals are those that the stream would have had.
 type driftCommand struct {
 	rowsFlags
-	Format      string `help:"Format of the file: ndjson or csv. Default: by its extension, else ndjson." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
-	TickEvents  int    `help:"Close a drift interval after so many events. Default: after 10 s of event time and 200 events." placeholder:"N"`
-	JSON        bool   `help:"Print the report as JSON." name:"json"`
-	HTML        string `help:"Write the report as one page with charts." name:"html" type:"path" placeholder:"FILE"`
-	FailOnAlarm bool   `help:"End with code 3 if there was an alarm."`
+	Format      batch.Format `help:"Format of the file: ndjson, csv or parquet. Default: by its extension (.gz, .zst, .lz4 and .bz2 aside), else ndjson." enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT"`
+	TickEvents  int          `help:"Close a drift interval after so many events. Default: after 10 s of event time and 200 events." placeholder:"N"`
+	JSON        bool         `help:"Print the report as JSON." name:"json"`
+	HTML        string       `help:"Write the report as one page with charts." name:"html" type:"path" placeholder:"FILE"`
+	FailOnAlarm bool         `help:"End with code 3 if there was an alarm."`
 }
 
 // Run reads the file once, then reports; --fail-on-alarm makes an alarm end it with code 3.
@@ -40,7 +41,7 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	}
 	format := c.Format
 	if format == "" {
-		format = fileFormat(c.In)
+		format, _ = batch.FormatOf(c.In)
 	}
 	unreasoned := scoring.NoReasons // nobody sees the decisions
 	model, config, err := c.load(format, &unreasoned, s.err)
@@ -57,8 +58,8 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer in.Close()
 
-	tally, err := scoreRows(ctx, model, in.source, b.observe, in.progress)
-	in.progress.finish()
+	tally, err := batch.Each(ctx, model, in, b.observe)
+	in.Finish()
 	if err != nil {
 		return err
 	}

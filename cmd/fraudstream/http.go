@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/scoring"
 )
@@ -127,14 +128,13 @@ func (c *HTTPConfig) complete(o *web.Options) error {
 
 // csvTable reads CSV over HTTP as `score` reads it from a file: columns have the names that the paths of the mapping are.
 func csvTable(model *scoring.Scorer, m scoring.Mapping) (*web.Table, error) {
-	flat := flatten(m)
-	flat.Format = "json" // a table has no envelope
+	flat := batch.Flatten(m)
 	scorer, err := model.Remapped(flat)
 	if err != nil {
 		return nil, err
 	}
 	return &web.Table{Scorer: scorer, Open: func(body io.Reader) (func([]byte) ([]byte, *scoring.EventError, error), error) {
-		return csvRows(body, scorer, flat)
+		return batch.Table(body, scorer, flat)
 	}}, nil
 }
 

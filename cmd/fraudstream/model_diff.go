@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/scoring"
 )
 
@@ -53,6 +54,12 @@ func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
 	return d.print(s.out)
 }
 
+// A rowSource appends the JSON of the next row to dst; io.EOF ends it.
+type rowSource func(dst []byte) ([]byte, error)
+
+// rowsPerBatch is how many rows are compared at a time.
+const rowsPerBatch = 256
+
 // rows opens the rows to compare on, and says where they are from. Without a file they are the golden rows of both
 // models, which are seldom many and never recent: enough to see that something differs, too few to see how much.
 func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() error, err error) {
@@ -61,7 +68,7 @@ func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() erro
 		if err != nil {
 			return nil, "", nil, err
 		}
-		return ndjsonRows(f), c.In, f.Close, nil
+		return batch.Lines(f), c.In, f.Close, nil
 	}
 	var events [][]byte
 	seen := make(map[string]bool)
@@ -86,13 +93,13 @@ func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() erro
 
 // eventRows gives events one after the other. One that spans lines is a row all the same.
 func eventRows(events [][]byte) rowSource {
-	return func(dst []byte) ([]byte, *scoring.EventError, error) {
+	return func(dst []byte) ([]byte, error) {
 		if len(events) == 0 {
-			return dst, nil, io.EOF
+			return dst, io.EOF
 		}
 		dst = append(dst, bytes.TrimSpace(events[0])...)
 		events = events[1:]
-		return dst, nil, nil
+		return dst, nil
 	}
 }
 
@@ -114,7 +121,7 @@ func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*
 		text, ends = text[:0], ends[:0]
 		for len(ends) < rowsPerBatch {
 			// Every row of these sources is taken for JSON; the models say what is wrong with it.
-			row, _, err := rows(text)
+			row, err := rows(text)
 			if errors.Is(err, io.EOF) {
 				done = true
 				break
@@ -135,4 +142,16 @@ func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*
 	}
 	changes.finish()
 	return changes, nil
+}
+
+// fill makes events of the rows that end at ends; n is the number of rows before them.
+func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
+	batch.Events = batch.Events[:0]
+	begin := 0
+	for i, end := range ends {
+		batch.Events = append(batch.Events, scoring.Event{
+			Value: text[begin:end], Origin: scoring.Origin{Row: n + int64(i) + 1},
+		})
+		begin = end
+	}
 }

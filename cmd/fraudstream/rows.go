@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
+	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/scoring"
 )
 
@@ -20,17 +20,9 @@ type rowsFlags struct {
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
 }
 
-// fileFormat is that of the name's extension; ndjson where it tells nothing, as for standard input.
-func fileFormat(path string) string {
-	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		return "csv"
-	}
-	return "ndjson"
-}
-
 // load takes the model through the gate and says on stderr what whoever reads the results should know. reasons go over
 // those of the configuration where they are given.
-func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writer) (*scoring.Scorer, Config, error) {
+func (f *rowsFlags) load(format batch.Format, reasons *scoring.Reasons, stderr io.Writer) (*scoring.Scorer, Config, error) {
 	config, err := modelConfig(f.Config, f.Model)
 	if err != nil {
 		return nil, config, err
@@ -38,8 +30,11 @@ func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writ
 	if reasons != nil {
 		config.Reasons = *reasons
 	}
-	if format == "csv" {
-		config.Event.Mapping = flatten(config.Event.Mapping)
+	switch format {
+	case batch.CSV:
+		config.Event.Mapping = batch.Flatten(config.Event.Mapping)
+	case batch.Parquet:
+		config.Event.Mapping.Format = "json" // a table has no envelope
 	}
 	trust, err := trustOf(config.Model)
 	if err != nil {
@@ -61,28 +56,24 @@ func (f *rowsFlags) load(format string, reasons *scoring.Reasons, stderr io.Writ
 	return model, config, nil
 }
 
-// rowsFile is an input file that is being read. Whatever its format, source gives JSON, and progress counts the bytes
-// as they come off the disk.
-type rowsFile struct {
-	source   rowSource
-	progress *progress
-	io.Closer
-}
-
-// open opens the file and reads its header, if the format has one.
-func (f *rowsFlags) open(ctx context.Context, format string, model *scoring.Scorer, config Config, s streams) (*rowsFile, error) {
-	in, size, err := openInput(ctx, f.In, s.in)
+// open opens the file, and says which columns it lacks.
+func (f *rowsFlags) open(ctx context.Context, format batch.Format, model *scoring.Scorer, config Config, s streams) (*batch.Input, error) {
+	in, err := batch.Open(f.In, model, batch.Options{
+		Format: format, Mapping: config.Event.Mapping, Stdin: &patientReader{ctx, s.in}, Bar: terminal(s.err),
+	})
 	if err != nil {
 		return nil, err
 	}
-	file := &rowsFile{progress: newProgress(s.err, size), Closer: in}
-	read := io.TeeReader(in, file.progress)
-	file.source = ndjsonRows(read)
-	if format == "csv" {
-		if file.source, err = csvRows(read, model, config.Event.Mapping); err != nil {
-			_ = in.Close() // it was only read
-			return nil, err
-		}
+	if absent := in.Absent; len(absent) > 0 {
+		fmt.Fprintf(s.err, "warning: %s has no column %s: absent in every row\n", f.In, strings.Join(absent, ", "))
 	}
-	return file, nil
+	return in, nil
+}
+
+// terminal is what to draw a progress bar on; nil where nobody looks.
+func terminal(w io.Writer) io.Writer {
+	if isTerminal(w) {
+		return w
+	}
+	return nil
 }

@@ -1,24 +1,24 @@
-package main
+package batch
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"fraudstream/scoring"
-	"fraudstream/scoring/program"
 )
 
-// flatten turns paths into column names: in a CSV file the column "card.country" is what the path card.country names.
+// Flatten turns paths into column names: in a CSV file the column "card.country" is what the path card.country names.
 // The mapping is that of the stream, so that one configuration serves the topic and a file that was exported from it; a
 // table has no objects to descend into, and a name with dots in it is simply the name of a column.
-func flatten(m scoring.Mapping) scoring.Mapping {
+func Flatten(m scoring.Mapping) scoring.Mapping {
 	m.ID.Path = quoted(m.ID.Path)
 	m.Time.Path = quoted(m.Time.Path)
 	if m.Where != nil {
@@ -32,6 +32,7 @@ func flatten(m scoring.Mapping) scoring.Mapping {
 		fields[name] = field
 	}
 	m.Fields = fields
+	m.Format = "json" // a table has no envelope
 	return m
 }
 
@@ -49,64 +50,89 @@ type column struct {
 	text bool   // cells are text as they stand
 }
 
-// csvRows reads a CSV file with a header line. An empty cell is null.
-//
-// Every row becomes the JSON object that the topic would have held, and goes through the same corridor as an event. So
-// a file is refused, converted and scored by the same code as the stream, and no second reading of types can differ
-// from the first. A row that is no CSV, or has another number of cells than the header, is refused like a broken event,
-// under its number; an error of the file itself ends the reading.
-func csvRows(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (rowSource, error) {
+// csvRows reads a CSV file with a header line. An empty cell is null. A row that is no CSV, or has another number of
+// cells than the header, is refused like a broken event, under its number; an error of the file itself ends the reading.
+// absent are the columns that something reads and the file does not have.
+func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, err error) {
 	reader := csv.NewReader(r)
-	reader.ReuseRecord = true
 	reader.FieldsPerRecord = -1 // a row of another length is that row's fault, not the file's
 	header, err := reader.Read()
 	if err != nil {
-		return nil, fmt.Errorf("CSV header: %w", err)
+		return rows{}, nil, fmt.Errorf("CSV header: %w", err)
 	}
-	columns, err := readHeader(header, columnTypes(model, m))
+	columns, err := readHeader(header, columnTypes(inputs))
+	if err != nil {
+		return rows{}, nil, err
+	}
+	for _, in := range inputs {
+		key := append(appendText(nil, in.Column), ':')
+		there := slices.ContainsFunc(columns, func(c column) bool { return bytes.Equal(c.key, key) })
+		if !there && !in.Optional && !slices.Contains(absent, in.Column) {
+			absent = append(absent, in.Column)
+		}
+	}
+	read := func(c *chunk) error {
+		c.raw.cells = c.raw.cells[:0]
+		for size := 0; len(c.raw.cells) < c.limit && size < bytesPerChunk; {
+			row, err := reader.Read()
+			if _, broken := errors.AsType[*csv.ParseError](err); broken {
+				row, err = nil, nil
+			}
+			if err != nil {
+				return err
+			}
+			c.raw.cells = append(c.raw.cells, row)
+			for _, cell := range row {
+				size += len(cell)
+			}
+		}
+		return nil
+	}
+	render := func(c *chunk) {
+		for _, row := range c.raw.cells {
+			c.add(c.renderCells(columns, row))
+		}
+	}
+	return rows{read: read, render: render, count: func(c *chunk) int { return len(c.raw.cells) }}, absent, nil
+}
+
+// Table reads CSV row by row, for a door that has no use for chunks: each call appends a row as JSON to dst, or gives
+// io.EOF. The mapping is one of [Flatten].
+func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []byte) ([]byte, *scoring.EventError, error), error) {
+	all, _, err := csvRows(r, model.Places(m))
 	if err != nil {
 		return nil, err
 	}
+	c := &chunk{limit: 1}
 	return func(dst []byte) ([]byte, *scoring.EventError, error) {
-		row, err := reader.Read()
-		if _, broken := errors.AsType[*csv.ParseError](err); broken {
-			return dst, &scoring.EventError{Code: "bad_json", Message: "the row is not well-formed CSV: check its quotes"}, nil
-		}
-		if err != nil {
+		if err := all.read(c); err != nil {
 			return dst, nil, err
 		}
-		if len(row) != len(columns) {
-			return dst, &scoring.EventError{Code: "bad_json", Message: fmt.Sprintf("the row has %d cells, the header %d", len(row), len(columns))}, nil
-		}
-		return appendRow(dst, columns, row), nil, nil
+		c.text, c.ends, c.bad = dst, c.ends[:0], c.bad[:0]
+		all.render(c)
+		return c.text, c.bad[0], nil
 	}, nil
+}
+
+// renderCells appends a row as JSON; nil is a row that is no CSV.
+func (c *chunk) renderCells(columns []column, row []string) *scoring.EventError {
+	switch {
+	case row == nil:
+		return &scoring.EventError{Code: "bad_json", Message: "the row is not well-formed CSV: check its quotes"}
+	case len(row) != len(columns):
+		return &scoring.EventError{Code: "bad_json", Message: fmt.Sprintf("the row has %d cells, the header %d", len(row), len(columns))}
+	}
+	c.text = appendRow(c.text, columns, row)
+	return nil
 }
 
 // columnTypes tells for each column that something reads whether its cells are text as they stand. CSV has no types, so
 // the reader has to know what is wanted: "007" is a category where the model was trained on texts, and 7 where it was
 // trained on numbers. A column that two features read is text as soon as one of them wants text.
-func columnTypes(model *scoring.Scorer, m scoring.Mapping) map[string]bool {
-	name := func(path, fallback string) string {
-		if path == "" {
-			return fallback
-		}
-		return strings.Trim(path, `"`)
-	}
+func columnTypes(inputs []scoring.Place) map[string]bool {
 	types := map[string]bool{}
-	if m.Where != nil {
-		_, text := m.Where.In[0].(string)
-		types[name(m.Where.Path, "")] = text
-	}
-	types[name(m.ID.Path, "transaction_id")] = true
-	types[name(m.Time.Path, "event_time")] = m.Time.Type == "" || m.Time.Type == "rfc3339" || m.Time.Type == "layout"
-	for _, c := range model.Program.Columns {
-		field := m.Fields[c.Name]
-		text := c.Domain.Type() == program.String
-		if field.Type != "" && field.Type != "json" {
-			text = true
-		}
-		key := name(field.Path, c.Name)
-		types[key] = types[key] || text
+	for _, in := range inputs {
+		types[in.Column] = types[in.Column] || in.Text
 	}
 	return types
 }
@@ -188,53 +214,65 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// csvSink writes a header and one line a row, in the order of the rows. Decided, skipped and refused rows have the same
-// columns, so that whoever reads the file with a table program sees what is missing beside what is there: a refused row
-// has an empty decision and a code in the column error.
-func csvSink(w *bufio.Writer, model *scoring.Scorer) rowSink {
-	writer := csv.NewWriter(w)
-	record := []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
-	err := writer.Write(record)
-	return func(n int64, r *scoring.Result) error {
-		if err != nil {
-			return err
-		}
-		clear(record)
-		record[0] = strconv.FormatInt(n, 10)
+// csvHeader is the first line of an output. Decided, skipped and refused rows have the same columns, so that whoever
+// reads the file with a table program sees what is missing beside what is there: a refused row has an empty decision and
+// a code in the column error.
+var csvHeader = []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
+
+// csvEncoder writes the lines of a chunk.
+type csvEncoder struct {
+	writer *csv.Writer
+	record []string
+}
+
+func newCSVEncoder(w io.Writer) *csvEncoder {
+	return &csvEncoder{writer: csv.NewWriter(w), record: make([]string, len(csvHeader))}
+}
+
+func (e *csvEncoder) encode(c *chunk, model *scoring.Scorer) error {
+	for i := range c.batch.Results {
+		r := &c.batch.Results[i]
+		clear(e.record)
+		e.record[0] = strconv.FormatInt(c.before+int64(i)+1, 10)
 		switch r.Outcome {
 		case scoring.Decided:
-			decisionCells(record, &r.Decision, model)
+			decisionCells(e.record, &r.Decision, model)
 		case scoring.Skipped:
-			record[7] = "skipped"
+			e.record[7] = "skipped"
 		case scoring.Refused:
-			record[8], record[9], record[10] = string(r.Err.Code), r.Err.Field, r.Err.Message
+			e.record[8], e.record[9], e.record[10] = string(r.Err.Code), r.Err.Field, r.Err.Message
 		}
-		if err := writer.Write(record); err != nil {
+		if err := e.writer.Write(e.record); err != nil {
 			return err
 		}
-		writer.Flush()
-		return writer.Error()
 	}
+	e.writer.Flush()
+	return e.writer.Error()
 }
 
 // decisionCells fills the cells of a decision, from decision_id on. An event without an id of its own is called by its
 // decision_id in both columns, as in the JSON; a text id loses its quotes, a number keeps its digits.
 func decisionCells(record []string, d *scoring.Decision, model *scoring.Scorer) {
 	record[1] = string(d.AppendID(nil))
-	record[2] = record[1]
-	if d.TransactionID != nil {
-		record[2] = string(d.TransactionID)
-		var text string
-		if json.Unmarshal(d.TransactionID, &text) == nil {
-			record[2] = text
-		}
-	}
+	record[2] = transactionID(d, record[1])
 	record[3] = string(d.AppendTime(nil))
 	record[4] = strconv.FormatFloat(d.Score, 'g', -1, 64)
 	record[5] = model.Program.Classes[d.Class].String()
 	record[6] = strconv.FormatBool(d.IsFraud)
 	record[7] = d.Verdict.String()
 	record[11], record[12] = reasonCells(d, model)
+}
+
+// transactionID is the id of the event as a cell, or what stands in for it.
+func transactionID(d *scoring.Decision, standIn string) string {
+	if d.TransactionID == nil {
+		return standIn
+	}
+	var text string
+	if json.Unmarshal(d.TransactionID, &text) == nil {
+		return text
+	}
+	return string(d.TransactionID)
 }
 
 // reasonCells are the codes of the reasons, or the features where there are no codes, and how they were found. Both are

@@ -1,0 +1,78 @@
+package batch
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// maxWindow bounds what a zstd file may ask a reader to remember: the window of `zstd --long`.
+const maxWindow = 128 << 20
+
+// compression is the extension of a compression that is known, else "".
+func compression(path string) string {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".gz", ".zst", ".lz4", ".bz2", ".xz", ".zip", ".z", ".snappy", ".br":
+		return ext
+	}
+	return ""
+}
+
+// uncompressed is the name without the extension of a compression.
+func uncompressed(path string) string { return path[:len(path)-len(compression(path))] }
+
+// decompress reads what the extension says. Members and frames that follow each other are one text. done gives the
+// decoder's memory and goroutines back.
+func decompress(path string, r io.Reader) (read io.Reader, done func() error, err error) {
+	done = func() error { return nil }
+	r = bufio.NewReaderSize(r, 1<<16)
+	switch ext := compression(path); ext {
+	case "":
+		return r, done, nil
+	case ".gz":
+		read, err = gzip.NewReader(r)
+		return read, done, err
+	case ".zst":
+		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, done, err
+		}
+		return d, func() error { d.Close(); return nil }, nil
+	case ".lz4":
+		return lz4.NewReader(r), done, nil
+	case ".bz2":
+		return bzip2.NewReader(r), done, nil
+	default:
+		return nil, done, fmt.Errorf("%s files are not read; .gz, .zst, .lz4 and .bz2 are: compress it anew, or pipe it in uncompressed", ext)
+	}
+}
+
+// A compressor is what the compressions of an output have in common. Reset begins another member, which readers take for
+// the same text: so a file can be cut back to the end of any member and go on.
+type compressor interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+// newCompressor makes what the extension says; nil for none.
+func newCompressor(path string) (compressor, error) {
+	switch ext := compression(path); ext {
+	case "":
+		return nil, nil
+	case ".gz":
+		return gzip.NewWriter(io.Discard), nil
+	case ".zst":
+		return zstd.NewWriter(io.Discard)
+	case ".lz4":
+		return lz4.NewWriter(io.Discard), nil
+	default:
+		return nil, fmt.Errorf("%s files are not written; .gz, .zst and .lz4 are", ext)
+	}
+}

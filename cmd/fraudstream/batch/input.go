@@ -1,0 +1,132 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"fraudstream/scoring"
+)
+
+// A Format is how a file writes its rows.
+type Format string
+
+// The formats of the contract.
+const (
+	NDJSON  Format = "ndjson"
+	CSV     Format = "csv"
+	Parquet Format = "parquet"
+)
+
+// FormatOf tells the format by the extension, that of a compression aside; ok is false where it tells nothing.
+func FormatOf(path string) (f Format, ok bool) {
+	switch strings.ToLower(filepath.Ext(uncompressed(path))) {
+	case ".csv":
+		return CSV, true
+	case ".parquet", ".pq":
+		return Parquet, true
+	case ".ndjson", ".jsonl", ".json":
+		return NDJSON, true
+	}
+	return NDJSON, false
+}
+
+// An Input is a file that is being read.
+type Input struct {
+	Absent []string // columns that something reads and the file does not have
+
+	rows     rows
+	progress *progress
+	closers  []func() error
+}
+
+// rows is how a format is read. read takes raw rows into a chunk, up to its limit, and gives io.EOF with the last of them
+// or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were read.
+type rows struct {
+	read   func(*chunk) error
+	render func(*chunk)
+	count  func(*chunk) int
+}
+
+// rawRows are rows that are not JSON yet, in the form of whichever format the file has.
+type rawRows struct {
+	cells  [][]string      // CSV; nil for a row that is none
+	values []parquet.Value // Parquet: of one row after the other, column by column; texts lie in arena
+	arena  []byte
+	rows   int
+}
+
+// Options say how a file is read.
+type Options struct {
+	Format  Format
+	Mapping scoring.Mapping // the one that the model was loaded with
+	Stdin   io.Reader       // what - stands for
+	Bar     io.Writer       // a terminal to draw a progress bar on; nil for none
+}
+
+// Open opens a file, or standard input for -, and reads its header or table of contents, if the format has one.
+func Open(path string, model *scoring.Scorer, o Options) (*Input, error) {
+	in := &Input{}
+	var err error
+	if o.Format == Parquet {
+		err = in.openParquet(path, model.Places(o.Mapping), o)
+	} else {
+		err = in.openText(path, model.Places(o.Mapping), o)
+	}
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+// openText opens a file that is read from its beginning to its end. The bar is over the bytes that come off the disk; of
+// a pipe or a device nobody knows how much will come, and they get none.
+func (in *Input) openText(path string, inputs []scoring.Place, o Options) error {
+	read := o.Stdin
+	size := int64(-1)
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		in.closers = append(in.closers, f.Close)
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		read = f
+	}
+	in.progress = newProgress(o.Bar, size)
+	read, done, err := decompress(path, io.TeeReader(read, in.progress))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	in.closers = append(in.closers, done)
+	if o.Format == CSV {
+		in.rows, in.Absent, err = csvRows(read, inputs)
+		return err
+	}
+	in.rows = ndjsonRows(read)
+	return nil
+}
+
+// Finish takes the progress bar away, so that what is printed next has a clean line.
+func (in *Input) Finish() { in.progress.finish() }
+
+// Close closes the file.
+func (in *Input) Close() (err error) {
+	for _, each := range slices.Backward(in.closers) {
+		err = errors.Join(err, each())
+	}
+	in.closers = nil
+	return err
+}

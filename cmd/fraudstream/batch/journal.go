@@ -1,0 +1,97 @@
+package batch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"fraudstream/scoring"
+)
+
+// A ResumeError says why a run cannot go on where another has ended.
+type ResumeError struct{ why string }
+
+func (e *ResumeError) Error() string {
+	return "--resume: " + e.why + "; leave out --resume to begin anew"
+}
+
+// A checkpoint says how far an output is: so many rows of the input stand in its first Bytes, or in its first Parts.
+type checkpoint struct {
+	By    string `json:"by"` // what decided
+	Tally Tally  `json:"rows"`
+	Sum   uint32 `json:"sum"` // CRC-32C of the rows as JSON
+	Bytes int64  `json:"bytes,omitempty"`
+	Parts int    `json:"parts,omitempty"`
+}
+
+// journal is the name of the file beside an output that is not finished.
+func journal(path string) string { return path + ".resume" }
+
+// readCheckpoint reads the journal of an output. Where neither is there, a run begins; an output without a journal is
+// finished, or somebody else's, and is not touched.
+func readCheckpoint(path string) (c checkpoint, err error) {
+	data, err := os.ReadFile(journal(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(path); err == nil {
+			return c, &ResumeError{fmt.Sprintf("%s is finished, or is no output of an earlier run: there is no %s", path, journal(path))}
+		}
+		return c, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err == nil && (c.By == "" || c.Bytes < 0 || c.Parts < 0 || min(c.Tally.Decided, c.Tally.Refused, c.Tally.Skipped) < 0) {
+		err = errors.New("its figures make no sense")
+	}
+	if err != nil {
+		return checkpoint{}, &ResumeError{fmt.Sprintf("%s: %v", journal(path), err)}
+	}
+	return c, nil
+}
+
+// write replaces the journal in one step.
+func (c *checkpoint) write(path string) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	fresh := journal(path) + ".new"
+	f, err := os.Create(fresh)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, ignoreUnsupported(f.Sync()), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(fresh, journal(path))
+}
+
+// removeCheckpoint takes the journal away, if there is one: the output is whole.
+func removeCheckpoint(path string) error {
+	err := os.Remove(journal(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// ignoreUnsupported passes over what a pipe or a device says when it is asked to keep what it was given.
+func ignoreUnsupported(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
+}
+
+// identity names what decides: the model and everything around it that a decision depends on.
+func identity(model *scoring.Scorer, t Target) string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s\n%v\n%v\n%s\n%s", model.Bundle.SHA256, model.Thresholds(), model.Reasons(), t.Format, t.By)
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}

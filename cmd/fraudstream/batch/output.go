@@ -1,0 +1,136 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"fraudstream/scoring"
+)
+
+// checkpointEvery is how much work a crash may cost. A member of a compressed file ends as often, which makes the file
+// larger by a fraction of a percent.
+const checkpointEvery = 5 * time.Second
+
+// A sink is how a format is written: lines or a table. encode is called by any worker, the rest by one goroutine.
+type sink interface {
+	encode(*chunk) error      // makes c.out of what became of the chunk's rows
+	deliver(*chunk) error     // takes c.out of the next chunk
+	flush(*checkpoint) error  // brings what was delivered to the disk, and says how much that is
+	finish(*checkpoint) error // makes the file whole
+	abort() error             // lets go of a file that is not whole
+}
+
+// encoded is what a worker has made of a chunk, in the form of whichever format the file has.
+type encoded struct {
+	text  []byte       // NDJSON
+	lines bytes.Buffer // CSV
+	csv   *csvEncoder  // into lines
+	table any          // Parquet: rows of a table
+}
+
+// An Output is a file that decisions are written to.
+type Output struct {
+	path  string // empty for standard output, which has no journal
+	sink  sink
+	begun checkpoint
+	last  time.Time     // of the last checkpoint
+	every time.Duration // between checkpoints
+}
+
+// A Target says what is written where.
+type Target struct {
+	Path   string // - is standard output
+	Format Format
+	Stdout io.Writer
+	Resume bool   // go on where an earlier run has ended, if there is one
+	By     string // what decides, beside the model: a run that something else decided is not resumed
+}
+
+// Create creates the file, and empties it if it is there; with Resume it cuts it back to where the journal says.
+func Create(model *scoring.Scorer, t Target) (*Output, error) {
+	o := &Output{last: time.Now(), every: checkpointEvery}
+	if t.Path != "-" {
+		o.path = t.Path
+	}
+	if err := o.begin(model, t); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.Format == Parquet {
+		o.sink, err = newTableSink(model, t, o.begun.Parts)
+	} else {
+		o.sink, err = newLineSink(model, t, o.begun.Bytes)
+	}
+	if err == nil && o.path != "" {
+		// A crash in the first seconds finds a journal as well.
+		if err = o.checkpoint(); err != nil {
+			err = errors.Join(err, o.sink.abort())
+		}
+	}
+	return o, err
+}
+
+// begin finds where the run begins.
+func (o *Output) begin(model *scoring.Scorer, t Target) error {
+	by := identity(model, t)
+	switch {
+	case !t.Resume:
+		o.begun.By = by
+		if o.path == "" {
+			return nil
+		}
+		return removeCheckpoint(o.path) // it speaks of bytes that are about to go
+	case o.path == "":
+		return &ResumeError{"standard output cannot be resumed: give --out FILE"}
+	}
+	var err error
+	if o.begun, err = readCheckpoint(t.Path); err != nil {
+		return err
+	}
+	if o.begun.By != "" && o.begun.By != by {
+		return &ResumeError{"another model, other thresholds or another configuration have made the first part of " + t.Path}
+	}
+	o.begun.By = by
+	return nil
+}
+
+// Resumed is how many rows were there already.
+func (o *Output) Resumed() int64 { return o.begun.Tally.Rows() }
+
+// write takes a chunk's decisions, and makes a checkpoint when one is due.
+func (o *Output) write(c *chunk) error {
+	if err := o.sink.deliver(c); err != nil {
+		return err
+	}
+	o.begun.Tally = o.begun.Tally.plus(c.tally)
+	if o.path == "" {
+		return nil
+	}
+	o.begun.Sum = c.sum(o.begun.Sum)
+	if time.Since(o.last) < o.every {
+		return nil
+	}
+	return o.checkpoint()
+}
+
+// checkpoint brings the file to the disk, and then writes its journal.
+func (o *Output) checkpoint() error {
+	o.last = time.Now()
+	if err := o.sink.flush(&o.begun); err != nil || o.path == "" {
+		return err
+	}
+	return o.begun.write(o.path)
+}
+
+// close ends the file after a run that ended with err: it is whole where there was none.
+func (o *Output) close(err error) error {
+	if err != nil {
+		return errors.Join(o.checkpoint(), o.sink.abort())
+	}
+	if err := o.sink.finish(&o.begun); err != nil || o.path == "" {
+		return err
+	}
+	return removeCheckpoint(o.path)
+}

@@ -1,0 +1,330 @@
+package batch
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"fraudstream/scoring"
+)
+
+// openParquet opens a table. Its contents are listed at its end, so that standard input is written to a temporary file
+// first; the bar is over the rows, of which the list tells how many there are.
+func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) error {
+	if ext := compression(path); ext != "" {
+		return fmt.Errorf("%s: a Parquet file is compressed inside; decompress the %s first", path, ext)
+	}
+	f, err := in.openSeekable(path, o.Stdin)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	table, err := openTableFile(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	in.progress = newProgress(o.Bar, table.NumRows())
+	in.progress.byRows = true
+	reader, err := newTableReader(table, f, info.Size(), inputs)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	in.closers = append(in.closers, reader.close)
+	in.Absent = reader.absent
+	in.rows = rows{read: guarded(reader.read), render: reader.render, count: func(c *chunk) int { return c.raw.rows }}
+	return nil
+}
+
+// openSeekable opens a file that can be read anywhere.
+func (in *Input) openSeekable(path string, stdin io.Reader) (*os.File, error) {
+	if path != "-" {
+		f, err := os.Open(path)
+		if err == nil {
+			in.closers = append(in.closers, f.Close)
+		}
+		return f, err
+	}
+	f, err := os.CreateTemp("", "fraudstream-*.parquet")
+	if err != nil {
+		return nil, err
+	}
+	in.closers = append(in.closers, func() error { return errors.Join(f.Close(), os.Remove(f.Name())) })
+	_, err = io.Copy(f, stdin)
+	return f, err
+}
+
+// maxFooter bounds the list of contents, which is read as a whole.
+const maxFooter = 64 << 20
+
+// openTableFile reads the list of contents. The library answers some damaged files with a panic.
+func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
+	defer recovered(&err)
+	var tail [8]byte
+	if _, err := f.ReadAt(tail[:], size-8); err != nil || string(tail[4:]) != "PAR1" {
+		return nil, errors.New("no Parquet file: its last bytes are not PAR1; if it is of another format, say so with --format")
+	}
+	if n := uint32(tail[0]) | uint32(tail[1])<<8 | uint32(tail[2])<<16 | uint32(tail[3])<<24; n > maxFooter {
+		return nil, fmt.Errorf("its list of contents has %d bytes, at most %d are read", n, maxFooter)
+	}
+	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+}
+
+// recovered makes a panic of the library an error of the file.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the file is damaged: %v", r)
+	}
+}
+
+func guarded(read func(*chunk) error) func(*chunk) error {
+	return func(c *chunk) (err error) {
+		defer recovered(&err)
+		return read(c)
+	}
+}
+
+// A tableReader reads those columns of a table that something reads, and makes JSON objects of its rows.
+type tableReader struct {
+	table  *parquet.File
+	group  int // the next row group
+	left   int64
+	leaves []*leafReader
+	shape  *shape
+	absent []string
+}
+
+func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []scoring.Place) (*tableReader, error) {
+	r := &tableReader{table: table}
+	var err error
+	if r.shape, r.absent, err = newShape(table.Root(), inputs); err != nil {
+		return nil, err
+	}
+	for _, column := range r.shape.leaves {
+		r.leaves = append(r.leaves, &leafReader{column: column})
+	}
+	return r, r.checkPages(f, size)
+}
+
+// read takes the next rows' values off the columns. Texts are copied, for the page that holds them is used again.
+func (r *tableReader) read(c *chunk) error {
+	raw := &c.raw
+	raw.values, raw.arena, raw.rows = raw.values[:0], raw.arena[:0], 0
+	for raw.rows < c.limit && len(raw.arena) < bytesPerChunk && len(raw.values) < maxValues {
+		for r.left == 0 {
+			groups := r.table.RowGroups()
+			if r.group >= len(groups) {
+				return io.EOF
+			}
+			chunks := groups[r.group].ColumnChunks()
+			r.left = groups[r.group].NumRows()
+			r.group++
+			for _, leaf := range r.leaves {
+				if err := leaf.begin(chunks[leaf.column]); err != nil {
+					return err
+				}
+			}
+		}
+		for _, leaf := range r.leaves {
+			if err := leaf.take(raw); err != nil {
+				return err
+			}
+		}
+		r.left--
+		raw.rows++
+	}
+	return nil
+}
+
+func (r *tableReader) render(c *chunk) {
+	values := c.raw.values
+	for range c.raw.rows {
+		c.text, values = r.shape.appendRow(c.text, values)
+		c.add(nil)
+	}
+}
+
+func (r *tableReader) close() (err error) {
+	for _, leaf := range r.leaves {
+		err = errors.Join(err, leaf.close())
+	}
+	return err
+}
+
+// A leafReader reads the values of one column, one row at a time.
+type leafReader struct {
+	column int
+	pages  parquet.Pages
+	page   parquet.Page
+	values parquet.ValueReader
+	buffer [256]parquet.Value
+	begun  int // of buffer, taken
+	filled int
+}
+
+// begin goes to the column's chunk of the next row group.
+func (l *leafReader) begin(chunk parquet.ColumnChunk) error {
+	err := l.close()
+	l.pages, l.begun, l.filled = chunk.Pages(), 0, 0
+	return err
+}
+
+func (l *leafReader) close() error {
+	if l.page != nil {
+		parquet.Release(l.page)
+	}
+	l.page, l.values = nil, nil
+	if l.pages == nil {
+		return nil
+	}
+	return l.pages.Close()
+}
+
+// peek is the next value; io.EOF where the chunk has no more.
+func (l *leafReader) peek() (*parquet.Value, error) {
+	for l.begun == l.filled {
+		if l.values == nil {
+			page, err := l.pages.ReadPage()
+			if err != nil {
+				return nil, err
+			}
+			l.page, l.values = page, page.Values()
+		}
+		n, err := l.values.ReadValues(l.buffer[:])
+		l.begun, l.filled = 0, n
+		if n == 0 && err == nil {
+			return nil, io.ErrNoProgress
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if n == 0 {
+			parquet.Release(l.page)
+			l.page, l.values = nil, nil
+		}
+	}
+	return &l.buffer[l.begun], nil
+}
+
+// maxValues bounds what one chunk, and so one row, may hold: more is no event.
+const maxValues = 1 << 20
+
+// take appends the values of one row: the next one and, of a repeated column, those that belong to it.
+func (l *leafReader) take(raw *rawRows) error {
+	for first := true; ; first = false {
+		v, err := l.peek()
+		if errors.Is(err, io.EOF) && !first {
+			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			return errors.New("a column has fewer values than the table has rows: the file is damaged")
+		}
+		if err != nil {
+			return err
+		}
+		if !first && v.RepetitionLevel() == 0 {
+			return nil
+		}
+		if len(raw.values) >= 2*maxValues || len(raw.arena) > maxArena {
+			return errors.New("a row is larger than any event may be")
+		}
+		value := *v
+		if kind := value.Kind(); kind == parquet.ByteArray || kind == parquet.FixedLenByteArray {
+			value = raw.keep(value)
+		}
+		raw.values = append(raw.values, value)
+		l.begun++
+	}
+}
+
+// maxArena bounds the texts of one chunk.
+const maxArena = 64 << 20
+
+// keep copies the bytes of a value. What is longer than an event may be is cut to one byte more, which is enough to be
+// refused for.
+func (raw *rawRows) keep(v parquet.Value) parquet.Value {
+	data := v.ByteArray()
+	data = data[:min(len(data), maxRow)]
+	begin := len(raw.arena)
+	raw.arena = append(raw.arena, data...)
+	return parquet.ByteArrayValue(raw.arena[begin:len(raw.arena):len(raw.arena)]).
+		Level(v.RepetitionLevel(), v.DefinitionLevel(), v.Column())
+}
+
+// Bounds of what the pages of one row group may take in memory when they are decoded, which the library believes the file
+// for: a few bytes can claim a page of gigabytes.
+const (
+	maxPageBytes  = 128 << 20
+	maxPageValues = 1 << 26
+	maxHeader     = 1 << 20 // of one page; it may hold the smallest and the largest text
+	maxGroupBytes = 1 << 30 // one page of each column that is read, and their dictionaries
+)
+
+// checkPages reads the headers of all pages of the columns that are read, before one is decoded.
+func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
+	meta := r.table.Metadata()
+	for g := range meta.RowGroups {
+		var total int64
+		for _, leaf := range r.leaves {
+			column := &meta.RowGroups[g].Columns[leaf.column]
+			largest, err := largestPages(f, size, &column.MetaData)
+			if err != nil {
+				return fmt.Errorf("row group %d, column %v: %w", g+1, []string(column.MetaData.PathInSchema), err)
+			}
+			total += largest
+		}
+		if total > maxGroupBytes {
+			return fmt.Errorf("row group %d: its pages take %d MiB in memory, at most %d are given; write the file with smaller pages or dictionaries", g+1, total>>20, maxGroupBytes>>20)
+		}
+	}
+	return nil
+}
+
+// largestPages is about how much memory the dictionary and the largest page of a column take.
+func largestPages(f io.ReaderAt, size int64, meta *format.ColumnMetaData) (int64, error) {
+	at := meta.DataPageOffset
+	if meta.DictionaryPageOffset > 0 && meta.DictionaryPageOffset < at {
+		at = meta.DictionaryPageOffset
+	}
+	if at < 0 || meta.TotalCompressedSize < 0 || at > size || meta.TotalCompressedSize > size-at {
+		return 0, errors.New("the column lies outside of the file: it is damaged")
+	}
+	var dictionary, page int64
+	buffer := bufio.NewReaderSize(nil, 512)
+	for end := at + meta.TotalCompressedSize; at < end; {
+		var header format.PageHeader
+		section := io.NewSectionReader(f, at, min(end-at, maxHeader))
+		buffer.Reset(section)
+		if err := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(buffer)).Decode(&header); err != nil {
+			return 0, fmt.Errorf("a page header cannot be read: %w", err)
+		}
+		if header.CompressedPageSize < 0 || header.UncompressedPageSize < 0 {
+			return 0, errors.New("a page has a negative size: the file is damaged")
+		}
+		values := max(header.DataPageHeader.V.NumValues, header.DataPageHeaderV2.V.NumValues, header.DictionaryPageHeader.V.NumValues)
+		if header.UncompressedPageSize > maxPageBytes || values > maxPageValues {
+			return 0, fmt.Errorf("a page of %d bytes and %d values is too large; write the file with smaller pages", header.UncompressedPageSize, values)
+		}
+		// Besides its bytes a value has two levels and an offset or an index.
+		memory := int64(header.UncompressedPageSize) + 6*int64(values)
+		if header.Type == format.DictionaryPage {
+			dictionary = max(dictionary, memory)
+		} else {
+			page = max(page, memory)
+		}
+		read, err := section.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return 0, err
+		}
+		at += read - int64(buffer.Buffered()) + int64(header.CompressedPageSize)
+	}
+	return dictionary + page, nil
+}

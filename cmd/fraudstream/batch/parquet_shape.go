@@ -1,0 +1,284 @@
+package batch
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"fraudstream/scoring"
+)
+
+// A shape is how the columns of a table become the fields of an object. A Parquet file is a tree of columns, as an event
+// is a tree of fields, and the trees are matched from the top: the path card.country is the column country in the group
+// card, or else, as a flat export has it, the column called "card.country".
+type shape struct {
+	root   node
+	leaves []int // indexes of the columns that are read, in the order in which the tree has them
+}
+
+// A node is one place of the tree. The levels are Parquet's (Dremel's): how many optional or repeated nodes on the way
+// down to here are there, and how many are repeated.
+type node struct {
+	kind       nodeKind
+	optional   bool
+	definition int // of a value that has this node
+	repetition int // of a value that is another element of this node
+	leaves     int // under it
+	index      int // of a leaf among the table's columns
+	fields     []field
+	write      func(dst []byte, v parquet.Value) []byte // of a leaf
+}
+
+type field struct {
+	name string
+	key  []byte // "name":
+	node node
+}
+
+// The kinds of nodes.
+type nodeKind uint8
+
+const (
+	leafNode  nodeKind = iota
+	groupNode          // an object of its fields
+	arrayNode          // elements, each its only field
+	mapNode            // entries, each a key and a value
+)
+
+// newShape picks what the inputs name. absent are the columns that the table lacks.
+func newShape(root *parquet.Column, inputs []scoring.Place) (s *shape, absent []string, err error) {
+	s = &shape{root: node{kind: groupNode}}
+	times := map[string]scoring.Place{}
+	for _, in := range inputs {
+		if in.Time != "" {
+			times[in.Column] = in
+		}
+	}
+	taken := map[string]bool{}
+	for _, in := range inputs {
+		name, keys := in.Keys[0], in.Keys[:1]
+		column := root.Column(name)
+		if column == nil {
+			name, keys = in.Column, in.Keys
+			column = root.Column(name)
+		}
+		if column == nil {
+			if !in.Optional && !slices.Contains(absent, in.Column) {
+				absent = append(absent, in.Column)
+			}
+			continue
+		}
+		if taken[name] {
+			continue
+		}
+		taken[name] = true
+		n, err := newNode(column, name, 0, 0, times)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.root.insert(keys, n)
+	}
+	s.leaves = s.root.number(nil)
+	return s, absent, nil
+}
+
+// insert puts a node under keys, in objects that are made on the way.
+func (n *node) insert(keys []string, child node) {
+	i := slices.IndexFunc(n.fields, func(f field) bool { return f.name == keys[0] })
+	if i < 0 {
+		i = len(n.fields)
+		n.fields = append(n.fields, field{keys[0], append(appendText(nil, keys[0]), ':'), node{kind: groupNode}})
+	}
+	if len(keys) == 1 {
+		n.fields[i].node = child
+		return
+	}
+	n.fields[i].node.insert(keys[1:], child)
+}
+
+// number counts the leaves under the node and appends their indexes.
+func (n *node) number(list []int) []int {
+	before := len(list)
+	if n.kind == leafNode {
+		list = append(list, n.index)
+	}
+	for i := range n.fields {
+		list = n.fields[i].node.number(list)
+	}
+	n.leaves = len(list) - before
+	return list
+}
+
+// newNode makes a node of a column, path being its name from the root. definition and repetition are those of its parent.
+// Lists and maps are groups in groups, which Parquet's logical types tell from other groups; a repeated column without one
+// is a list as well.
+func newNode(column *parquet.Column, path string, definition, repetition int, times map[string]scoring.Place) (n node, err error) {
+	if column.Repeated() {
+		element, err := newElement(column, path, definition+1, repetition+1, times)
+		return node{kind: arrayNode, definition: definition + 1, repetition: repetition + 1, fields: []field{{node: element}}}, err
+	}
+	if column.Optional() {
+		definition++
+	}
+	n, err = newElement(column, path, definition, repetition, times)
+	n.optional = column.Optional()
+	return n, err
+}
+
+// newElement makes a node of a column that is there.
+func newElement(column *parquet.Column, path string, definition, repetition int, times map[string]scoring.Place) (n node, err error) {
+	n = node{kind: groupNode, definition: definition, index: column.Index()}
+	if column.Leaf() {
+		n.kind = leafNode
+		n.write, err = leafWriter(column.Type(), path, times)
+		return n, err
+	}
+	children := column.Columns()
+	if inner := onlyRepeated(children); inner != nil {
+		switch logical := logicalType(column.Type()); logical.(type) {
+		case *format.ListType:
+			return newList(n, inner, path, repetition, times)
+		case *format.MapType:
+			return newMap(n, inner, path, repetition, times)
+		}
+	}
+	for _, child := range children {
+		c, err := newNode(child, path+"."+child.Name(), definition, repetition, times)
+		if err != nil {
+			return n, err
+		}
+		n.fields = append(n.fields, field{child.Name(), append(appendText(nil, child.Name()), ':'), c})
+	}
+	return n, nil
+}
+
+// onlyRepeated is the one child of a group that is a list or a map.
+func onlyRepeated(children []*parquet.Column) *parquet.Column {
+	if len(children) == 1 && children[0].Repeated() {
+		return children[0]
+	}
+	return nil
+}
+
+// newList makes a list. Its repeated group has one column, the element; in files of old writers it is the element itself.
+func newList(n node, inner *parquet.Column, path string, repetition int, times map[string]scoring.Place) (node, error) {
+	n.kind = arrayNode
+	outer := n.definition
+	n.definition, n.repetition = outer+1, repetition+1
+	var element node
+	var err error
+	if columns := inner.Columns(); !inner.Leaf() && len(columns) == 1 && !columns[0].Repeated() {
+		element, err = newNode(columns[0], path, n.definition, n.repetition, times)
+	} else {
+		element, err = newElement(inner, path, n.definition, n.repetition, times)
+	}
+	n.fields = []field{{node: element}}
+	return n, err
+}
+
+// newMap makes a map, whose keys must be text to become the names of an object's fields.
+func newMap(n node, inner *parquet.Column, path string, repetition int, times map[string]scoring.Place) (node, error) {
+	n.kind = mapNode
+	n.definition, n.repetition = n.definition+1, repetition+1
+	columns := inner.Columns()
+	if len(columns) != 2 || !columns[0].Leaf() || columns[0].Type().Kind() != parquet.ByteArray || !columns[0].Required() {
+		return n, fmt.Errorf("column %s: a map whose keys are no text cannot be read", path)
+	}
+	for _, child := range columns {
+		c, err := newNode(child, path, n.definition, n.repetition, times)
+		if err != nil {
+			return n, err
+		}
+		n.fields = append(n.fields, field{node: c})
+	}
+	return n, nil
+}
+
+// appendRow appends a row, whose values stand first in values, and returns the rest of them.
+func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet.Value) {
+	columns := make([][]parquet.Value, 0, len(s.leaves))
+	for range s.leaves {
+		end := 1
+		for end < len(values) && values[end].RepetitionLevel() > 0 {
+			end++
+		}
+		columns, values = append(columns, values[:end]), values[end:]
+	}
+	return s.root.append(dst, columns), values
+}
+
+// append appends a node of which the leaves have these values.
+func (n *node) append(dst []byte, columns [][]parquet.Value) []byte {
+	if n.optional && columns[0][0].DefinitionLevel() < n.present() {
+		return append(dst, "null"...)
+	}
+	switch n.kind {
+	case leafNode:
+		return n.write(dst, columns[0][0])
+	case groupNode:
+		dst = append(dst, '{')
+		for i := range n.fields {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			f := &n.fields[i]
+			dst = f.node.append(append(dst, f.key...), columns[:f.node.leaves])
+			columns = columns[f.node.leaves:]
+		}
+		return append(dst, '}')
+	default:
+		return n.appendElements(dst, columns)
+	}
+}
+
+// present is the definition level of a value whose node is not null: a list without elements is there too.
+func (n *node) present() int {
+	if n.kind == arrayNode || n.kind == mapNode {
+		return n.definition - 1
+	}
+	return n.definition
+}
+
+// appendElements appends the elements of a list, or the entries of a map.
+func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
+	opening, closing := byte('['), byte(']')
+	if n.kind == mapNode {
+		opening, closing = '{', '}'
+	}
+	dst = append(dst, opening)
+	if columns[0][0].DefinitionLevel() < n.definition {
+		return append(dst, closing)
+	}
+	rest := slices.Clone(columns)
+	element := make([][]parquet.Value, len(columns))
+	for first := true; len(rest[0]) > 0; first = false {
+		for i, column := range rest {
+			end := 1
+			for end < len(column) && column[end].RepetitionLevel() > n.repetition {
+				end++
+			}
+			element[i], rest[i] = column[:end], column[end:]
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		if n.kind == mapNode {
+			key := &n.fields[0].node
+			dst = append(key.append(dst, element[:1]), ':')
+			dst = n.fields[1].node.append(dst, element[1:])
+			continue
+		}
+		dst = n.fields[0].node.append(dst, element)
+	}
+	return append(dst, closing)
+}
+
+// logicalType is what a column's bytes mean; nil where nothing is said.
+func logicalType(t parquet.Type) format.LogicalTypeValue {
+	if logical := t.LogicalType(); logical != nil {
+		return logical.Value
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+
+	"github.com/parquet-go/parquet-go"
+
+	"fraudstream/scoring"
+	"fraudstream/scoring/program"
+)
+
+// rowsPerPart is how many rows a part of a table has: enough for a row group that readers like, few enough to be held
+// while they are encoded.
+const rowsPerPart = 1 << 19
+
+// decided is a row of the table that decisions are written to: the columns of the CSV output, with types. The predicted
+// class is a number where every class is a whole number, and text where not.
+type decided[P int64 | string] struct {
+	Row           int64    `parquet:"row"`
+	DecisionID    string   `parquet:"decision_id,optional"`
+	TransactionID string   `parquet:"transaction_id,optional"`
+	EventTime     string   `parquet:"event_time,optional"`
+	Score         *float64 `parquet:"score,optional"`
+	Predicted     *P       `parquet:"predicted,optional,dict"`
+	IsFraud       *bool    `parquet:"is_fraud,optional"`
+	Decision      string   `parquet:"decision,optional,dict"`
+	Error         string   `parquet:"error,optional,dict"`
+	ErrorField    string   `parquet:"error_field,optional,dict"`
+	ErrorMessage  string   `parquet:"error_message,optional,dict"`
+	Reasons       string   `parquet:"reasons,optional,dict"`
+	ReasonMethod  string   `parquet:"reason_method,optional,dict"`
+}
+
+// A tableSink writes Parquet. A Parquet file is readable when its last bytes are written, so one that shall survive a
+// crash is written in parts, FILE.part1 and so on, each whole; at the end they become one file.
+type tableSink[P int64 | string] struct {
+	path    string // empty for standard output, which has no parts
+	model   *scoring.Scorer
+	classes []P
+	parts   int   // that are whole
+	rows    int64 // in the part that is being written
+	file    io.WriteCloser
+	part    *parquet.GenericWriter[decided[P]]
+}
+
+// newTableSink begins a table whose first parts are there already.
+func newTableSink(model *scoring.Scorer, t Target, parts int) (sink, error) {
+	if ext := compression(t.Path); ext != "" {
+		return nil, fmt.Errorf("%s: a Parquet file is compressed inside; leave out %s", t.Path, ext)
+	}
+	if numbers, ok := wholeClasses(model.Program.Classes); ok {
+		return openTable(model, numbers, t, parts)
+	}
+	var names []string
+	for _, class := range model.Program.Classes {
+		names = append(names, class.String())
+	}
+	return openTable(model, names, t, parts)
+}
+
+// wholeClasses are the classes as integers; ok is false where one is none.
+func wholeClasses(classes []program.Constant) (whole []int64, ok bool) {
+	for _, class := range classes {
+		if class.Type == program.String || class.Num != math.Trunc(class.Num) || math.Abs(class.Num) > 1<<53 {
+			return nil, false
+		}
+		whole = append(whole, int64(class.Num))
+	}
+	return whole, true
+}
+
+func openTable[P int64 | string](model *scoring.Scorer, classes []P, t Target, parts int) (*tableSink[P], error) {
+	s := &tableSink[P]{model: model, classes: classes, parts: parts}
+	if t.Path == "-" {
+		s.file = keepOpen{t.Stdout}
+		s.part = s.writer(s.file)
+		return s, nil
+	}
+	s.path = t.Path
+	for i := parts + 1; ; i++ { // what a run has left behind that its journal does not speak of
+		err := os.Remove(s.partPath(i))
+		if errors.Is(err, fs.ErrNotExist) {
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// keepOpen keeps standard output open: it is not ours to close.
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
+
+func (s *tableSink[P]) partPath(i int) string { return s.path + ".part" + strconv.Itoa(i) }
+
+// writer writes tables that name the model, so that the file tells by itself what decided.
+func (s *tableSink[P]) writer(w io.Writer) *parquet.GenericWriter[decided[P]] {
+	b := &s.model.Bundle
+	return parquet.NewGenericWriter[decided[P]](w, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("fraudstream", "", ""),
+		parquet.KeyValueMetadata("fraudstream.model", b.Name+"@"+b.Version),
+		parquet.KeyValueMetadata("fraudstream.model.sha256", b.SHA256))
+}
+
+func (s *tableSink[P]) encode(c *chunk) error {
+	table, _ := c.out.table.([]decided[P])
+	table = table[:0]
+	for i := range c.batch.Results {
+		table = append(table, s.row(c.before+int64(i)+1, &c.batch.Results[i]))
+	}
+	c.out.table = table
+	return nil
+}
+
+func (s *tableSink[P]) row(n int64, r *scoring.Result) decided[P] {
+	row := decided[P]{Row: n}
+	switch r.Outcome {
+	case scoring.Decided:
+		d := &r.Decision
+		row.DecisionID = string(d.AppendID(nil))
+		row.TransactionID = transactionID(d, row.DecisionID)
+		row.EventTime = string(d.AppendTime(nil))
+		score, fraud := d.Score, d.IsFraud
+		row.Score, row.Predicted, row.IsFraud, row.Decision = &score, &s.classes[d.Class], &fraud, d.Verdict.String()
+		row.Reasons, row.ReasonMethod = reasonCells(d, s.model)
+	case scoring.Skipped:
+		row.Decision = "skipped"
+	case scoring.Refused:
+		row.Error, row.ErrorField, row.ErrorMessage = string(r.Err.Code), r.Err.Field, r.Err.Message
+	}
+	return row
+}
+
+func (s *tableSink[P]) deliver(c *chunk) error {
+	if s.part == nil {
+		f, err := os.Create(s.partPath(s.parts + 1))
+		if err != nil {
+			return err
+		}
+		s.file, s.part = f, s.writer(f)
+	}
+	if _, err := s.part.Write(c.out.table.([]decided[P])); err != nil {
+		return err
+	}
+	s.rows += int64(len(c.ends))
+	if s.rows < rowsPerPart {
+		return nil
+	}
+	s.rows = 0
+	if s.path == "" {
+		return s.part.Flush() // a row group
+	}
+	return s.endPart()
+}
+
+// endPart makes the part that is being written whole.
+func (s *tableSink[P]) endPart() error {
+	if s.part == nil || s.path == "" {
+		return nil
+	}
+	err := s.part.Close()
+	if f, ok := s.file.(*os.File); ok && err == nil {
+		err = ignoreUnsupported(f.Sync())
+	}
+	err = errors.Join(err, s.file.Close())
+	s.part, s.file, s.rows = nil, nil, 0
+	if err == nil {
+		s.parts++
+	}
+	return err
+}
+
+func (s *tableSink[P]) flush(at *checkpoint) error {
+	err := s.endPart()
+	at.Parts = s.parts
+	return err
+}
+
+// finish joins the parts to the file. A single part is the file.
+func (s *tableSink[P]) finish(at *checkpoint) error {
+	if s.path == "" {
+		return s.part.Close()
+	}
+	if err := s.flush(at); err != nil {
+		return err
+	}
+	if s.parts == 1 {
+		return os.Rename(s.partPath(1), s.path)
+	}
+	whole := s.path + ".new"
+	f, err := os.Create(whole)
+	if err != nil {
+		return err
+	}
+	w := s.writer(f)
+	for i := 1; i <= s.parts && err == nil; i++ {
+		err = s.copyPart(w, i)
+	}
+	err = errors.Join(err, w.Close(), f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(whole))
+	}
+	if err := os.Rename(whole, s.path); err != nil {
+		return err
+	}
+	for i := 1; i <= s.parts; i++ {
+		err = errors.Join(err, os.Remove(s.partPath(i)))
+	}
+	return err
+}
+
+// copyPart appends the row groups of a part.
+func (s *tableSink[P]) copyPart(w *parquet.GenericWriter[decided[P]], i int) error {
+	f, err := os.Open(s.partPath(i))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	part, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.partPath(i), err)
+	}
+	for _, group := range part.RowGroups() {
+		if _, err := w.WriteRowGroup(group); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// abort leaves the parts that are whole.
+func (s *tableSink[P]) abort() error {
+	if s.part == nil || s.path == "" {
+		return nil
+	}
+	err := s.file.Close()
+	return errors.Join(err, os.Remove(s.partPath(s.parts+1)))
+}

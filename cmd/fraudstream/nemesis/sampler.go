@@ -38,7 +38,7 @@ func (s *sampler) watch(ctx context.Context) {
 		attempt, cancel := context.WithTimeout(ctx, 15*time.Second)
 		_, _ = s.check(attempt)
 		cancel()
-		pause(ctx, sampleEvery)
+		_ = pause(ctx, sampleEvery) // the loop asks why
 	}
 }
 
@@ -134,7 +134,7 @@ func partitionsOf(ctx context.Context, client *kgo.Client, names ...string) (map
 	req := kmsg.NewPtrMetadataRequest()
 	for _, name := range names {
 		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = kmsg.StringPtr(name)
+		topic.Topic = new(name)
 		req.Topics = append(req.Topics, topic)
 	}
 	res, err := req.RequestWith(ctx, client)

@@ -61,8 +61,10 @@ func (w *Worker) Kill() {
 	<-w.expired
 }
 
-// Stop makes the process stand still, with all its connections open; Continue lets it go on.
-func (w *Worker) Stop()     { _ = w.command.Process.Signal(syscall.SIGSTOP) }
+// Stop makes the process stand still, with all its connections open.
+func (w *Worker) Stop() { _ = w.command.Process.Signal(syscall.SIGSTOP) }
+
+// Continue lets a process go on that stands still.
 func (w *Worker) Continue() { _ = w.command.Process.Signal(syscall.SIGCONT) }
 
 // Terminate asks the process to end, and returns how long that took and whether it ended well.

@@ -46,7 +46,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := loop(ctx, reader, writer, scorer, *output, *deadLetter); err != nil && ctx.Err() == nil {
+	err = loop(ctx, reader, writer, scorer, *output, *deadLetter)
+	if ctx.Err() == nil {
 		log.Fatal(err)
 	}
 	reader.Close()
@@ -67,7 +68,7 @@ const (
 	pause  = 10 * time.Millisecond
 )
 
-// loop is all there is to it.
+// loop is all there is to it. It ends with an error.
 func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, scorer *scoring.Scorer, output, deadLetter string) error {
 	batch := scorer.NewBatch(atOnce)
 	for {

@@ -86,6 +86,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	door, err := config.door(web.Options{
 		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),
 		Ready: streams[0].Ready, Healthy: streams[0].Healthy, Topics: config.topics(),
+		Console: config.streamConsole(model, watch, streams[0], log),
 	})
 	if err != nil {
 		return &exitError{exitConfig, err}

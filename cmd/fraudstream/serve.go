@@ -56,8 +56,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer spans.close()
 	options := web.Options{Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: log, Tracer: spans.tracer()}
+	var wanted drift.Options
 	if !c.NoDrift {
-		wanted, err := driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
+		wanted, err = driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
@@ -73,6 +74,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 			}
 		}
 	}
+	options.Console = config.doorConsole(model, &wanted, &options)
 	door, err := config.door(options)
 	if err != nil {
 		return &exitError{exitConfig, err}

@@ -19,14 +19,10 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json or text/csv, in UTF-8"})
 		return
 	}
-	reasons := s.options.Scorer.Reasons()
-	if r.URL.RawQuery != "" {
-		if word := r.URL.Query().Get("reasons"); word != "" {
-			if err := reasons.UnmarshalText([]byte(word)); err != nil {
-				s.fail(w, r, http.StatusBadRequest, fault{scoring.WrongType, "reasons", "the query parameter is flagged, all or none"})
-				return
-			}
-		}
+	reasons, failed := s.reasonsOf(r)
+	if failed != nil {
+		s.fail(w, r, failed.status, failed.fault)
+		return
 	}
 	body, failed := s.read(w, r, p)
 	if failed != nil {
@@ -41,6 +37,19 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(p.answer) // a client that has gone needs no answer
+}
+
+// reasonsOf are those that the query asks for, once at most, else those that the model was loaded with.
+func (s *Server) reasonsOf(r *http.Request) (scoring.Reasons, *problem) {
+	reasons := s.options.Scorer.Reasons()
+	if r.URL.RawQuery == "" {
+		return reasons, nil
+	}
+	words, asked := r.URL.Query()["reasons"]
+	if asked && (len(words) > 1 || reasons.UnmarshalText([]byte(words[0])) != nil) {
+		return reasons, &problem{http.StatusBadRequest, fault{scoring.WrongType, "reasons", "the query parameter is flagged, all or none"}}
+	}
+	return reasons, nil
 }
 
 // answerPrediction scores a body and leaves the answer in the place. The worker is there only for that long.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -22,13 +23,56 @@ func newDoor(t *testing.T, change func(*Options)) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := NewRegistry()
-	NewModelMetrics(registry).Loaded(&model.Bundle)
-	o := Options{Scorer: model, Gatherer: registry, Log: slog.New(slog.DiscardHandler)}
+	o := doorOptions(model)
 	if change != nil {
 		change(&o)
 	}
-	return New(o).http.Handler
+	return checked(t, New(o).http.Handler, o.Token)
+}
+
+// doorOptions are the least that a door needs.
+func doorOptions(model *scoring.Scorer) Options {
+	registry := NewRegistry()
+	NewModelMetrics(registry).Loaded(&model.Bundle)
+	return Options{Scorer: model, Gatherer: registry, Requests: NewRequestMetrics(registry), Log: slog.New(slog.DiscardHandler)}
+}
+
+// commaTable reads lines of cells with commas between them, the first line being the names: a table in small, for the
+// real one is the command's.
+func commaTable(model *scoring.Scorer) *Table {
+	return &Table{Scorer: model, Open: func(body io.Reader) (func([]byte) ([]byte, *scoring.EventError, error), error) {
+		reader := csv.NewReader(body)
+		reader.FieldsPerRecord = -1
+		header, err := reader.Read()
+		return func(dst []byte) ([]byte, *scoring.EventError, error) {
+			row, err := reader.Read()
+			if err != nil {
+				return dst, nil, err
+			}
+			if len(row) != len(header) {
+				return dst, &scoring.EventError{Code: scoring.BadJSON, Message: "a row of another length"}, nil
+			}
+			dst = append(dst, '{')
+			for i, cell := range row {
+				if i > 0 {
+					dst = append(dst, ',')
+				}
+				dst = append(append(appendText(dst, header[i]), ':'), cellJSON(cell)...)
+			}
+			return append(dst, '}'), nil, nil
+		}, err
+	}}
+}
+
+// cellJSON leaves numbers and booleans as they are and makes everything else a text.
+func cellJSON(cell string) string {
+	if cell == "" {
+		return "null"
+	}
+	if json.Valid([]byte(cell)) && cell != "4111" {
+		return cell
+	}
+	return string(appendText(nil, cell))
 }
 
 // ask sends one request and decodes the answer, if it is JSON.

@@ -1,0 +1,123 @@
+package web
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// publishedAsyncAPI is the schema that the AsyncAPI initiative publishes for its documents.
+func publishedAsyncAPI(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	packed, err := os.Open("testdata/asyncapi-3.0.0.schema.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	text, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("http://asyncapi.com/definitions/3.0.0/asyncapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("http://asyncapi.com/definitions/3.0.0/asyncapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func TestAsyncAPIIsAsyncAPI(t *testing.T) {
+	published := publishedAsyncAPI(t)
+	for name, change := range map[string]func(*Options){
+		"all topics":   nil,
+		"no alerts":    func(o *Options) { o.Topics.Alerts = "" },
+		"exactly once": func(o *Options) { o.Topics.ExactlyOnce, o.Topics.LetterMode = true, "reference" },
+	} {
+		door := newCards(t, change).http.Handler
+		var document any
+		ask(t, door, "GET", "/asyncapi.json", "", &document)
+		if err := published.Validate(document); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		holdReferences(t, document, document)
+		channels := document.(map[string]any)["channels"].(map[string]any)
+		if _, alerts := channels["Alerts"]; len(channels) < 3 || alerts != (name != "no alerts") {
+			t.Errorf("%s: channels %v", name, channels)
+		}
+	}
+}
+
+// holdReferences fails where a reference leads nowhere: the published schema does not look.
+func holdReferences(t *testing.T, root, node any) {
+	t.Helper()
+	switch n := node.(type) {
+	case []any:
+		for _, v := range n {
+			holdReferences(t, root, v)
+		}
+	case map[string]any:
+		if to, ok := n["$ref"].(string); ok {
+			at := root
+			for step := range strings.SplitSeq(strings.TrimPrefix(to, "#/"), "/") {
+				at, _ = at.(map[string]any)[step].(any)
+				if at == nil {
+					t.Errorf("the reference %s leads nowhere", to)
+					return
+				}
+			}
+		}
+		for _, v := range n {
+			holdReferences(t, root, v)
+		}
+	}
+}
+
+// A decision of the stream, an alert and the headers of both are what the description says.
+func TestRecordsAreAsDescribed(t *testing.T) {
+	s := newCards(t, nil)
+	var document map[string]any
+	ask(t, s.http.Handler, "GET", "/asyncapi.json", "", &document)
+	closeObjects(document)
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("mem:///asyncapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	for message, record := range map[string]string{
+		"Decision": `{"decision_id":"transactions/3/1042","transaction_id":"t-77","score":0.9312,"predicted":1,"is_fraud":true,"decision":"block",
+			"thresholds":{"review":0.3,"block":0.8,"from":"bundle"},
+			"reasons":[{"code":"R01","feature":"amount","text":"unusual amount","contribution":1.83}],"reason_method":"linear",
+			"model":{"name":"card-fraud","version":"2026-11-01","sha256":"9f2c"},
+			"event_time":"2026-11-22T10:15:00Z","source":{"topic":"transactions","partition":3,"offset":1042}}`,
+		"DriftAlert": `{"episode":"00c2425ef25c9759","state":"open","alarms":1,"feature":"amount","kind":"values","partition":"3","event":105210,
+			"tick":106,"half_life":8,"log_m":21.3,"threshold":19.5,"epsilon":0.02,"replay":false,"tv":0.09,"psi":0.04,"w1_over_std":null,
+			"moved":[{"cell":"> 1000","baseline":0.004,"live":0.031,"text":"amount over 1,000"}],
+			"severity":"warning","text":"amount over 1,000","model":"card-fraud@2026-11-01","guarantee":"a year"}`,
+	} {
+		schema, err := compiler.Compile("mem:///asyncapi.json#/components/messages/" + message + "/payload")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := json.Unmarshal([]byte(record), &value); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%s: %v", message, err)
+		}
+		delete(value.(map[string]any), "model")
+		if schema.Validate(value) == nil {
+			t.Errorf("%s without its model is taken", message)
+		}
+	}
+}

@@ -165,7 +165,8 @@ func decisionRecord(t *testing.T, b *broker) {
 	}
 }
 
-// Decisions over the limit of the output become dead letters, one by one; the others of their batch are written.
+// Decisions over the limit of the output become dead letters, one by one; the others of their batch are written. They
+// stand among the other dead letters in the order of the events.
 func outputTooLarge(t *testing.T, b *broker) {
 	s := newStage(t, b, 1, 1)
 	s.create(s.name+".small", 1, "max.message.bytes", "1500")
@@ -173,6 +174,7 @@ func outputTooLarge(t *testing.T, b *broker) {
 	for round := range 3 {
 		sent = append(sent, s.sendEvents(fmt.Sprintf("r%d", round), 20, 1)...)
 		s.produce(&kgo.Record{Key: noise(2000), Value: event(fmt.Sprintf("large-%d", round))})
+		s.produce(&kgo.Record{Value: fmt.Appendf(nil, "broken-%d", round)})
 	}
 	registry := prometheus.NewRegistry()
 	o := s.options()
@@ -186,11 +188,15 @@ func outputTooLarge(t *testing.T, b *broker) {
 	}
 	s.assertOnce(sent, ids)
 	letters := s.read(s.letters())
-	if len(letters) != 3 {
-		t.Fatalf("%d dead letters, want 3", len(letters))
+	if len(letters) != 6 {
+		t.Fatalf("%d dead letters, want 6", len(letters))
 	}
 	for i, l := range letters {
-		if header(l, "fraudstream.error.code") != "output_too_large" || !bytes.Equal(l.Value, event(fmt.Sprintf("large-%d", i))) {
+		code, value := "output_too_large", event(fmt.Sprintf("large-%d", i/2))
+		if i%2 == 1 {
+			code, value = "bad_json", fmt.Appendf(nil, "broken-%d", i/2)
+		}
+		if header(l, "fraudstream.error.code") != code || !bytes.Equal(l.Value, value) {
 			t.Errorf("letter %d: %v %s", i, l.Headers, l.Value)
 		}
 	}

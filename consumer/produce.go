@@ -26,6 +26,7 @@ type producer struct {
 	id        recordbatch.Producer
 	sequences map[target]int32 // of the next record for each partition written to
 	tries     *retry
+	late      []*outgoing // one letter each: decisions of this run that their topic does not take
 
 	transaction *transaction // nil: at least once
 }
@@ -138,21 +139,50 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 	}
 }
 
-// write sends all of a run.
+// write sends all of a run: the decisions first, since one that its topic does not take becomes a dead letter, and dead
+// letters stand in the order of their events.
 func (pr *producer) write(ctx context.Context, w *run) error {
 	if err := pr.enroll(ctx, w.out[:w.used]...); err != nil {
 		return err
 	}
-	for _, o := range w.out[:w.used] {
-		if err := pr.publish(ctx, w, o); err != nil {
-			pr.p.trace(&w.receipt, err)
-			return err
-		}
+	if err := pr.publishAll(ctx, w); err != nil {
+		pr.p.trace(&w.receipt, err)
+		return err
 	}
 	if pr.transaction != nil {
 		return pr.transaction.take(ctx, w)
 	}
 	pr.p.settle(&w.receipt)
+	return nil
+}
+
+func (pr *producer) publishAll(ctx context.Context, w *run) error {
+	pr.late = pr.late[:0]
+	for _, o := range w.out[:w.used] {
+		if o.cargo != ofDecisions {
+			continue
+		}
+		if err := pr.publish(ctx, w, o); err != nil {
+			return err
+		}
+	}
+	for _, o := range w.out[:w.used] {
+		if o.cargo == ofDecisions {
+			continue
+		}
+		o, err := pr.withLate(o)
+		if err != nil {
+			return err
+		}
+		if err := pr.publish(ctx, w, o); err != nil {
+			return err
+		}
+	}
+	for _, o := range pr.late {
+		if err := pr.publish(ctx, w, o); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -215,7 +245,7 @@ func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 		pr.leaveOut(o)
 		return nil
 	}
-	return pr.publishAsLetter(ctx, w, o)
+	return pr.becomeLetter(w, o)
 }
 
 // rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again.

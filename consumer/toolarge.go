@@ -1,9 +1,11 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -36,8 +38,9 @@ func (pr *producer) publishHalves(ctx context.Context, w *run, o *outgoing, batc
 	return nil
 }
 
-// publishAsLetter gives up a decision that no record of the output can hold: its event becomes a dead letter.
-func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) error {
+// becomeLetter gives up a decision that no record of the output can hold: its event becomes a dead letter, which is
+// written with the others of the run.
+func (pr *producer) becomeLetter(w *run, o *outgoing) error {
 	r, err := pr.p.find(w, o.inputs[0])
 	if err != nil {
 		return err
@@ -55,7 +58,54 @@ func (pr *producer) publishAsLetter(ctx context.Context, w *run, o *outgoing) er
 	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
 	w.tally.undecide(o.inputs[0], fault.Code)
 	w.tally.keep(pr.p.id, o.inputs[0], fault)
-	return pr.publish(ctx, w, scratch.out[0])
+	pr.late = append(pr.late, scratch.out[0])
+	return nil
+}
+
+// withLate puts those letters into a batch of letters whose events come before its last one, in the order of the events.
+// Where there is none to put, which is nearly always, it returns the batch as it is.
+func (pr *producer) withLate(o *outgoing) (*outgoing, error) {
+	if o.cargo != ofLetters || o.batch.Count() == 0 {
+		return o, nil
+	}
+	var mine []*outgoing
+	pr.late = slices.DeleteFunc(pr.late, func(l *outgoing) bool {
+		fits := l.partition == o.partition && l.inputs[0] < o.inputs[len(o.inputs)-1]
+		if fits {
+			mine = append(mine, l)
+		}
+		return fits
+	})
+	if len(mine) == 0 {
+		return o, nil
+	}
+	return merged(append(mine, o), pr.id)
+}
+
+// merged is a batch with the letters of all of them in the order of their events.
+func merged(all []*outgoing, id recordbatch.Producer) (*outgoing, error) {
+	type letter struct {
+		recordbatch.Record
+		input int64
+	}
+	var letters []letter
+	for _, from := range all {
+		records, err := decode(from.batch.Finish(id, 0)) // only to be read here: it is never sent
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range records {
+			letters = append(letters, letter{r, from.inputs[i]})
+		}
+	}
+	slices.SortFunc(letters, func(a, b letter) int { return cmp.Compare(a.input, b.input) })
+	m := &outgoing{topic: all[0].topic, partition: all[0].partition, cargo: ofLetters}
+	m.batch.Codec = all[0].batch.Codec
+	for _, l := range letters {
+		m.batch.Append(l.Timestamp, l.Key, l.Value, l.Headers)
+		m.inputs = append(m.inputs, l.input)
+	}
+	return m, nil
 }
 
 // publishStub writes a dead letter without its value where even that is over the limit of its topic: the headers tell

@@ -168,3 +168,34 @@ func (c *cell) text() string {
 func seconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
 }
+
+// Silences tells, for each subject, how long its partitions were silent when a broker was killed, those of them too that
+// the broker did not lead, beside the session that a broker has with its controller: until that is over nobody else
+// leads what the dead one led. It takes what that fault has noted, and is empty if it has not struck.
+func Silences(results []Result) string {
+	longest := map[string][]float64{}
+	var session any
+	for i := range results {
+		r := &results[i]
+		all, ok := r.Notes["silent_s"].(map[string]any)
+		if !ok {
+			continue
+		}
+		session = r.Notes["broker_session_s"]
+		partitions, _ := all[r.Subject].([]any)
+		for _, silent := range partitions {
+			if s, ok := silent.(float64); ok {
+				longest[r.Subject] = append(longest[r.Subject], s)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, subject := range columns() {
+		if all := longest[subject]; len(all) > 0 {
+			slices.Sort(all)
+			fmt.Fprintf(&b, "%s: silent for %.1f s (median of %d partitions and kills), %.1f s (nine tenths), %.1f s (longest); the broker's session is %v s\n",
+				subject, all[len(all)/2], len(all), all[len(all)*9/10], all[len(all)-1], session)
+		}
+	}
+	return b.String()
+}

@@ -35,5 +35,5 @@ func main() {
 	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
 		fmt.Println(seed)
 	}
-	fmt.Printf("\n%s", nemesis.Table(all))
+	fmt.Printf("\n%s\n%s", nemesis.Table(all), nemesis.Silences(all))
 }

@@ -23,9 +23,11 @@ const (
 // Sizes of one fetch, in bytes, and what a run costs beside them.
 const (
 	fetchBytes    = 1 << 20  // asked of a partition, where there is memory for it: so a request costs little per event
-	leastFetch    = 16 << 10 // asked at least: less would be a request for a handful of events
+	smallFetch    = 16 << 10 // below it, a request is for a handful of events, and the budget counts as tight
+	leastFetch    = 4 << 10  // asked at least
 	fetchSlack    = 64 << 10 // that a response may hold beside the batches
 	leastGrowth   = 3000     // a run takes up at least three times what was fetched, in thousandths: see memory
+	mostGrowth    = 50_000   // and is not believed to take up more than fifty times
 	maxUnpacked   = 64 << 20 // that one batch may become when it is decompressed, whatever the budget
 	largeUnpacked = 8 << 20  // from here on one batch at a time, at most
 )
@@ -90,7 +92,7 @@ func (m *memory) divide(partitions int) { m.each.Store(m.runs / 2 / int64(max(pa
 
 // tight tells whether so many partitions are too many for the budget, and how much they would need.
 func (m *memory) tight(partitions int) (need int64, tight bool) {
-	need = int64(partitions) * leastFetch * leastGrowth / 1000 * 2 / 5 * 8
+	need = int64(partitions) * smallFetch * leastGrowth / 1000 * 2 / 5 * 8
 	return need, need > m.size
 }
 
@@ -186,6 +188,15 @@ func (m *memory) drop(w *run) {
 	if cap(w.tally.decided) > 2048 {
 		w.tally.decided = nil
 	}
+}
+
+// grown is what came of a run for each byte that was fetched, in thousandths, whatever memory it had from the run before.
+func (w *run) grown() int64 {
+	n := int64(len(w.wire))
+	for _, o := range w.out[:w.used] {
+		n += 2*int64(o.batch.Size()) + 8*int64(len(o.inputs))
+	}
+	return n * 1000 / int64(len(w.wire))
 }
 
 // footprint is the memory that a run takes up, in bytes.

@@ -98,6 +98,7 @@ func (p *partition) run(ctx, hard context.Context) {
 			p.afterRewind()
 			continue
 		case errors.Is(err, errNoRoom):
+			p.c.o.Log.Debug("partition starts again", slog.String("partition", p.state.name()), slog.Any("error", err))
 			continue
 		}
 		switch {
@@ -316,11 +317,12 @@ func (p *partition) useModel() {
 }
 
 // learn keeps how much larger a run becomes than what was fetched, so that the next reservation suffices. A run that
-// became smaller lets the figure sink slowly.
+// became smaller lets the figure sink slowly, and one of a few events says nothing about a large one.
 func (p *partition) learn(w *run) {
-	if len(w.wire) > 0 {
-		p.growth.Store(max(w.footprint()*1000/int64(len(w.wire)), p.growth.Load()*7/8))
+	if len(w.wire) < smallFetch {
+		return
 	}
+	p.growth.Store(max(min(w.grown(), mostGrowth), p.growth.Load()*7/8))
 }
 
 // scoreBatch decompresses b and scores its records.

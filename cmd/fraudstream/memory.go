@@ -57,8 +57,11 @@ func parseSize(text string) (int64, error) {
 	return 0, fmt.Errorf("%q has none of the units KiB, MiB, GiB: write 256MiB", text)
 }
 
-// validateMemory refuses a budget that cannot be read or cannot suffice.
+// validateMemory refuses a budget that cannot be read or cannot suffice. What GOMEMLIMIT says is no matter of the file.
 func (c *Config) validateMemory() error {
+	if c.Memory.Budget == "" {
+		return nil
+	}
 	_, _, err := c.Memory.bytes()
 	return err
 }

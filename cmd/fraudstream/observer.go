@@ -71,6 +71,7 @@ func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Sc
 		Dial: o.Dial, SASL: o.SASL, Brokers: o.Brokers, Group: o.Group + ".drift-pool", Input: ticks,
 		Log: o.Log, Metrics: o.Metrics, Observer: w.pool, Alerts: o.Alerts, State: o.State,
 		ExactlyOnce: o.ExactlyOnce, CommitInterval: o.CommitInterval, CommitEvents: o.CommitEvents,
+		Memory: consumer.MinMemory, LibraryProtocol: o.LibraryProtocol,
 	}
 	o.Ticks = ticks
 	return []*consumer.Consumer{consumer.New(o, model), consumer.New(pool, nil)}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -32,6 +31,8 @@ type Config struct {
 	Delivery   string              `yaml:"delivery"`
 	Commit     CommitConfig        `yaml:"commit"`
 	Memory     MemoryConfig        `yaml:"memory"`
+
+	source *configSource // nil: no file
 }
 
 // KafkaConfig names the cluster, the group and the topics.
@@ -97,44 +98,61 @@ func loadConfig(path string) (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return c, fmt.Errorf("%s: %s", path, plain(err))
-	}
-	if err := interpolate(file); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(file.Docs) != 1 {
-		return c, fmt.Errorf("%s: one YAML document is expected, found %d", path, len(file.Docs))
-	}
-	if file.Docs[0].Body == nil {
-		return c, nil
-	}
-	err = yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict())
-	if err != nil {
-		return c, fmt.Errorf("%s:%s", path, explain(err))
-	}
-	if err := c.validate(); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
+	c.source = &configSource{path: path}
+	if said := c.decode(text); said != "" {
+		return c, errors.New(path + ":" + strings.ReplaceAll(c.source.conceal(said), "\n", "\n"+path+":"))
 	}
 	return c, nil
 }
 
-// explain gives an unknown key its line and a near name, and any other error its place in the file.
-func explain(err error) string {
-	unknown, ok := errors.AsType[*yaml.UnknownFieldError](err)
-	if !ok {
+// decode reads the text of the source over c and says what is wrong, a line each, each beginning with the line's number
+// where it has one.
+func (c *Config) decode(text []byte) (wrong string) {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
 		return " " + plain(err)
 	}
-	key, line := unknown.Token.Value, unknown.Token.Position.Line
-	near := nearest(key, keysOf(reflect.TypeFor[Config]()))
-	if near == key {
-		return fmt.Sprintf("%d: unknown key %q at this place; it belongs to another one: see the configuration section of the README", line, key)
+	if c.source.references, err = interpolate(file); err != nil {
+		return " " + err.Error()
 	}
-	if near != "" {
-		return fmt.Sprintf("%d: unknown key %q; did you mean %q?", line, key, near)
+	if len(file.Docs) != 1 {
+		return fmt.Sprintf(" one YAML document is expected, found %d", len(file.Docs))
 	}
-	return fmt.Sprintf("%d: unknown key %q; see the configuration section of the README", line, key)
+	body := file.Docs[0].Body
+	if body == nil {
+		return ""
+	}
+	keys := checkKeys(body)
+	c.source.keys = keys
+	if len(keys.wrong) > 0 {
+		return strings.Join(keys.wrong, "\n")
+	}
+	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
+		return " " + plain(err)
+	}
+	if err := c.validate(); err != nil {
+		return keys.locate(err)
+	}
+	return ""
+}
+
+// A configSource is the file that a configuration was read from, for messages and for config print.
+type configSource struct {
+	path       string
+	keys       *strict // nil: the file is empty
+	references []expanded
+}
+
+// conceal puts the references back into a message, in the place of what they stood for: that may be a password, which
+// somebody has put where a number belongs.
+func (s *configSource) conceal(message string) string {
+	const tooShort = 3 // such a value is no secret, and would be found in every second word
+	for _, r := range s.references {
+		if len(r.value) > tooShort {
+			message = strings.ReplaceAll(message, r.value, r.reference)
+		}
+	}
+	return message
 }
 
 // plain is a YAML error with its place but without the lines around it, which may hold a secret.
@@ -186,24 +204,6 @@ func (k *KafkaConfig) validate() error {
 		}
 	}
 	return nil
-}
-
-// keysOf lists the YAML keys of a configuration type, those of nested types included.
-func keysOf(t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var keys []string
-	for field := range t.Fields() {
-		if name, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); name != "" {
-			keys = append(keys, name)
-		}
-		keys = append(keys, keysOf(field.Type)...)
-	}
-	return keys
 }
 
 // nearest returns the candidate at the smallest edit distance from word, if that is at most half its length.

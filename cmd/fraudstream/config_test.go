@@ -71,16 +71,43 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"event: {format: avro}\n", `event.format: "avro" is none of json, cloudevents, debezium`},
 		{"tracing: {endpoint: \"localhost:4318\"}\n", "tracing.endpoint is no address such as http://localhost:4318"},
 		{"tracing: {endpoint: \"http://ann:pw%@c:4318\"}\n", "tracing.endpoint is no address"},
-		{"tracing: {protocol: grpc}\n", `tracing.protocol: "grpc" is not supported by this version`},
+		{"tracing: {protocol: grpc}\n", `:1: tracing.protocol: "grpc" is none of http/protobuf`},
 		{"tracing: {sample: 0}\n", "tracing.sample: 0 is no share"},
 		{"tracing: {sample: .nan}\n", "tracing.sample: NaN is no share"},
-		{"delivery: at-most-once\n", `delivery: "at-most-once" is neither at-least-once nor exactly-once`},
+		{"delivery: at-most-once\n", `:1: delivery: "at-most-once" is none of at-least-once, exactly-once; did you mean "at-least-once"?`},
+		{"kafka:\n  sasl:\n    token: {fille: x}\n", `:3: unknown key "fille"; did you mean "file"?`},
+		{"event:\n  fields:\n    amount:\n      typ: decimal\n", `:4: unknown key "typ"; did you mean "type"?`},
+		{"event:\n  fields:\n    amount: {type: decimaal}\n", `:3: event.fields.amount.type: "decimaal" is none of json, decimal, integer_text, bool_text, debezium_decimal, rfc3339, epoch_s, epoch_ms, epoch_us; did you mean "decimal"?`},
+		{"event:\n  format: debezum\n", `:2: event.format: "debezum" is none of json, cloudevents, debezium; did you mean "debezium"?`},
+		{"event:\n  id: {path: a, type: json}\n", `:2: unknown key "type" at this place`},
+		{"drift:\n  features:\n    country: {tolerence: 0.1}\n", `:3: unknown key "tolerence"; did you mean "tolerance"?`},
+		{"drift:\n  features:\n    country:\n      tolerance: 2\n", ":4: drift.features: country: tolerance: 2 is no share"},
+		{"brokrs: [a]\n", `:1: unknown key "brokrs"; did you mean kafka.brokers?`},
+		{"kafka: {brokers: [[a]]}\n", "[1:19] cannot unmarshal"},
+		{"a: 1\nb: 2\n", ":2: unknown key \"b\""},
+		{"xyzzyx: 1\n", "fraudstream config schema prints those that there are"},
 		{"commit: {events: 10}\n", "commit.events has a meaning only with delivery exactly-once"},
 		{"commit: {interval: 1m}\n", "commit.interval: 1m0s is not between 0 (the default) and 10s"},
 	} {
 		_, err := loadConfig(writeConfig(t, c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q gives %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+// What a variable or a file holds is in no message, wherever somebody has put it.
+func TestMessagesHoldNoReferencedValue(t *testing.T) {
+	const secret = "hunter2-hunter2"
+	t.Setenv("FRAUD_TEST_SECRET", secret)
+	for _, text := range []string{
+		"delivery: ${env:FRAUD_TEST_SECRET}\n", "commit: {interval: \"${env:FRAUD_TEST_SECRET}\"}\n", "reasons: ${env:FRAUD_TEST_SECRET}\n",
+		"commit: {events: \"${env:FRAUD_TEST_SECRET}\"}\n", "kafka: {offset_reset: \"x${env:FRAUD_TEST_SECRET}\"}\n",
+		"tracing: {endpoint: \"${env:FRAUD_TEST_SECRET}\"}\n", "drift: {features: {a: {accept_until: \"${env:FRAUD_TEST_SECRET}\"}}}\n",
+	} {
+		_, err := loadConfig(writeConfig(t, text))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%q gives %v", text, err)
 		}
 	}
 }
@@ -154,7 +181,7 @@ func TestDeadLetterConfig(t *testing.T) {
 		t.Errorf("defaults %+v, %v, %v", c.DLQ, c.kept(), err)
 	}
 	for text, want := range map[string]string{
-		"dlq: {mode: none}":                          "raw, redacted or reference",
+		"dlq: {mode: none}":                          "raw, redacted, reference",
 		"dlq: {keep: [a]}":                           "only with dlq.mode redacted",
 		"dlq: {breaker: {share: 0}}":                 "1 switches the breaker off",
 		"dlq: {breaker: {share: 1.5}}":               "1 switches the breaker off",

@@ -16,19 +16,29 @@ var reference = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
 
 // interpolate replaces references in the values of a parsed configuration. It works on the parsed tree and not on
 // the text, so that what a variable holds can never become YAML structure; a plain value that is one reference alone
-// may turn into a number or a boolean, a quoted one stays text.
-func interpolate(file *ast.File) error {
+// may turn into a number or a boolean, a quoted one stays text. What was replaced is returned, so that no message need
+// hold it.
+func interpolate(file *ast.File) ([]expanded, error) {
 	r := &replacer{}
 	for _, doc := range file.Docs {
 		if doc.Body != nil {
 			ast.Walk(r, doc.Body)
 		}
 	}
-	return r.err
+	return r.done, r.err
+}
+
+// expanded is a value with references, and what they stood for.
+type expanded struct {
+	reference, value string
+	line             int
 }
 
 // replacer walks the tree and keeps the first error: a walk cannot be broken off otherwise.
-type replacer struct{ err error }
+type replacer struct {
+	done []expanded
+	err  error
+}
 
 // Visit replaces the scalar values of mappings and sequences in place.
 func (r *replacer) Visit(node ast.Node) ast.Visitor {
@@ -57,6 +67,7 @@ func (r *replacer) replace(node ast.Node) ast.Node {
 		r.err = fmt.Errorf("line %d: %w", text.GetToken().Position.Line, err)
 		return node
 	}
+	r.done = append(r.done, expanded{text.Value, value, text.GetToken().Position.Line})
 	text.Value = value
 	if text.GetToken().Type != token.StringType {
 		return text

@@ -10,6 +10,8 @@
 //	fraudstream topics   whether a cluster is as the service needs it; makes the topics that are missing
 //	fraudstream offsets  where a partition goes on that stands before events which cannot be read
 //	fraudstream ready    whether a running process is ready: a container's health check
+//	fraudstream config   whether a configuration holds, what is in force, the schema for editors
+//	fraudstream init     a configuration file to begin with
 //	fraudstream version  what this binary is
 //
 // This package is the only reader of flags, environment and configuration, and the only place where the rooms meet:
@@ -57,6 +59,8 @@ type cli struct {
 	Topics  topicsCommand  `cmd:"" help:"Check and create the topics of a Kafka cluster."`
 	Offsets offsetsCommand `cmd:"" help:"Let a partition that stands still go on elsewhere."`
 	Ready   readyCommand   `cmd:"" help:"Ask a running process whether it is ready, for the health check of a container."`
+	Config  configCommand  `cmd:"" help:"Check and print the configuration."`
+	Init    initCommand    `cmd:"" help:"Write a commented configuration file."`
 	Version versionCommand `cmd:"" help:"Print what this binary is."`
 }
 

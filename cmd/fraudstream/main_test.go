@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -26,6 +29,22 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BUNDLE", root+"/demo/bundle")
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"payments": writePayments},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"payments": writePayments, "exits": exits},
 	})
+}
+
+// exits runs a command that must end with a code: exits 78 fraudstream config check.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGUMENT...]")
+	}
+	code, err := 0, ts.Exec(args[1], args[2:]...)
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = ended.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("%v ends with %d, want %s", args[1:], code, args[0])
+	}
 }

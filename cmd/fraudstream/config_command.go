@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"fraudstream/consumer"
+	"fraudstream/drift"
+	"fraudstream/scoring"
+)
+
+// configCommand looks at a configuration before a service runs by it.
+type configCommand struct {
+	Check  configCheckCommand  `cmd:"" help:"Say whether a configuration holds: keys, files, the model and, unless --offline, the cluster."`
+	Print  configPrintCommand  `cmd:"" help:"Print the configuration that is in force, and where each value is from."`
+	Schema configSchemaCommand `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+}
+
+// configFlags are the flags of run that go over the file.
+type configFlags struct {
+	clusterFlags
+	Model    string `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
+	Delivery string `help:"Delivery guarantee: at-least-once or exactly-once." placeholder:"at-least-once"`
+}
+
+// load is the configuration with the flags over it.
+func (f *configFlags) load() (Config, error) {
+	c, err := f.clusterFlags.load()
+	if err != nil {
+		return c, err
+	}
+	override(map[*string]string{&c.Model.Path: f.Model, &c.Delivery: f.Delivery})
+	return c, c.validate()
+}
+
+// configCheckCommand is what a deployment runs before it starts the service, or a pipeline before it merges a change.
+type configCheckCommand struct {
+	configFlags
+	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
+	Offline  bool     `help:"Ask no broker."`
+	JSON     bool     `help:"Print JSON." name:"json"`
+}
+
+// Run prints a line for each part. It ends with 78 where only a change helps, with 1 where a broker is away.
+func (c *configCheckCommand) Run(ctx context.Context, s streams) error {
+	config, err := c.load()
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	lines := []consumer.Finding{{Subject: "configuration", Detail: config.origin() + ": every key is known and every value holds"}}
+	lines = append(lines, config.checkFiles()...)
+	lines = append(lines, config.checkModel(c.Features)...)
+	if !c.Offline {
+		stream, err := open(&config, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return &exitError{exitConfig, err}
+		}
+		lines = append(lines, stream.Diagnose(ctx)...)
+	}
+	return showFindings(s.out, lines, c.JSON)
+}
+
+// origin is the file, or that there is none.
+func (c *Config) origin() string {
+	if c.source == nil {
+		return "without a file"
+	}
+	return c.source.path
+}
+
+// unfit is the line of what a restart cannot mend.
+func (c *Config) unfit(subject string, err error) consumer.Finding {
+	text := err.Error()
+	if c.source != nil && c.source.keys != nil {
+		if at := c.source.keys.locate(err); at[0] != ' ' {
+			text = "line " + at
+		}
+	}
+	return consumer.Finding{Level: consumer.Fail, Subject: subject, Detail: text}
+}
+
+// checkFiles opens what the keys name: certificates, tokens, the collector's address.
+func (c *Config) checkFiles() (lines []consumer.Finding) {
+	silent := slog.New(slog.DiscardHandler)
+	if _, _, err := c.Kafka.access(silent); err != nil {
+		lines = append(lines, c.unfit("access to Kafka", err))
+	}
+	if c.HTTP.TLS.Enabled() {
+		if _, err := c.HTTP.TLS.Config(silent); err != nil {
+			lines = append(lines, c.unfit("certificates", fmt.Errorf("http.%w", err)))
+		}
+	}
+	if c.Drift.Pool && c.Kafka.DriftTicks == "" {
+		lines = append(lines, c.unfit("drift", errors.New("drift.pool: kafka.drift_ticks names no topic to gather the ticks in")))
+	}
+	return lines
+}
+
+// checkModel takes the model through the whole gate, the mapping of events and the overrides of drift with it.
+func (c *Config) checkModel(features []string) []consumer.Finding {
+	if c.Model.Path == "" {
+		return []consumer.Finding{{
+			Level: consumer.Warn, Subject: "model", Detail: "none is named, and none was loaded", Advice: "set model.path, or give --model to run and serve",
+		}}
+	}
+	trust, err := trustOf(c.Model)
+	if err != nil {
+		return []consumer.Finding{c.unfit("model", err)}
+	}
+	model, err := scoring.Load(c.Model.Path, scoring.Options{
+		Features: features, Mapping: c.Event.Mapping, Thresholds: c.Thresholds, Trust: trust, Reasons: c.Reasons,
+	})
+	if err != nil {
+		return []consumer.Finding{c.unfit("model", refusal(*c, err))}
+	}
+	b := &model.Bundle
+	lines := []consumer.Finding{{Subject: "model", Detail: fmt.Sprintf("%s, %d features, %d golden rows, at most %.2g apart",
+		modelName(model), len(b.Features), b.GoldenRows, b.GoldenMaxDiff)}}
+	for _, w := range b.Warnings {
+		lines = append(lines, consumer.Finding{Level: consumer.Warn, Subject: "model", Detail: w})
+	}
+	options, err := driftOptions(model, c.Drift, time.Now(), func(string) {})
+	if err == nil {
+		_, err = drift.NewMonitor(options)
+	}
+	if err != nil {
+		lines = append(lines, c.unfit("drift", err))
+	}
+	return lines
+}
+
+// initCommand writes the file to begin with.
+type initCommand struct {
+	Out string `arg:"" optional:"" help:"File to write; - is standard output." default:"fraudstream.yaml" placeholder:"FILE"`
+}
+
+// Run writes the file, unless there is one.
+func (c *initCommand) Run(s streams) error {
+	if c.Out == "-" {
+		_, err := fmt.Fprint(s.out, initFile)
+		return err
+	}
+	err := writeNew(c.Out, []byte(initFile), 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return &exitError{exitUsage, fmt.Errorf("%s is there already, and is left as it is; name another file", c.Out)}
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "wrote %s; next: set model.path, then fraudstream config check --config %s\n", c.Out, c.Out)
+	return nil
+}

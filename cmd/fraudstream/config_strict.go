@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// strict walks a parsed file beside the tree of keys. The decoder would refuse an unknown key too, but it knows neither
+// what is near it nor the second one; and it takes any word where only a few mean something.
+type strict struct {
+	root  *configKey
+	wrong []string       // one line each: LINE: what
+	lines map[string]int // of every key that the file has, by its path
+	given map[string]ast.Node
+}
+
+// checkKeys walks the body of a document.
+func checkKeys(body ast.Node) *strict {
+	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}}
+	s.walk(s.root, "", body)
+	return s
+}
+
+// walk checks what stands at a key; at is the key's path in this file, in which maps have their own names.
+func (s *strict) walk(k *configKey, at string, node ast.Node) {
+	switch n := node.(type) {
+	case *ast.AnchorNode:
+		s.walk(k, at, n.Value)
+	case *ast.TagNode:
+		s.walk(k, at, n.Value)
+	case *ast.MappingNode:
+		for _, entry := range n.Values {
+			s.entry(k, at, entry)
+		}
+	case *ast.MappingValueNode:
+		s.entry(k, at, n)
+	case ast.ScalarNode:
+		s.word(k, at, n)
+	}
+}
+
+// entry checks one key and goes down. Below a value there is nothing to know: a map of words has any names.
+func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode) {
+	if _, merge := entry.Key.(*ast.MergeKeyNode); merge || parent.keys == nil {
+		return
+	}
+	token := entry.Key.GetToken()
+	name, line := token.Value, token.Position.Line
+	k := parent.below(name)
+	if k == nil {
+		s.wrong = append(s.wrong, fmt.Sprintf("%d: %s", line, s.unknown(parent, name)))
+		return
+	}
+	path := name
+	if at != "" {
+		path = at + "." + name
+	}
+	s.lines[path], s.given[path] = line, entry.Value
+	s.walk(k, path, entry.Value)
+}
+
+// unknown says what may be meant: a key at this place, or the same one, or a near one, at another.
+func (s *strict) unknown(parent *configKey, name string) string {
+	var here, names, paths []string
+	for _, k := range parent.keys {
+		here = append(here, k.name)
+	}
+	s.root.all(func(k *configKey) bool {
+		names, paths = append(names, k.name), append(paths, k.path)
+		return true
+	})
+	if near := nearest(name, here); near != "" {
+		return fmt.Sprintf("unknown key %q; did you mean %q?", name, near)
+	}
+	near := nearest(name, names)
+	for i := range names {
+		switch {
+		case near == "" || names[i] != near:
+		case near == name:
+			return fmt.Sprintf("unknown key %q at this place; it belongs to another one, such as %s", name, paths[i])
+		default:
+			return fmt.Sprintf("unknown key %q; did you mean %s?", name, paths[i])
+		}
+	}
+	return fmt.Sprintf("unknown key %q; fraudstream config schema prints those that there are", name)
+}
+
+// word checks a value that is one of a few.
+func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
+	words := k.words()
+	if words == nil {
+		return
+	}
+	given := fmt.Sprint(n.GetValue())
+	if n.Type() == ast.NullType {
+		given = "null"
+	}
+	for _, w := range words {
+		if w == given || given == "" {
+			return
+		}
+	}
+	if given == "null" {
+		return // a key without a value is one that is left out
+	}
+	said := fmt.Sprintf("%d: %s: %q is none of %s", n.GetToken().Position.Line, at, given, strings.Join(words, ", "))
+	if near := nearest(given, words); near != "" {
+		said += fmt.Sprintf("; did you mean %q?", near)
+	}
+	s.wrong = append(s.wrong, said)
+}
+
+// locate puts the line of the key in front that an error begins with: "drift.features: country: …" is about
+// drift.features.country. An error about nothing in the file stays as it is.
+func (s *strict) locate(err error) string {
+	text, path, line := err.Error(), "", 0
+	for rest := text; ; {
+		end := strings.IndexAny(rest, ".: ")
+		if end <= 0 {
+			break
+		}
+		next := rest[:end]
+		if path != "" {
+			next = path + "." + next
+		}
+		found, ok := s.lines[next]
+		if !ok || rest[end] == ' ' && path == "" { // the first word of a sentence
+			break
+		}
+		path, line, rest = next, found, strings.TrimLeft(rest[end:], ".: ")
+	}
+	if line == 0 {
+		return " " + text
+	}
+	return fmt.Sprintf("%d: %s", line, text)
+}

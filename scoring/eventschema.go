@@ -29,7 +29,7 @@ func (s *Scorer) EventSchema() map[string]any {
 	root.add("", s.schema.idPath, jsonSchema{
 		"type": []string{"string", "number", "null"}, "description": "The id of the transaction. Without it, the id of the decision stands in.",
 	}, false)
-	root.add("", s.schema.time.path, shapeOfTime(s.mapping.Time.Type, "When it happened. RFC 3339, between the years 1677 and 2262."), false)
+	root.add("", s.schema.time.path, shapeOfTime(s.mapping.Time.Type, "When it happened, by RFC 3339, from the year 1678 to 2261."), false)
 	schema := root.schema()
 	schema["maxProperties"] = maxKeys
 	return schema
@@ -105,6 +105,9 @@ func (in *Input) Schema() map[string]any {
 	return out
 }
 
+// yearsOfTime are those that Unix nanoseconds reach whole, 1678 to 2261.
+const yearsOfTime = "^(167[89]|16[89][0-9]|1[7-9][0-9]{2}|2[01][0-9]{2}|22[0-5][0-9]|226[01])-"
+
 // withNull lets null stand for a value as well.
 func withNull(s jsonSchema) jsonSchema {
 	return jsonSchema{"anyOf": []any{s, jsonSchema{"type": "null"}}}
@@ -114,7 +117,7 @@ func withNull(s jsonSchema) jsonSchema {
 func shapeOfTime(kind, description string) jsonSchema {
 	switch kind {
 	case "", "rfc3339":
-		return jsonSchema{"type": []string{"string", "null"}, "format": "date-time", "description": description}
+		return jsonSchema{"type": []string{"string", "null"}, "format": "date-time", "pattern": yearsOfTime, "description": description}
 	case "layout":
 		return jsonSchema{"type": []string{"string", "null"}, "description": "When it happened, in the layout of the configuration."}
 	}

@@ -97,11 +97,16 @@ func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, er
 }
 
 // Table reads CSV row by row, for a door that has no use for chunks: each call appends a row as JSON to dst, or gives
-// io.EOF. The mapping is one of [Flatten].
+// io.EOF. The mapping is one of [Flatten]. A table in which the model finds none of its features is refused as a whole,
+// since somebody has sent something else, or no header.
 func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []byte) ([]byte, *scoring.EventError, error), error) {
-	all, _, err := csvRows(r, model.Places(m))
+	places := model.Places(m)
+	all, absent, err := csvRows(r, places)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(places, func(p scoring.Place) bool { return !p.Optional && !slices.Contains(absent, p.Column) }) {
+		return nil, errors.New("CSV header: no column is one of the model's; the first line names the columns")
 	}
 	c := &chunk{limit: 1}
 	return func(dst []byte) ([]byte, *scoring.EventError, error) {

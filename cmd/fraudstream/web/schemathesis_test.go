@@ -19,7 +19,7 @@ func TestSchemathesis(t *testing.T) {
 	address, _ := listening(t, s)
 	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", "testdata/schemathesis.toml", "run",
 		"http://"+address+"/openapi.json", "--header", "Authorization: Bearer "+token, "--checks", "all",
-		"--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1", "--workers", "2", "--request-timeout", "20",
+		"--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--workers", "2", "--request-timeout", "20",
 		"--no-color", "--suppress-health-check", "all")
 	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+t.TempDir())
 	run.Dir = "."

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"math"
@@ -44,6 +45,9 @@ func commaTable(model *scoring.Scorer) *Table {
 		reader := csv.NewReader(body)
 		reader.FieldsPerRecord = -1
 		header, err := reader.Read()
+		if err == nil && !slices.Contains(header, "amount") && !slices.Contains(header, "a") {
+			err = errors.New("no column is one of the model's")
+		}
 		return func(dst []byte) ([]byte, *scoring.EventError, error) {
 			row, err := reader.Read()
 			if err != nil {

@@ -15,7 +15,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/consumer"
+	"fraudstream/scoring"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -218,5 +220,50 @@ func TestQuantile(t *testing.T) {
 	}
 	if got := quantile(bounds, []int64{0, 0, 0, 0}, .5); got != nil {
 		t.Errorf("%v of nothing", *got)
+	}
+}
+
+// Requests are counted once each, whatever came of them, and what is remembered of refused ones is their place and code.
+func TestDoor(t *testing.T) {
+	d := NewDoor()
+	if got := d.samples(); got != nil {
+		t.Errorf("%q was set aside for nobody", got)
+	}
+	origin := scoring.Origin{Request: "q", Index: 1}
+	refused := scoring.Result{Outcome: scoring.Refused, Err: scoring.EventError{Code: scoring.WrongType, Field: "amount"}, Decision: scoring.Decision{Origin: origin}}
+	for range 2 * shown {
+		d.Count([]scoring.Result{{Outcome: scoring.Skipped}, refused}, 3*time.Millisecond)
+	}
+	s := State{}
+	d.tell(&s)
+	if s.Totals.Events != 4*shown || s.Totals.Skipped != 2*shown || s.Totals.Refused["wrong_type"] != 2*shown || len(s.Refused) != shown {
+		t.Errorf("%+v, %d refused are remembered", s.Totals, len(s.Refused))
+	}
+	if r := s.Refused[0]; r.Source != "http/q/1" || r.Code != "wrong_type" || r.Field != "amount" {
+		t.Errorf("%+v", r)
+	}
+	b := newBuckets(1, 2)
+	for _, v := range []float64{.5, 1, 1.5, 9} {
+		count(&b, v)
+	}
+	if b.Counts[0] != 2 || b.Counts[1] != 1 || b.Counts[2] != 1 {
+		t.Errorf("%v", b.Counts)
+	}
+}
+
+// Of a decision only the masked id, the place, the score, the verdict and the first reason's text are shown.
+func TestSampleIsMasked(t *testing.T) {
+	o := &Own{Masker: privacy.New(privacy.Options{})}
+	o.sample([]byte(`{"decision_id":"t/0/7","transaction_id":"4111111111111111","score":0.9,"decision":"block",
+		"reasons":[{"code":"R01","feature":"amount","text":"unusual amount","contribution":1.8}],"secret":"4111111111111111"}`), 5)
+	want := Decision{At: 5, ID: "*1111", Source: "t/0/7", Score: .9, Decision: "block", Reason: "R01 unusual amount"}
+	if len(o.sampled) != 1 || o.sampled[0] != want {
+		t.Errorf("%+v", o.sampled)
+	}
+	for range 2 * shown {
+		o.sample([]byte(`{"transaction_id":12345678}`), 6)
+	}
+	if len(o.sampled) != shown || o.sampled[0].ID != "*78" {
+		t.Errorf("%d are kept: %+v", len(o.sampled), o.sampled[0])
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// A coordinator is the broker that answers for a transactional id or for a group. It is looked up once and remembered for
-// as long as it answers as such, which kafka-go does not do: with a transaction every 100 ms for each partition every
-// other request would be the question who it is. One goroutine at a time uses it.
+// A coordinator is the broker that answers for a transactional id or for a group. It is looked up once and remembered
+// for as long as it answers as such, which kafka-go does not do: with a transaction every 100 ms for each partition
+// every other request would be the question who it is. One goroutine at a time uses it.
 type coordinator struct {
 	c     *Consumer
 	of    string // transactional id, or group
@@ -21,9 +21,10 @@ type coordinator struct {
 	known bool
 }
 
-// ask sends an encoded request and has its answer parsed. Whatever is not an answer of the coordinator to its own client,
-// be it 14, 15 or 16, a broken connection or a deadline, has it looked up again with the next request: once too often costs
-// little, and to stay with a broker that has lost the role costs the transaction. Only 51 tells that it is at work.
+// ask sends an encoded request and has its answer parsed. Whatever is not an answer of the coordinator to its own
+// client, be it 14, 15 or 16, a broken connection or a deadline, has it looked up again with the next request: once too
+// often costs little, and to stay with a broker that has lost the role costs the transaction. Only 51 tells that it is
+// at work.
 func (at *coordinator) ask(ctx context.Context, data []byte, parse func(cursor) error) error {
 	if err := at.find(ctx); err != nil {
 		return err

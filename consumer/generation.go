@@ -37,11 +37,14 @@ func (c *Consumer) consume(ctx context.Context) error {
 	}
 }
 
+// join makes this process a member of the group. Its heartbeats, its place in the rebalances and the watch for new
+// partitions run in goroutines of kafka-go until the group is closed.
 func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
+	start := &bootstrap{brokers: c.o.Brokers, dial: c.o.Dial}
 	return kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: c.o.Group, Brokers: c.o.Brokers, Topics: []string{c.o.Input},
+		ID: c.o.Group, Brokers: []string{anyBroker}, Topics: []string{c.o.Input},
 		Dialer: &kafka.Dialer{
-			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: c.o.Dial, SASLMechanism: c.o.SASL,
+			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: start.dialContext, SASLMechanism: c.o.SASL,
 		},
 		GroupBalancers:    c.balancers(),
 		HeartbeatInterval: c.timing.heartbeat, SessionTimeout: c.timing.session, RebalanceTimeout: c.timing.rebalance,
@@ -67,6 +70,8 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup) {
 	}
 }
 
+// notJoined counts and logs a failed attempt. A rebalance that came in between is none of interest: it belongs to
+// joining.
 func (c *Consumer) notJoined(err error) {
 	label, stale := classify(err)
 	if stale {
@@ -182,6 +187,8 @@ func (c *Consumer) countInput(ctx context.Context) (int32, error) {
 	}
 }
 
+// firstOffset is where a partition starts for which the group has no offset. It is asked for until there is an answer:
+// to guess would be to lose events or to decide old ones.
 func (c *Consumer) firstOffset(ctx context.Context, partition int32) (int64, error) {
 	tries := c.retrying("list_offsets", c.o.Input+"/"+itoa(partition), nil)
 	for {
@@ -195,6 +202,7 @@ func (c *Consumer) firstOffset(ctx context.Context, partition int32) (int64, err
 	}
 }
 
+// commitUntil commits once an interval as long as the generation lasts.
 func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation, partitions []*partition) {
 	tick := time.NewTicker(c.o.CommitInterval)
 	defer tick.Stop()
@@ -208,8 +216,10 @@ func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation
 	}
 }
 
-// commit sends the offsets that have moved since the last time; transactions carry their own. One that fails is sent again with the next; in a
-// generation that has ended the coordinator refuses it, and the next owner starts where the last commit was.
+// commit sends the offsets that have moved since the last time; transactions carry their own. One that fails is sent
+// again with the next; in a generation that has ended the coordinator refuses it, and the next owner starts where the
+// last commit was. Only [kafka.Generation] commits here, in the generation's name: an offset from outside of it would
+// be taken too, and could move another member's back.
 func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition) {
 	if c.o.ExactlyOnce {
 		return

@@ -7,8 +7,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// identify obtains what a pipeline writes under: an idempotent producer or, for exactly-once delivery, a transaction, for
-// which it also finds the offset to go on at.
+// identify obtains what a pipeline writes under: an idempotent producer or, for exactly-once delivery, a transaction,
+// for which it also finds the offset to go on at.
 func (p *partition) identify(ctx context.Context) (*producer, error) {
 	pr := &producer{p: p, sequences: map[target]int32{}, tries: p.c.retrying("produce", p.state.name(), p.state)}
 	var err error
@@ -23,8 +23,8 @@ func (p *partition) identify(ctx context.Context) (*producer, error) {
 	return pr, p.locate(ctx, pr.transaction)
 }
 
-// locate finds where to go on, now that no transaction of an earlier owner can move the offset any more. Where the group
-// has none the partition starts by policy, and where the position was out of range it goes on elsewhere; both are
+// locate finds where to go on, now that no transaction of an earlier owner can move the offset any more. Where the
+// group has none the partition starts by policy, and where the position was out of range it goes on elsewhere; both are
 // committed before anything is read.
 func (p *partition) locate(ctx context.Context, t *transaction) error {
 	at, err := p.groupOffset(ctx)
@@ -54,7 +54,9 @@ func (p *partition) locate(ctx context.Context, t *transaction) error {
 	return nil
 }
 
-// goOn sets the position. What is before it was published, by this process or another.
+// goOn sets the position. What is before it was published, by this process or another. The monitor is taken to have
+// seen as much the first time only: afterwards it may be ahead, since what it was shown of an aborted transaction it
+// keeps.
 func (p *partition) goOn(next int64) {
 	if !p.located {
 		p.observed, p.located = next, true // until the monitor's snapshot says otherwise
@@ -78,7 +80,9 @@ func (p *partition) resolve(last string) {
 	t.committed()
 }
 
-// groupOffset asks for the partition's committed offset; -1 where there is none.
+// groupOffset asks for the partition's committed offset, with the name of the transaction that committed it; -1 where
+// there is none. kafka-go cannot demand an answer that waits for commits under way, which is why the fence must come
+// before.
 func (p *partition) groupOffset(ctx context.Context) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.c.timing.request)
 	defer cancel()

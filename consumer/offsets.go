@@ -137,6 +137,8 @@ func (c *Consumer) awaitEnds(ctx context.Context, cancel context.CancelCauseFunc
 	}
 }
 
+// reached tells whether the committed offsets have come to all ends. An empty partition has come to its end at offset 0
+// once that is committed.
 func (c *Consumer) reached(offsets map[int32]int64) bool {
 	for p, end := range c.ends {
 		if at, ok := offsets[p]; !ok || at < end {

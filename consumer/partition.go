@@ -61,17 +61,22 @@ type partition struct {
 	writer writer
 }
 
+// newPartition is a partition as it is when it is assigned, at the offset from which it is to be read. With
+// exactly-once delivery that is not known before the fence, and the pipeline finds it out.
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
 	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1, stalledAt: -1}
 	return p
 }
 
+// openObserver makes the partition's monitor, one of so many. It lives as long as the assignment, through all
+// pipelines.
 func (p *partition) openObserver(of int32) {
 	if p.c.o.Observer != nil {
 		p.observer = p.c.o.Observer(p.id, of)
 	}
 }
 
+// closeObserver tells the monitor that the partition has moved away.
 func (p *partition) closeObserver() {
 	if p.observer != nil {
 		p.observer.Close()

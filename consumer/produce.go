@@ -19,8 +19,9 @@ var errNewProducer = errors.New("the broker refuses the producer's sequence")
 var errTooLarge = errors.New("batch over the topic's size limit")
 
 // producer publishes one partition's runs, idempotently, and in transactions where each event is to count exactly once:
-// the broker keeps one copy of a batch however often it is sent. Its identity lives as long as a pipeline and is never taken up again, since a broker that has forgotten a
-// producer accepts any sequence.
+// the broker keeps one copy of a batch however often it is sent. It has one request in flight, so that the order of the
+// batches is that of their sequences. Its identity lives as long as a pipeline and is never taken up again, since a
+// broker that has forgotten a producer accepts any sequence.
 type producer struct {
 	p         *partition
 	id        recordbatch.Producer
@@ -31,6 +32,8 @@ type producer struct {
 	transaction *transaction // nil: at least once
 }
 
+// target is a partition of a topic that is written to. Sequences are counted for each, and each is enrolled in a
+// transaction by itself.
 type target struct {
 	topic     string
 	partition int32
@@ -58,6 +61,8 @@ func (p *partition) newProducer(ctx context.Context) (*producer, error) {
 	}
 }
 
+// initProducer obtains an idempotent producer's id and epoch. It has no transactional id, and so nothing that a fence
+// could stop: after a crash its batches stand, and the next owner decides the same events again.
 func (c *Consumer) initProducer(ctx context.Context) (recordbatch.Producer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -82,6 +87,8 @@ func (c *Consumer) codec() recordbatch.Codec {
 	return recordbatch.LZ4
 }
 
+// findRoutes counts the partitions of everything that is written. A topic that is divided as the input is keeps its
+// partitions, so that order per key holds end to end; any other is divided by key.
 func (p *partition) findRoutes(ctx context.Context) error {
 	input, err := p.c.partitions(ctx, p.c.o.Input)
 	if err != nil {
@@ -111,7 +118,8 @@ func (p *partition) findRoutes(ctx context.Context) error {
 }
 
 // run publishes run after run. Only when the broker has acknowledged all of one, or its transaction is committed, does
-// the partition's offset move and is the run counted.
+// the partition's offset move and is the run counted. A transaction is committed when its interval is over, and at the
+// end of the runs, which is how a drain leaves nothing open; whatever ends this early gives the open one up.
 func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *run) (err error) {
 	var due <-chan time.Time
 	if t := pr.transaction; t != nil {
@@ -127,7 +135,7 @@ func (pr *producer) run(ctx context.Context, scored <-chan *run, free chan<- *ru
 			if err := pr.write(ctx, w); err != nil {
 				return err
 			}
-			if !w.aside {
+			if !w.aside { // its bytes are with the broker, even if they do not count yet
 				pr.p.c.memory.give(w)
 				free <- w
 			}
@@ -156,6 +164,8 @@ func (pr *producer) write(ctx context.Context, w *run) error {
 	return nil
 }
 
+// publishAll sends the batches of a run in three rows: decisions, then everything else, into which the decisions that
+// have become letters are sorted, then the letters that found no batch to be sorted into.
 func (pr *producer) publishAll(ctx context.Context, w *run) error {
 	pr.late = pr.late[:0]
 	for _, o := range w.out[:w.used] {
@@ -200,6 +210,8 @@ func (pr *producer) enroll(ctx context.Context, all ...*outgoing) error {
 	return pr.transaction.add(ctx, targets...)
 }
 
+// commit ends the open transaction, if there are transactions. At least once the offsets are committed by the
+// generation, for all partitions together.
 func (pr *producer) commit(ctx context.Context) error {
 	if pr.transaction == nil {
 		return nil
@@ -207,7 +219,8 @@ func (pr *producer) commit(ctx context.Context) error {
 	return pr.transaction.commit(ctx)
 }
 
-// settle moves the offset past a run that counts from now on.
+// settle moves the offset past a run that counts from now on, and only now tells anybody of it: metrics, people and
+// traces see no event twice, whatever has to be sent again.
 func (p *partition) settle(r *receipt) {
 	p.state.advance(r)
 	p.state.resume()
@@ -251,7 +264,9 @@ func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 // rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again.
 const rerouteAfter = 10
 
-// send repeats the same bytes under the same sequence until there is an answer that decides.
+// send repeats the same bytes under the same sequence until there is an answer that decides. After an error of the
+// network the batch may be there or not, and the connection may still be writing its buffer: hence the same bytes,
+// under the same sequence, from a buffer that is not used for anything else afterwards.
 func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 	c := pr.p.c
 	for {
@@ -282,6 +297,8 @@ func (pr *producer) send(ctx context.Context, o *outgoing, batch []byte) error {
 	}
 }
 
+// transactionalID is what every request to write carries where there are transactions: without it the leader would take
+// a batch outside of any, and no fence would keep it out.
 func (pr *producer) transactionalID() string {
 	if pr.transaction == nil {
 		return ""

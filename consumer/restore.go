@@ -42,8 +42,8 @@ func (p *partition) restore(ctx context.Context) {
 }
 
 // reachable is the first event from next on that can still be shown to the monitor. For one before the committed offset
-// the broker is asked what is left. One after it must be there, too: else the topic was made anew, its offsets mean other
-// events, and a monitor that waited for the old ones would see nothing for as long as they had taken.
+// the broker is asked what is left. One after it must be there, too: else the topic was made anew, its offsets mean
+// other events, and a monitor that waited for the old ones would see nothing for as long as they had taken.
 func (c *Consumer) reachable(ctx context.Context, p *partition, next int64) int64 {
 	if next >= p.published {
 		end, err := c.listOffsets(ctx, c.o.Input, kafka.LastOffset, p.id)
@@ -112,7 +112,8 @@ type search struct {
 	arena    []byte
 }
 
-// lastOfKey reads the records from one offset up to another. Compaction may have taken any of them.
+// lastOfKey reads the records from one offset up to another and returns the value of the key's last one, with whether
+// there is one at all: a deleted snapshot is found, and has no value. Compaction may have taken any of the records.
 func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int64, key []byte) ([]byte, bool, error) {
 	s := search{key: key, input: c.o.Input, from: from, to: to, unpack: recordbatch.Decompressor{Limit: c.memory.large}}
 	tries := c.retrying("restore", c.o.State+"/"+itoa(partition), nil)
@@ -137,7 +138,8 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 	return s.value, s.found, nil
 }
 
-// read looks through fetched batches. A snapshot of a transaction that was aborted tells of events that are decided again.
+// read looks through fetched batches. A snapshot of a transaction that was aborted tells of events that are decided
+// again.
 func (s *search) read(batches []byte, committed abortedFilter) error {
 	for {
 		var b recordbatch.Batch
@@ -180,7 +182,8 @@ func (s *search) ofInput(h recordbatch.Headers) bool {
 	return true
 }
 
-// fetchState fetches once.
+// fetchState fetches once. There is something before the end that was asked for, or it was compacted away: so the
+// broker is not to wait for more.
 func (c *Consumer) fetchState(ctx context.Context, partition int32, from int64, buf []byte) (*fetchResponse, error) {
 	res, err := c.roundTrip(ctx, 0, &fetchRequest{
 		client: c.o.ClientID, topic: c.o.State, partition: partition, offset: from, maxBytes: fetchBytes, buf: buf,

@@ -25,6 +25,8 @@ type retry struct {
 	silent    bool // the caller logs
 }
 
+// retrying begins a row of attempts. The pause between two starts at 20 ms, grows by half each time, at random within a
+// band so that partitions do not come in step, and stays at 2 s.
 func (c *Consumer) retrying(operation, resource string, s *state) *retry {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = 20*time.Millisecond, 2*time.Second
@@ -88,6 +90,7 @@ func classify(err error) (label string, stale bool) {
 	return "network", true
 }
 
+// pauseReason is what the metric of paused partitions says: what is wrong with the events, or which operation fails.
 func pauseReason(operation string, err error) string {
 	var budget *budgetError
 	switch {
@@ -112,6 +115,7 @@ func (c *Consumer) resetPool() {
 	c.transport.CloseIdleConnections()
 }
 
+// sleep waits, or returns the context's error if that ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -131,6 +135,7 @@ type quiet struct {
 	last  map[string]time.Time
 }
 
+// warn logs unless the same fault, which the key names, was logged within the period.
 func (q *quiet) warn(key, message string, attributes ...any) {
 	q.mu.Lock()
 	now := time.Now()

@@ -68,6 +68,7 @@ func (w *run) reset(first int64) {
 	w.clearOutput()
 }
 
+// clearOutput forgets what was written for w, and keeps the memory for what will be.
 func (w *run) clearOutput() {
 	w.used, w.notes, w.links, w.sample = 0, 0, w.links[:0], nil
 	w.tally.reset()
@@ -141,16 +142,19 @@ type decided struct {
 	verdict scoring.Verdict
 }
 
+// codeCount is how many events of a run were refused with a code. A run has few codes, so a list serves for a map.
 type codeCount struct {
 	code  scoring.Code
 	count int
 }
 
+// reset empties t and keeps its memory.
 func (t *tally) reset() {
 	t.consumed, t.skipped = 0, [scoring.Skips]int{}
 	t.codes, t.missing, t.decided, t.refused = t.codes[:0], t.missing[:0], t.decided[:0], t.refused[:0]
 }
 
+// decide counts a decision, which is held until the run is published: its delay ends then.
 func (t *tally) decide(d *scoring.Decision, r *recordbatch.Record) {
 	t.decided = append(t.decided, decided{r.Offset, r.Timestamp, d.Score, d.Verdict})
 }
@@ -173,6 +177,7 @@ func (t *tally) undecide(offset int64, code scoring.Code) {
 	t.refuse(code)
 }
 
+// refuse counts an event that could not be scored.
 func (t *tally) refuse(code scoring.Code) {
 	for i := range t.codes {
 		if t.codes[i].code == code {

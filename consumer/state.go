@@ -23,6 +23,8 @@ type state struct {
 	sample    atomic.Pointer[[]byte]
 }
 
+// newState is the state of a pipeline that has its first offset and has done nothing yet: its time without progress
+// counts from now.
 func newState(topic string, partition int32, offset int64) *state {
 	s := &state{topic: topic, partition: partition}
 	s.next.Store(offset)
@@ -33,6 +35,7 @@ func newState(topic string, partition int32, offset int64) *state {
 	return s
 }
 
+// name is topic and partition, as people and the resource of a log line have it.
 func (s *state) name() string { return s.topic + "/" + itoa(s.partition) }
 
 // turn shows that the loop is alive, whether or not there is anything to do.
@@ -87,8 +90,10 @@ func (s *state) behind(now time.Time) float64 {
 	return max(now.Sub(time.UnixMilli(stamp)).Seconds(), 0)
 }
 
+// pause notes what holds the partition up: a label of few values.
 func (s *state) pause(reason string) { s.paused.Store(&reason) }
 
+// resume notes that nothing does any more.
 func (s *state) resume() { s.paused.Store(nil) }
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }

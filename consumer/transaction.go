@@ -18,8 +18,8 @@ var errOverdue = errors.New("the transaction takes too long")
 const settling = 2 * time.Millisecond
 
 // A transaction gathers what one partition writes between two commits: decisions, dead letters, the monitor's notes and
-// the offset, so that all of it counts or none. It is closed, then open from the first add or take on, then closed again
-// by commit; whatever fails in between breaks it, and only another one, under a newer epoch, goes on.
+// the offset, so that all of it counts or none. It is closed, then open from the first add or take on, then closed
+// again by commit; whatever fails in between breaks it, and only another one, under a newer epoch, goes on.
 //
 // The same transaction value serves one commit after the other, as long as none fails. The publisher alone uses it.
 type transaction struct {
@@ -37,8 +37,8 @@ type transaction struct {
 	due      *time.Timer     // fires when the open transaction is to be committed
 }
 
-// transactionalID is one for each input partition of a group. Whoever is given the partition takes it over, and so
-// fences whoever had the partition before.
+// transactionalID names a partition's transactions: one for each input partition of a group. Whoever is given the
+// partition takes it over, and so fences whoever had the partition before.
 func (c *Consumer) transactionalID(partition int32) string {
 	return c.transactionalPrefix() + itoa(partition)
 }
@@ -83,8 +83,8 @@ func (t *transaction) add(ctx context.Context, targets ...target) error {
 	return nil
 }
 
-// take adds a run whose records are written, and commits if there are many. A run that wrote nothing and moves no offset
-// needs no transaction.
+// take adds a run whose records are written, and commits if there are many. A run that wrote nothing and moves no
+// offset needs no transaction.
 func (t *transaction) take(ctx context.Context, w *run) error {
 	if !t.open && w.next <= t.offset {
 		t.p.settle(&w.receipt)
@@ -104,7 +104,9 @@ func (t *transaction) take(ctx context.Context, w *run) error {
 	return nil
 }
 
-// commit ends the open transaction, and what is in it counts.
+// commit ends the open transaction, and what is in it counts: the group's offsets join it, the offset is written in the
+// name of the generation's member, which is what keeps a process out that the group has given up, and the coordinator
+// is told. From that last request on the outcome is the coordinator's, so that ending is set before it is sent.
 func (t *transaction) commit(ctx context.Context) error {
 	if !t.open {
 		return nil
@@ -129,13 +131,14 @@ func (t *transaction) commit(ctx context.Context) error {
 	return nil
 }
 
-// text names the transaction beside the offset that it commits. Where the answer to a commit is lost, the text that is
-// found there afterwards tells what became of it.
+// text names the transaction by producer, epoch and number, of which no other has the same, beside the offset that it
+// commits. Where the answer to a commit is lost, the text that is found there afterwards tells what became of it.
 func (t *transaction) text() string {
 	return fmt.Sprintf("%d/%d/%d", t.producer.ID, t.producer.Epoch, t.number)
 }
 
-// committed settles what was in the transaction and closes it.
+// committed settles what was in the transaction and closes it. The tallies of its runs are kept for runs to come, so
+// that no memory is made for each commit.
 func (t *transaction) committed() {
 	t.c.o.Metrics.transactions.WithLabelValues("committed").Inc()
 	t.c.o.Metrics.commits.WithLabelValues("ok").Inc()
@@ -153,7 +156,8 @@ func (t *transaction) committed() {
 
 // giveUp leaves a transaction that cannot be committed, and aborts it if it may still be open, so that readers need not
 // wait for its end. Its own failure is of no interest: whoever has the partition next fences, and that aborts it too.
-// Only a commit that was asked for and not confirmed is left alone: it may have been heard, and the next fence will tell.
+// Only a commit that was asked for and not confirmed is left alone: it may have been heard, and the next fence will
+// tell.
 func (t *transaction) giveUp(ctx context.Context, cause error) {
 	t.due.Stop()
 	switch {

@@ -10,8 +10,8 @@ import (
 )
 
 // A transactional is the identity under which transactions are written, with their requests to the coordinators: one
-// attempt each, and the code that came back as the error. Who sends them decides what is tried again. One goroutine at a
-// time uses it.
+// attempt each, and the code that came back as the error. Who sends them decides what is tried again. One goroutine at
+// a time uses it.
 type transactional struct {
 	c        *Consumer
 	id       string // transactional id

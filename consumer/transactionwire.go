@@ -10,10 +10,10 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// The four requests that every transaction costs are written and read here. kafka-go's own types for them
-// are sent only after a question for the coordinator, which doubles the round trips, and go through reflection. The versions are the oldest that say all that is needed, which brokers speak since Kafka 2.5:
-// TxnOffsetCommit names the group's generation from version 3 on. In these versions a fenced producer is told 47 where
-// newer ones say 90.
+// The four requests that every transaction costs are written and read here. kafka-go's own types for them are sent only
+// after a question for the coordinator, which doubles the round trips, and go through reflection. The versions are the
+// oldest that say all that is needed, which brokers speak since Kafka 2.5: TxnOffsetCommit names the group's generation
+// from version 3 on. In these versions a fenced producer is told 47 where newer ones say 90.
 const (
 	addPartitionsVersion   = 1
 	addOffsetsVersion      = 1
@@ -72,7 +72,8 @@ func (t *transactional) encodeAddOffsets() []byte {
 	return sized(appendString(b, t.group))
 }
 
-// encodeEnd commits or aborts (EndTxn, version 1).
+// encodeEnd commits or aborts (EndTxn, version 1). In this version the producer keeps its epoch, whichever broker
+// answers: newer ones raise it with each transaction and say so, in an answer that this one has no field for.
 func (t *transactional) encodeEnd(commit bool) []byte {
 	b := requestHeader(protocol.EndTxn, endTransactionVersion, t.c.o.ClientID)
 	b = appendProducer(appendString(b, t.id), t.producer)
@@ -106,6 +107,7 @@ func (t *transactional) encodeOffsets(by member, topic string, marks map[int32]m
 	return sized(appendNoTags(appendNoTags(b))) // of the topic, of the request
 }
 
+// appendProducer writes who asks: a producer's id means nothing without its epoch.
 func appendProducer(b []byte, p recordbatch.Producer) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(p.ID))
 	return binary.BigEndian.AppendUint16(b, uint16(p.Epoch))
@@ -114,6 +116,7 @@ func appendProducer(b []byte, p recordbatch.Producer) []byte {
 // appendCompactLength writes the length of a string or an array, plus one, since zero stands for null.
 func appendCompactLength(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)+1) }
 
+// appendCompactString writes a string of a flexible version.
 func appendCompactString(b []byte, s string) []byte {
 	return append(appendCompactLength(b, len(s)), s...)
 }
@@ -149,6 +152,7 @@ func parseOffsets(in cursor) error {
 	return in.result(0)
 }
 
+// errCutShort is an answer that ends before its last field. What was read of it does not count.
 var errCutShort = errors.New("the coordinator's answer is cut short")
 
 // result is what an answer comes to that has been read up to its end, or that ended before it.

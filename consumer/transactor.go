@@ -35,7 +35,8 @@ func (c *Consumer) newTransactor(ctx context.Context, id, group string) (*transa
 	return t, err
 }
 
-// until repeats one request until it succeeds or cannot.
+// until repeats one request until it succeeds or cannot. A command, unlike the stream, ends when it is fenced or lacks
+// a right, with words that name what it lacks; it has no other partition to go on with.
 func (t *transactor) until(ctx context.Context, operation string, try func(context.Context) error) error {
 	tries := t.c.retrying(operation, "transaction "+t.id, nil)
 	for {
@@ -66,7 +67,8 @@ func isFatal(err error) bool {
 		errors.Is(err, kafka.UnknownProducerId)
 }
 
-// commit writes the batches and the marks of one topic of the group.
+// commit writes the batches and the marks of one topic of the group as one, or nothing: after an error nothing of it is
+// to be seen by a reader of committed records, unless the answer to the commit itself was lost.
 func (t *transactor) commit(ctx context.Context, batches map[target]*recordbatch.Builder, topic string, marks map[int32]mark) error {
 	if err := t.write(ctx, batches); err != nil {
 		return t.abort(ctx, err)
@@ -77,6 +79,8 @@ func (t *transactor) commit(ctx context.Context, batches map[target]*recordbatch
 	return t.finish(ctx, true)
 }
 
+// write enrolls all that is to be written in one request and sends the batches one after the other. A sequence is
+// counted on only when the broker has the batch; one that failed ends the transaction, and with it this producer.
 func (t *transactor) write(ctx context.Context, batches map[target]*recordbatch.Builder) error {
 	if len(batches) == 0 {
 		return nil
@@ -94,6 +98,7 @@ func (t *transactor) write(ctx context.Context, batches map[target]*recordbatch.
 	return nil
 }
 
+// send makes one attempt to have a batch written. That the broker has it already is a success.
 func (t *transactor) send(ctx context.Context, at target, batch []byte) error {
 	res, err := t.c.roundTrip(ctx, 0, &produceRequest{
 		client: t.c.o.ClientID, transaction: t.id, topic: at.topic, partition: at.partition, wait: t.c.timing.request, batch: batch,
@@ -122,6 +127,7 @@ func (t *transactor) mark(ctx context.Context, topic string, marks map[int32]mar
 	})
 }
 
+// finish commits the transaction, or aborts it.
 func (t *transactor) finish(ctx context.Context, commit bool) error {
 	return t.until(ctx, "end_transaction", func(ctx context.Context) error { return t.end(ctx, commit) })
 }

@@ -50,6 +50,21 @@ func StartProxied(t testing.TB, brokers int, o Options) *Proxied {
 	return p
 }
 
+// StopNode is that of [Cluster.StopNode]. The way to a broker that is gone is refused, as a host refuses it.
+func (p *Proxied) StopNode(t testing.TB, i int, kill9 bool) {
+	t.Helper()
+	p.Cluster.StopNode(t, i, kill9)
+	p.Network.Cut(i)
+}
+
+// StartNode is that of [Cluster.StartNode], and opens the ways.
+func (p *Proxied) StartNode(t testing.TB) string {
+	t.Helper()
+	bootstrap := p.Cluster.StartNode(t)
+	p.Network.Heal(t)
+	return bootstrap
+}
+
 // Nodes is the number of brokers.
 func (c *Cluster) Nodes() int { return c.nodes }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -23,7 +24,12 @@ import (
 	"fraudstream/scoring"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets more tests run at a time than there are cores, since most of them wait: for sessions that end, members
+// that join, a broker that answers late. The flag -parallel still counts.
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8")
+	goleak.VerifyTestMain(m)
+}
 
 // broker is a Kafka that a test runs against: the in-process one, or Apache Kafka.
 type broker struct {

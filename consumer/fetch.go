@@ -88,6 +88,7 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 		default:
 			f.tries.done()
 			f.p.state.idle(f.next, res.lastStable)
+			f.shrink(w)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -116,6 +117,14 @@ func (f *fetcher) fetch(ctx context.Context, w *run) (*fetchResponse, error) {
 		f.largest = max(f.largest, len(res.buf))
 	}
 	return res, nil
+}
+
+// shrink gives back what is reserved beyond the partition's share: where there is nothing to read, a large batch of the
+// past must not keep others waiting.
+func (f *fetcher) shrink(w *run) {
+	if f.largest = 0; w.held > f.p.c.memory.each.Load() {
+		f.p.c.memory.drop(w)
+	}
 }
 
 // reserve takes memory for w out of the budget, unless it holds some already.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 
 	"fraudstream/consumer"
@@ -43,11 +44,11 @@ func (c *Config) kept() []string {
 	if len(c.DLQ.Keep) > 0 {
 		return c.DLQ.Keep
 	}
-	if path := c.Event.ID.Path; path != "" {
-		return []string{path}
-	}
-	return []string{"transaction_id"}
+	return []string{c.idPath()}
 }
+
+// idPath is where events have their id.
+func (c *Config) idPath() string { return cmp.Or(c.Event.ID.Path, "transaction_id") }
 
 // letters gives o what the configuration says of dead letters.
 func (c *Config) letters(o *consumer.Options) {

@@ -95,7 +95,7 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	redactor := deadletter.NewRedactor(config.kept())
+	mask := config.newLetterMask()
 	show, finish := letterTable(s.out, c.Values)
 	if c.JSON {
 		show, finish = letterLines(s.out)
@@ -105,11 +105,7 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	}
 	var failed error
 	err = stream.Letters(ctx, filter, func(l *deadletter.Letter) bool {
-		shown := shownLetter{Letter: l}
-		if c.Values {
-			shown.Value = string(redactor.Value(l.Value))
-		}
-		failed = show(shown)
+		failed = show(mask.letter(l, c.Values))
 		return failed == nil
 	})
 	return setupFailure(errors.Join(err, failed, finish()))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"fraudstream/cmd/fraudstream/privacy"
+	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/security"
 )
 
@@ -28,4 +30,37 @@ func (c *PrivacyConfig) validate() error {
 // masker masks as the configuration says.
 func (c *PrivacyConfig) masker() *privacy.Masker {
 	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey), Show: c.Show})
+}
+
+// A letterMask makes of a dead letter what dlq list shows. Its headers were written by whoever may write to the topic, so
+// that they are masked like any other text.
+type letterMask struct {
+	masker   *privacy.Masker
+	redactor *deadletter.Redactor
+}
+
+// newLetterMask keeps the fields of dlq.keep and of privacy.show readable. The id is one of the former, by which people
+// find the event again: it is hashed where there is a key, and else stands as it is.
+func (c *Config) newLetterMask() *letterMask {
+	m := &letterMask{masker: c.Privacy.masker()}
+	id := c.idPath()
+	m.redactor = deadletter.NewRedactor(slices.Concat(c.kept(), c.Privacy.Show)).Showing(func(path, text string) string {
+		if path == id && c.Privacy.HashKey != "" {
+			return m.masker.ID(text)
+		}
+		return m.masker.Text(text)
+	})
+	return m
+}
+
+// letter is a letter as it is shown, with or without its value.
+func (m *letterMask) letter(l *deadletter.Letter, values bool) shownLetter {
+	masked := *l
+	masked.Code, masked.Field, masked.Message = m.masker.Text(l.Code), m.masker.Text(l.Field), m.masker.Text(l.Message)
+	masked.Source.Topic = m.masker.Text(l.Source.Topic)
+	shown := shownLetter{Letter: &masked}
+	if values {
+		shown.Value = m.masker.Text(string(m.redactor.Value(l.Value)))
+	}
+	return shown
 }

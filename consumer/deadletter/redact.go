@@ -12,7 +12,16 @@ import (
 )
 
 // Redactor masks events. It is immutable: one serves every partition.
-type Redactor struct{ keep map[string]bool }
+type Redactor struct {
+	keep map[string]bool
+	kept func(path, text string) string // what stands for text and numbers that are kept; nil: themselves
+}
+
+// Showing is a redactor for people's eyes: what stands for a field that is kept, a text or the digits of a number, is
+// what kept says.
+func (r *Redactor) Showing(kept func(path, text string) string) *Redactor {
+	return &Redactor{r.keep, kept}
+}
 
 // NewRedactor keeps the fields with the given dotted paths as they are; the elements of an array go by the array's.
 func NewRedactor(keep []string) *Redactor {
@@ -101,7 +110,13 @@ func (w *where) copy(to *jsontext.Encoder, token jsontext.Token) error {
 }
 
 func (w *where) scalar(to *jsontext.Encoder, token jsontext.Token, inObject bool) error {
-	if token.Kind() == 'n' || w.redactor.keep[w.path(inObject)] {
+	path := w.path(inObject)
+	if token.Kind() == 'n' || w.redactor.keep[path] {
+		if kept := w.redactor.kept; kept != nil && (token.Kind() == '"' || token.Kind() == '0') {
+			if text := token.String(); kept(path, text) != text {
+				return to.WriteToken(jsontext.String(kept(path, text)))
+			}
+		}
 		return to.WriteToken(token)
 	}
 	switch token.Kind() {

@@ -114,6 +114,7 @@ func (c *chunk) score(model *scoring.Scorer) {
 	for i, end := range c.ends {
 		c.batch.Events = append(c.batch.Events, scoring.Event{
 			Value: c.text[begin:end], Origin: scoring.Origin{Row: c.before + int64(i) + 1},
+			Content: scoring.Structured, // a line has no headers: of CloudEvents it has to be the whole one
 		})
 		begin = end
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fraudstream/scoring"
 )
 
 // A body that is too large, of either kind and with or without a length, is refused before it is all read; so are too
@@ -259,7 +261,7 @@ func TestPredictAllocates(t *testing.T) {
 	reasons := s.options.Scorer.Reasons()
 	ask(t, s.http.Handler, "POST", "/predict", string(event), nil)
 	if n := testing.AllocsPerRun(100, func() {
-		if status, failed := s.answerPrediction(p, "q-1", event, jsonContent, reasons); status != 200 || failed != nil {
+		if status, failed := s.answerPrediction(p, "q-1", event, jsonContent, scoring.Untold, reasons); status != 200 || failed != nil {
 			t.Fatal(status, failed)
 		}
 	}); n > 0 {

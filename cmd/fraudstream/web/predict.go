@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -29,7 +30,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 		s.fail(w, r, failed.status, failed.fault)
 		return
 	}
-	status, failed := s.answerPrediction(p, idOf(w), body, kind, reasons)
+	status, failed := s.answerPrediction(p, idOf(w), body, kind, told(r), reasons)
 	if failed != nil {
 		s.fail(w, r, failed.status, failed.fault)
 		return
@@ -52,8 +53,21 @@ func (s *Server) reasonsOf(r *http.Request) (scoring.Reasons, *problem) {
 	return reasons, nil
 }
 
+// told is what the headers say of CloudEvents, in the names of their binding to HTTP. In a batch, each event is a whole one.
+func told(r *http.Request) scoring.Content {
+	mediaType, version := r.Header.Get("Content-Type"), r.Header.Values("Ce-Specversion")
+	switch {
+	case strings.HasPrefix(strings.ToLower(mediaType), "application/cloudevents-batch+json"):
+		return scoring.Structured
+	case len(version) == 0:
+		return scoring.ContentOf([]byte(mediaType), nil)
+	default:
+		return scoring.ContentOf([]byte(mediaType), []byte(version[0]))
+	}
+}
+
 // answerPrediction scores a body and leaves the answer in the place. The worker is there only for that long.
-func (s *Server) answerPrediction(p *place, id string, body []byte, kind content, reasons scoring.Reasons) (status int, failed *problem) {
+func (s *Server) answerPrediction(p *place, id string, body []byte, kind content, told scoring.Content, reasons scoring.Reasons) (status int, failed *problem) {
 	worker := <-s.workers
 	defer func() { s.workers <- worker }()
 	if kind == csvContent {
@@ -65,7 +79,7 @@ func (s *Server) answerPrediction(p *place, id string, body []byte, kind content
 	} else if failed := s.split(worker, body); failed != nil {
 		return 0, failed
 	}
-	results := worker.score(s.options.Scorer, id, worker.events, reasons)
+	results := worker.score(s.options.Scorer, id, worker.events, told, reasons)
 	p.answer = appendResults(p.answer[:0], results, single)
 	if single && results[0].Outcome == scoring.Refused {
 		return http.StatusBadRequest, nil

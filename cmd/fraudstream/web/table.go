@@ -28,7 +28,7 @@ func (s *Server) predictTable(w *worker, p *place, id string, body []byte, reaso
 	if failed != nil {
 		return failed
 	}
-	results := w.score(s.options.Table.Scorer, id, w.events, reasons)
+	results := w.score(s.options.Table.Scorer, id, w.events, scoring.Untold, reasons)
 	p.answer = append(p.answer[:0], '[')
 	for i := range results {
 		if i > 0 {

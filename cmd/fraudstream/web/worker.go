@@ -50,20 +50,21 @@ func (w *worker) batch(scorer *scoring.Scorer) *scoring.Batch {
 	return w.batches[len(w.batches)-1]
 }
 
-// score runs the corridor over the events of one request and tells the monitor, if there is one to tell. The results
-// are valid until the worker scores again.
+// score runs the corridor over the events of one request, of which headers have told so much, and tells the monitor, if
+// there is one to tell. The results are valid until the worker scores again.
 //
 // Refused events are told as well, with what of them could be read: a field that has begun to arrive as text is
 // the drift that matters most. An event whose value is no JSON has no row, and the monitor has nothing to look
 // at. The times are Unix milliseconds there and nanoseconds here.
-func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, reasons scoring.Reasons) []scoring.Result {
+func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, told scoring.Content, reasons scoring.Reasons) []scoring.Result {
 	batch := w.batch(scorer)
 	batch.Reasons = reasons
 	batch.Events = batch.Events[:0]
 	for i, value := range events {
 		batch.Events = append(batch.Events, scoring.Event{
-			Value:  value,
-			Origin: scoring.Origin{Request: id, Index: i + 1},
+			Value:   value,
+			Origin:  scoring.Origin{Request: id, Index: i + 1},
+			Content: told,
 		})
 	}
 	began := time.Now()

@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -248,9 +249,10 @@ func (w *World) scan(topic string, from time.Time, see func(*kgo.Record)) error 
 		return err
 	}
 	defer client.Close()
-	until := time.Now()
-	for deadline := until.Add(20 * time.Second); time.Now().Before(deadline); {
-		fetches := client.PollFetches(w.T.Context())
+	ctx, cancel := context.WithTimeout(w.T.Context(), 20*time.Second)
+	defer cancel()
+	for until := time.Now(); ctx.Err() == nil; {
+		fetches := client.PollFetches(ctx)
 		beyond := false
 		fetches.EachRecord(func(r *kgo.Record) {
 			beyond = beyond || r.Timestamp.After(until)

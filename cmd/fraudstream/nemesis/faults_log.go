@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -327,12 +328,7 @@ func (s *Subject) paused(label string) int {
 }
 
 func (w *World) anyService(has func(*Subject) bool) bool {
-	for _, s := range w.services() {
-		if has(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.services(), has)
 }
 
 // committed asks for a group's offsets until there is an answer.
@@ -374,7 +370,7 @@ func (w *World) addPartition(topic string, count int32) {
 func (w *World) deleteTopic(topic string) {
 	w.T.Helper()
 	t := kmsg.NewDeleteTopicsRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
+	t.Topic = new(topic)
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.Topics, req.TopicNames = append(req.Topics, t), []string{topic}
 	res, err := req.RequestWith(w.T.Context(), w.run.admin)

@@ -20,6 +20,10 @@ type Input struct {
 	Closed   bool     // other texts are refused
 }
 
+// singleLimit is the largest number that is not infinite as a float32: the last below the middle between the largest
+// float32 and 2^128, which the rounding to even takes away.
+const singleLimit = 0x1.fffffefffffffp+127
+
 // maxKnown is how many texts are listed: more are no list that anybody reads.
 const maxKnown = 200
 
@@ -92,8 +96,8 @@ func (s *Scorer) probe(in *Input, i int, row []any) {
 	}
 	in.Nullable = in.Nullable && scores(nil)
 	if in.Numbers && !in.ZeroOne && s.schema.features[i].dictionary == nil && (!scores(math.MaxFloat64) || !scores(-math.MaxFloat64)) &&
-		scores(math.MaxFloat32) && scores(-math.MaxFloat32) {
-		in.Limit = math.MaxFloat32
+		scores(singleLimit) && scores(-singleLimit) {
+		in.Limit = singleLimit
 	}
 	if !in.Texts {
 		return

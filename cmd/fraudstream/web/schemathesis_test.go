@@ -3,6 +3,7 @@ package web
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -17,12 +18,17 @@ func TestSchemathesis(t *testing.T) {
 	const token = "a token for one test"
 	s := newCards(t, func(o *Options) { o.Token, o.Table = token, commaTable(o.Scorer) })
 	address, _ := listening(t, s)
-	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", "testdata/schemathesis.toml", "run",
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", filepath.Join(here, "testdata/schemathesis.toml"), "run",
 		"http://"+address+"/openapi.json", "--header", "Authorization: Bearer "+token, "--checks", "all",
 		"--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--workers", "2", "--request-timeout", "20",
 		"--no-color", "--suppress-health-check", "all")
-	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+t.TempDir())
-	run.Dir = "."
+	run.Dir = t.TempDir() // where it leaves its notes
+	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+run.Dir,
+		"SCHEMATHESIS_HOOKS="+filepath.Join(here, "testdata/schemathesis_hooks.py"))
 	said, err := run.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, said)

@@ -45,7 +45,7 @@ func commaTable(model *scoring.Scorer) *Table {
 		reader := csv.NewReader(body)
 		reader.FieldsPerRecord = -1
 		header, err := reader.Read()
-		if err == nil && !slices.Contains(header, "amount") && !slices.Contains(header, "a") {
+		if err == nil && !slices.Contains(header, "amount") && !slices.Contains(header, "terminal_risk") && !slices.Contains(header, "a") {
 			err = errors.New("no column is one of the model's")
 		}
 		return func(dst []byte) ([]byte, *scoring.EventError, error) {

@@ -184,6 +184,7 @@ func (m *memory) give(w *run) {
 // no use.
 func (m *memory) drop(w *run) {
 	m.room.Release(w.held)
+	clear(w.batches[:cap(w.batches)]) // they are views
 	w.held, w.wire, w.out, w.used, w.batches = 0, nil, nil, 0, w.batches[:0]
 	if cap(w.tally.decided) > 2048 {
 		w.tally.decided = nil

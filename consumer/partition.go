@@ -278,10 +278,7 @@ func (p *partition) score(w *run) error {
 	p.useModel()
 	w.model, w.features = p.model, p.names
 	p.desk = p.c.memory.sit()
-	defer func() {
-		p.c.memory.rise(p.desk)
-		p.desk = nil
-	}()
+	defer p.clearDesk()
 	p.desk.arena = p.desk.arena[:0]
 	for i := range w.batches {
 		if w.batches[i].BaseOffset >= w.next {
@@ -319,6 +316,19 @@ func (p *partition) useModel() {
 		p.names = append(p.names, s.Program.Columns[i].Name)
 	}
 	p.writer.use(p.c.o.Input, p.model)
+}
+
+// clearDesk leaves the desk to the next run, and keeps no view of this one: a view of one event would hold the whole of
+// its fetch in memory, long after the budget has been told that it is free.
+func (p *partition) clearDesk() {
+	p.c.memory.rise(p.desk)
+	p.desk = nil
+	clear(p.records[:])
+	clear(p.traces[:])
+	clear(p.seen[:cap(p.seen)])
+	if p.batch != nil {
+		clear(p.batch.Events[:cap(p.batch.Events)])
+	}
 }
 
 // learn keeps how much larger a run becomes than what was fetched, so that the next reservation suffices. A run that

@@ -174,7 +174,17 @@ function take(message) {
   say('link', 'live');
   $('link').className = 'chip calm';
   render(s);
+  document.body.classList.remove('waiting');
   announce(s.log);
+}
+
+// attempt keeps a fault of this page apart from one of the connection.
+function attempt(message) {
+  try {
+    take(message);
+  } catch (fault) {
+    console.error(fault);
+  }
 }
 
 // follow reads one connection to its end. Messages are divided by an empty line.
@@ -193,7 +203,7 @@ async function follow() {
       silence = setTimeout(() => abort.abort(), patience);
       const messages = (rest + value).split('\n\n');
       rest = messages.pop();
-      for (const m of messages) if (m.startsWith('data: ')) take(m.slice(6));
+      for (const m of messages) if (m.startsWith('data: ')) attempt(m.slice(6));
     }
   } catch {
     return '';

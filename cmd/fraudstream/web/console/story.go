@@ -95,7 +95,7 @@ func (t *story) add(at int64, kind, text string) {
 
 // among is the story among the lines that the source tells, in the order of time, the last of all.
 func (t *story) among(told []Line) []Line {
-	all := slices.Concat(told, t.lines)
+	all := append(append([]Line{}, told...), t.lines...) // a list in JSON, be it empty
 	slices.SortStableFunc(all, func(a, b Line) int { return cmp.Compare(a.At, b.At) })
 	return all[max(len(all)-maxLines, 0):]
 }

@@ -1,0 +1,338 @@
+//go:build browser
+
+// The console as a person has it, in a real browser. The tag keeps the protocol of Chromium, which takes as long to compile
+// as all the rest, out of every other test run.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/drift"
+)
+
+// tab is a page in a browser, and what the browser has complained of.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu         sync.Mutex
+	complaints []string
+}
+
+// openTab starts Chromium and opens the page.
+func openTab(t *testing.T, url string) *tab {
+	t.Helper()
+	path := os.Getenv("FRAUDSTREAM_CHROMIUM")
+	if path == "" {
+		t.Skip("skipped: FRAUDSTREAM_CHROMIUM names no Chromium")
+	}
+	allocated, end := chromedp.NewExecAllocator(t.Context(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU)...)
+	t.Cleanup(end)
+	ctx, cancel := chromedp.NewContext(allocated)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx}
+	b.do(chromedp.EmulateViewport(1280, 900))
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Func(func(ctx context.Context, at *chromedp.Target) error {
+		_, err := cdp.Call(ctx, at, log.Enable, cdp.Empty{})
+		return err
+	}), chromedp.Navigate(url))
+	return b
+}
+
+// hear keeps errors and warnings of scripts, of the policy and of the network.
+func (b *tab) hear(event any) {
+	said := ""
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		said = "exception: " + e.ExceptionDetails.Text
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			said = fmt.Sprintf("console: %s", e.Args[0].Value)
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			said = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	}
+	if said != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.complaints = append(b.complaints, said)
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// await waits until an expression of the page is true.
+func (b *tab) await(what, expression string) {
+	b.t.Helper()
+	for end := time.Now().Add(60 * time.Second); !value[bool](b, expression); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.picture("failed")
+			b.t.Fatalf("%s: %s is not true after a minute; the page says\n%s", what, expression, value[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+// value is what an expression of the page is worth.
+func value[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// picture keeps the whole page as a PNG, where go test is told to keep what tests make (-artifacts).
+func (b *tab) picture(name string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// scheme makes the page light or dark.
+func (b *tab) scheme(name string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, at *chromedp.Target) error {
+		_, err := cdp.Call(ctx, at, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		})
+		return err
+	}))
+}
+
+// calm demands that the browser had nothing to complain of, but for what is expected.
+func (b *tab) calm(expected string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		if expected == "" || !strings.Contains(c, expected) {
+			b.t.Errorf("the browser says: %s", c)
+		}
+	}
+}
+
+// readable demands that texts stand out from their ground as WCAG 2.2 asks for (level AA, 4.5 to 1), and that nothing is
+// wider than the window.
+func (b *tab) readable(what string) {
+	b.t.Helper()
+	if wide := value[int](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+		b.t.Errorf("%s: the page is %d pixels wider than the window", what, wide)
+	}
+	const contrasts = `(() => {
+	  const probe = document.createElement('canvas').getContext('2d');
+	  const light = (name) => {
+	    probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+	    const n = parseInt(probe.fillStyle.slice(1), 16);
+	    const [r, g, b] = [n >> 16, n >> 8 & 255, n & 255].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+	    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	  };
+	  const poor = [];
+	  for (const ground of ['card', 'paper']) for (const ink of ['ink', 'soft', 'alarm', 'warn', 'calm']) {
+	    const [a, b] = [light(ground), light(ink)].sort((x, y) => y - x);
+	    const ratio = (a + 0.05) / (b + 0.05);
+	    if (!(ratio >= 4.5)) poor.push(ink + ' on ' + ground + ': ' + ratio.toFixed(2));
+	  }
+	  return poor.join(', ');
+	})()`
+	if poor := value[string](b, contrasts); poor != "" {
+		b.t.Errorf("%s: too little contrast: %s", what, poor)
+	}
+}
+
+// startDoor serves the demo's model as serve does, with drift intervals of a hundred events. The address may be one that
+// another door has just left.
+func startDoor(t *testing.T, address string) (url string, stop func()) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	config := defaultConfig()
+	config.Model.Path = "demo/bundle"
+	registry := web.NewRegistry()
+	model, err := loadModel(config, nil, quiet, web.NewModelMetrics(registry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, err := driftOptions(model, config.Drift, time.Now(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted.TickEvents = 100
+	monitor, err := drift.NewMonitor(wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := web.Options{
+		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: quiet, Monitor: monitor, Observe: true,
+	}
+	options.Console = config.doorConsole(model, &wanted, &options)
+	door := web.New(options)
+	if err := door.Listen(address); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- door.Serve(ctx) }()
+	return "http://" + door.Addr() + "/", sync.OnceFunc(func() {
+		cancel()
+		began := time.Now()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("the open page held the end of the service up for %v", took)
+		}
+	})
+}
+
+// post sends events in requests of a hundred.
+func post(t *testing.T, url string, lines []byte) {
+	t.Helper()
+	for chunk := range slices.Chunk(strings.Split(strings.TrimSpace(string(lines)), "\n"), 100) {
+		response, err := http.Post(url+"predict", "application/json", strings.NewReader("["+strings.Join(chunk, ",")+"]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+}
+
+// TestConsoleInBrowser opens the console of a service without Kafka: it loads, counts, shows an injected drift and a refused
+// event, is readable in both schemes and on a telephone, and comes back when the service does.
+func TestConsoleInBrowser(t *testing.T) {
+	url, stop := startDoor(t, "127.0.0.1:0")
+	defer func() { stop() }()
+	b := openTab(t, url)
+	b.await("it loads", `document.getElementById('link').textContent === 'live'`)
+	b.await("it says which model", `document.getElementById('model').textContent === 'card-fraud 2026-11-01'`)
+	b.await("an empty list says so", `!document.getElementById('decisions-empty').hidden && document.body.innerText.includes('No stream')`)
+	b.picture("empty")
+
+	value[bool](b, `(() => {
+	  window.shifted = 0;
+	  new PerformanceObserver((l) => { for (const e of l.getEntries()) shifted += e.value; }).observe({ type: 'layout-shift', buffered: true });
+	  return true;
+	})()`)
+	events := drifting(2500, 1000)
+	post(t, url, events)
+	b.await("it counts", `document.getElementById('decided').textContent === '2,500'`)
+	b.await("it shows the drift", `document.getElementById('open-alarms').innerText.includes('amount over 95.86')`)
+	post(t, url, drifting(100, 5000))
+	b.await("it shows a decision", `document.querySelectorAll('#decisions tr').length > 0`)
+	if id := value[string](b, `document.querySelector('#decisions td').textContent`); !regexp.MustCompile(`^\*\d{1,4}$`).MatchString(id) {
+		t.Errorf("the id of a decision is shown as %q", id)
+	}
+	post(t, url, []byte(`{"transaction_id":"4111111111111111","amount":"twelve euros"}`))
+	b.await("it shows a refused event", `document.getElementById('codes').innerText.includes('wrong_type') && document.getElementById('letters').innerText.includes('amount')`)
+	if strings.Contains(value[string](b, `document.documentElement.outerHTML`), "411111") {
+		t.Error("a card number has reached the page")
+	}
+
+	if shift := value[float64](b, `shifted`); shift > 0.1 { // more is no longer good by Core Web Vitals
+		t.Errorf("the layout has shifted by %.3f", shift)
+	}
+
+	b.do(chromedp.Focus("button.feature"), chromedp.KeyEvent("\r"))
+	b.await("a feature opens by key", `document.querySelector('tr.detail:not([hidden]) .cells').innerText.includes('over 95.86')`)
+	if first := value[string](b, `document.querySelector('button.feature').textContent`); !strings.Contains("amount amount_to_mean_7d score", first) {
+		t.Errorf("the first feature is %s, which has not drifted", first)
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		b.readable(scheme)
+		b.picture(scheme)
+	}
+	if paper := value[string](b, `getComputedStyle(document.body).backgroundColor`); paper != "rgb(15, 18, 21)" {
+		t.Errorf("in the dark, the page is %s", paper)
+	}
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.readable("telephone")
+	b.picture("telephone")
+	b.do(chromedp.EmulateViewport(1280, 900))
+	b.calm("")
+
+	stop()
+	b.await("it says that the service has gone", `!document.getElementById('banner').hidden && document.body.classList.contains('stale')`)
+	url, stop = startDoor(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	b.await("it comes back", `document.getElementById('banner').hidden && document.getElementById('decided').textContent === '0'`)
+	b.calm("net::ERR_")
+}
+
+// TestDemoInBrowser watches the demo: the address comes first, and drift, poison and kill are seen as they happen.
+func TestDemoInBrowser(t *testing.T) {
+	if os.Getenv("FRAUDSTREAM_CHROMIUM") == "" {
+		t.Skip("skipped: FRAUDSTREAM_CHROMIUM names no Chromium")
+	}
+	out, err := os.CreateTemp(t.TempDir(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := exec.Command("fraudstream", "demo", "--plain", "--for", "45s", "--listen", "127.0.0.1:0")
+	demo.Stdout, demo.Stderr = out, out
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- demo.Wait() }()
+	t.Cleanup(func() { _ = demo.Process.Signal(syscall.SIGTERM); <-ended })
+	said := func(pattern string) string {
+		for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			text, _ := os.ReadFile(out.Name())
+			if m := regexp.MustCompile(pattern).FindSubmatch(text); m != nil {
+				return string(m[1])
+			}
+		}
+		text, _ := os.ReadFile(out.Name())
+		t.Fatalf("the demo does not say %s; it says\n%s", pattern, text)
+		return ""
+	}
+	b := openTab(t, said(`\A   console  (http://127\.0\.0\.1:\d+/)\n`))
+	b.await("both workers read", `[...document.querySelectorAll('#workers tbody tr')].filter((r) => r.innerText.includes('running')).length === 2`)
+	if answer, err := exec.Command("sh", "-c", said(`(curl -s \S+predict \S+ \S+)`)).CombinedOutput(); err != nil || !strings.Contains(string(answer), `"status":"success"`) {
+		t.Errorf("the line to try answers %s (%v)", answer, err)
+	}
+	b.await("the drift is told", `document.getElementById('log').innerText.includes('drift: A gateway')`)
+	b.await("its alarm is open", `document.getElementById('open-alarms').innerText.includes('amount')`)
+	b.picture("drift")
+	b.await("five dead letters", `document.getElementById('refused').textContent === '5' && document.getElementById('codes').innerText.includes('non_finite')`)
+	b.await("the kill", `document.getElementById('workers').innerText.includes('killed') && document.getElementById('log').innerText.includes('nobody reads it')`)
+	b.picture("kill")
+	b.await("all partitions are read again", `[...document.querySelectorAll('#partitions tr')].filter((r) => r.innerText.includes('worker')).length === 4`)
+	b.calm("")
+}

@@ -16,7 +16,7 @@ func InProcess() []Fault {
 		answered("NOT_ENOUGH_REPLICAS", kerr.NotEnoughReplicas),
 		answered("NOT_ENOUGH_REPLICAS_AFTER_APPEND", kerr.NotEnoughReplicasAfterAppend),
 		answered("REQUEST_TIMED_OUT", kerr.RequestTimedOut),
-		leadersMoved(), coordinatorsMoved(), connectionsCut(),
+		leadersMoved(), coordinatorsMoved(), connectionsCut(), recordTooLarge(), abortedUpstream(),
 	)
 }
 

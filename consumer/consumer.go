@@ -7,8 +7,8 @@
 //
 // The fetcher reads batches, checks their CRC and leaves out transaction markers and aborted transactions. The loop
 // scores the events in order, chunk by chunk, and encodes a decision or a dead letter for each. The publisher sends
-// both with acks=all, one request in flight, and only when the broker has all of them does the partition's offset
-// move. Every 200 ms, and when the generation ends, the offsets of all partitions are committed together; with exactly-once
+// both with acks=all, one request in flight, and only when the broker has all of them does the partition's offset move.
+// Every 200 ms, and when the generation ends, the offsets of all partitions are committed together; with exactly-once
 // delivery each partition commits its own, in the transaction that holds what came of the events.
 //
 // Nothing is shared between partitions but the scorer, which is immutable, and the metrics, which are added to once a
@@ -24,12 +24,12 @@
 //
 // # Why two requests are written here, and what stands behind them
 //
-// Fetch and Produce are most of what a stream says to its brokers. kafka-go's types for them copy each record and give up
-// what a batch says of itself, so this package writes and reads the two by itself, over a connection that the library's
-// Transport hands over, in whichever version from 4 and 3 on the broker speaks. Where a broker's answers to them cannot be
-// read three times in a row, or [Options].LibraryProtocol says so from the start, the library's own types stand in, behind
-// the same types of ours: the log says it once and fraudstream_library_protocol is 1. That way costs about twice the time, and
-// it tells less of damaged batches; what exactly stands in library.go.
+// Fetch and Produce are most of what a stream says to its brokers. kafka-go's types for them copy each record and give
+// up what a batch says of itself, so this package writes and reads the two by itself, over a connection that the
+// library's Transport hands over, in whichever version from 4 and 3 on the broker speaks. Where a broker's answers to
+// them cannot be read three times in a row, or [Options].LibraryProtocol says so from the start, the library's own
+// types stand in, behind the same types of ours: the log says it once and fraudstream_library_protocol is 1. That way
+// costs about twice the time, and it tells less of damaged batches; what exactly stands in library.go.
 //
 // # Why each event is decided at least once
 //
@@ -41,23 +41,30 @@
 //
 // # Why each event may be decided exactly once
 //
-// With ExactlyOnce the same publisher writes in transactions: everything that came of the events between two offsets, and
-// the second offset, count together or not at all. That leaves one question: what an owner of the partition that has died,
-// or only stands still, may yet do. Three things answer it, and their order matters.
+// With ExactlyOnce the same publisher writes in transactions: everything that came of the events between two offsets,
+// and the second offset, count together or not at all. That leaves one question: what an owner of the partition that
+// has died, or only stands still, may yet do. Three things answer it, and their order matters.
 //
 // The transactional id is that of the input partition, so whoever is given the partition begins by obtaining a newer
 // epoch under it: the fence. From then on the coordinator refuses every request of the one before, and it answers only
 // when the transaction that was open is aborted, or committed if the commit was heard first, down to the last marker.
-// Only then is the committed offset asked for. So no commit can come between the two: what was heard before the fence is in
-// the offset that is read, and what comes after it is refused. The offset that the group hands out with an assignment is
-// older than the fence and is not used. Last, an offset is taken only from a member of the current generation, so a process
-// that wakes up and fences in turn can disturb the new owner, who fences again, but cannot commit.
+// Only then is the committed offset asked for. So no commit can come between the two: what was heard before the fence
+// is in the offset that is read, and what comes after it is refused. The offset that the group hands out with an
+// assignment is older than the fence and is not used. Last, an offset is taken only from a member of the current
+// generation, so a process that wakes up and fences in turn can disturb the new owner, who fences again, but cannot
+// commit.
 //
-// Where the answer to a commit is lost it is asked for again, and if that is in vain the next fence decides: a name of the
-// transaction stands beside the offset that it committed. Whatever else fails gives the transaction up and begins a new
-// one under a newer epoch, from the committed offset; no sequence is ever taken up again. What each code means is in one
-// table, in remedy.go. A transaction is given up after 20 seconds, the coordinator would end it after 30, so none that we
-// still believe in is aborted behind our back.
+// Where the answer to a commit is lost it is asked for again, and if that is in vain the next fence decides: a name of
+// the transaction stands beside the offset that it committed. Whatever else fails gives the transaction up and begins a
+// new one under a newer epoch, from the committed offset; no sequence is ever taken up again. What each code means is
+// in one table, in remedy.go. A transaction is given up after 20 seconds, the coordinator would end it after 30, so
+// none that we still believe in is aborted behind our back.
+//
+// Beside its batches a transaction takes four requests: the partitions that it writes to, with its first batch, then
+// that the group's offsets belong to it, the offset, and the end. They are written here, as fetch and produce are, and
+// go to coordinators that are remembered until they say that they are none: kafka-go would ask for them each time,
+// which doubles the round trips. The end is answered before its markers are written, and until they are the next
+// transaction is told 51; so fetching and scoring go on after the end, and only the next batch waits for the markers.
 //
 // # Why a fault never ends the stream
 //
@@ -74,11 +81,11 @@
 //
 // # Why few partitions move
 //
-// A partition that changes hands is drained, and its monitor's state is written and read again. So each member tells the
-// group what it had, and the one that divides the partitions leaves as many as an even division allows where they are.
-// The rebalance itself stops every partition for a moment all the same: kafka-go knows no other kind. Nor is there static
-// membership, which would spare a restart its two rebalances: kafka-go's heartbeat for it goes to the wrong broker and
-// hides the answer.
+// A partition that changes hands is drained, and its monitor's state is written and read again. So each member tells
+// the group what it had, and the one that divides the partitions leaves as many as an even division allows where they
+// are. The rebalance itself stops every partition for a moment all the same: kafka-go knows no other kind. Nor is there
+// static membership, which would spare a restart its two rebalances: kafka-go's heartbeat for it goes to the wrong
+// broker and hides the answer.
 //
 // Clients of Kafka are known to stand still without a word after a broker came back. So a partition that has events to
 // read, reports no fault and makes no progress for 30 s is started anew, and where that does not help the whole
@@ -86,9 +93,10 @@
 //
 // # How the monitor's state travels
 //
-// What a [PartitionObserver] hands over (alerts, snapshots, intervals for the pool) goes out with the run in whose events
-// it has its cause, behind the decisions, and is acknowledged before the offset passes them. A partition that starts
-// reads its last snapshot from the compacted topic, whose offset S may lie before or behind the committed offset C:
+// What a [PartitionObserver] hands over (alerts, snapshots, intervals for the pool) goes out with the run in whose
+// events it has its cause, behind the decisions, and is acknowledged before the offset passes them. A partition that
+// starts reads its last snapshot from the compacted topic, whose offset S may lie before or behind the committed offset
+// C:
 //
 //	S < C: the events S…C are scored and shown to the monitor, and nothing of them is written or counted
 //	C < S: the events C…S are decided again, and the monitor, which has seen them, is not told
@@ -100,9 +108,9 @@
 // # Why the pool is a consumer too
 //
 // Where the evidence of all partitions is to be weighed together, their intervals go to a topic of one partition, and a
-// group of its own reads it: whichever process has that partition runs the pooled detectors. It is a [Consumer] without a
-// model, which decides nothing and shows the records to its observer as they are. Generations, snapshots and the order of
-// acknowledgement are the same, and so is what its death costs: time.
+// group of its own reads it: whichever process has that partition runs the pooled detectors. It is a [Consumer] without
+// a model, which decides nothing and shows the records to its observer as they are. Generations, snapshots and the
+// order of acknowledgement are the same, and so is what its death costs: time.
 //
 // # Why many failures pause the stream
 //
@@ -113,9 +121,10 @@
 //
 // # Why a run is a span, and no event is
 //
-// An event's trace context travels on in its decision or dead letter, and that costs a copy. A span for each event would
-// cost more than the decision. So, where there is a tracer, each run is one span, with links to the traces of its events
-// as far as they are recorded: whoever looks at a payment finds the run that decided it, and how long that waited.
+// An event's trace context travels on in its decision or dead letter, and that costs a copy. A span for each event
+// would cost more than the decision. So, where there is a tracer, each run is one span, with links to the traces of its
+// events as far as they are recorded: whoever looks at a payment finds the run that decided it, and how long that
+// waited.
 //
 // # Why the end of a generation is drained
 //
@@ -233,8 +242,8 @@ type timing struct {
 	overdue                       time.Duration // after which the stream gives one up by itself: well before that
 }
 
-// New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead letters:
-// its observers are shown the records as they are.
+// New returns a consumer that scores with s. Without s it decides nothing and writes neither decisions nor dead
+// letters: its observers are shown the records as they are.
 func New(o Options, s *scoring.Scorer) *Consumer {
 	if o.ClientID == "" {
 		o.ClientID = "fraudstream"

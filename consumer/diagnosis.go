@@ -55,8 +55,8 @@ func needed() map[protocol.ApiKey]int16 {
 
 func wanted() map[protocol.ApiKey]int16 {
 	return map[protocol.ApiKey]int16{
-		protocol.InitProducerId: 1, protocol.AddPartitionsToTxn: 1, protocol.AddOffsetsToTxn: 1, protocol.EndTxn: 1,
-		protocol.TxnOffsetCommit: 3,
+		protocol.InitProducerId: 1, protocol.AddPartitionsToTxn: addPartitionsVersion, protocol.AddOffsetsToTxn: addOffsetsVersion,
+		protocol.TxnOffsetCommit: txnOffsetCommitVersion, protocol.EndTxn: endTransactionVersion,
 	}
 }
 

@@ -37,12 +37,12 @@ function render(s) {
 function figures(s, http) {
   const p = newest(), all = sum(s.totals.decisions), bad = sum(s.totals.refused), open = alarmsOf(s.drift);
   const title = http ? 'request to answer' : 'event to decision';
-  say('latency-title', title + ', p50');
+  say('latency-title', title);
   say('latency-caption', title);
   say('rate', count(lately()));
-  say('rate-note', count(s.totals.events) + ' since the start');
+  say('rate-note', count(s.totals.events) + ' in all');
   say('p50', seconds(p?.p50));
-  say('p99', 'p99 ' + seconds(p?.p99));
+  say('p99', 'median; p99 ' + seconds(p?.p99));
   const behind = Math.max(0, ...s.partitions.map((q) => q.behind));
   say('lag', http ? '–' : count(p?.lag ?? 0));
   say('lag-note', http ? 'no stream' : behind > 0.5 ? behind.toFixed(1) + ' s behind' : 'events waiting');
@@ -113,7 +113,7 @@ function refused(s, http) {
   fill('codes', codes, () => codes.length ? [el('div', { class: 'codes' }, ...codes.flatMap(([code, n]) => [el('code', {}, code), el('span', {}, el('i', { '--share': (100 * n / top).toFixed(1) + '%' })), el('span', { class: 'number' }, count(n))]))] : []);
   show('refused-table', s.refused.length > 0);
   show('refused-empty', codes.length === 0);
-  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft number' }, clock(r.at)), el('td', { class: 'id' }, r.source), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
+  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, r.source), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
 }
 
 function partitions(s, http) {

@@ -23,12 +23,14 @@ export function showDrift(drift) {
     return;
   }
   show('guarantee', true);
-  say('guarantee', drift.guarantee || 'The bundle has no training baseline, so there is nothing to compare the traffic with: export the model with its training data to have one.');
+  say('guarantee', sentence(drift.guarantee) || 'The bundle has no training baseline, so there is nothing to compare the traffic with: export the model with its training data to have one.');
   openAlarms(features.filter((f) => f.state === 'alarm'));
   sort(features);
   const byName = new Map(features.map((f) => [f.name, f]));
   for (const name of order) update(rows.get(name) ?? make(name), byName.get(name));
 }
+
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + '.';
 
 // sort keeps the order for a while, and while somebody is in the table: rows that jump under the pointer help nobody.
 function sort(features) {

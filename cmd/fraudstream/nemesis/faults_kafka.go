@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // KafkaFaults need real brokers behind proxies: see [kafkatest.StartProxied].
@@ -83,20 +81,4 @@ func (s *Subject) said(text string) int {
 		n += strings.Count(string(log), text)
 	}
 	return n
-}
-
-// configure sets a property of a topic.
-func (w *World) configure(topic, name, value string) {
-	w.T.Helper()
-	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
-	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, topic
-	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-	config.Name, config.Value = name, &value
-	resource.Configs = append(resource.Configs, config)
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	req.Resources = append(req.Resources, resource)
-	res, err := req.RequestWith(w.T.Context(), w.run.admin)
-	if err != nil || res.Resources[0].ErrorCode != 0 {
-		w.T.Fatalf("%s=%s for topic %s: %v %+v", name, value, topic, err, res)
-	}
 }

@@ -45,11 +45,13 @@ type right struct {
 func rights() []right {
 	return []right{
 		{
-			"of the input", kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: input, Operation: kafka.ACLOperationTypeRead},
+			"of the input",
+			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: input, Operation: kafka.ACLOperationTypeRead},
 			map[string]string{"exactly-once": "Read on topic " + input, "at-least-once": "Read on topic " + input},
 		},
 		{
-			"of the output", kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: "exactly-once.", Operation: kafka.ACLOperationTypeWrite, Prefix: true},
+			"of the output",
+			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: "exactly-once.", Operation: kafka.ACLOperationTypeWrite, Prefix: true},
 			map[string]string{"exactly-once": "Write on topic"},
 		},
 		{
@@ -58,7 +60,8 @@ func rights() []right {
 			map[string]string{"at-least-once": "Write on topic at-least-once."},
 		},
 		{
-			"of the group", kafkatest.Grant{Type: kafka.ResourceTypeGroup, Name: "nemesis-", Operation: kafka.ACLOperationTypeRead, Prefix: true},
+			"of the group",
+			kafkatest.Grant{Type: kafka.ResourceTypeGroup, Name: "nemesis-", Operation: kafka.ACLOperationTypeRead, Prefix: true},
 			map[string]string{"exactly-once": "Read on group nemesis-exactly-once", "at-least-once": "Read on group nemesis-at-least-once"},
 		},
 		{

@@ -85,8 +85,9 @@ func (s *Server) leave(p *place) {
 func (s *Server) read(w http.ResponseWriter, r *http.Request, p *place) ([]byte, *problem) {
 	limited := http.MaxBytesReader(w, r.Body, s.limits.Body)
 	p.body = p.body[:0]
-	if n := r.ContentLength; n > int64(cap(p.body)) && n <= s.limits.Body {
-		p.body = make([]byte, 0, n+1) // one more, so that the end is seen without growing
+	// What is said to come is not believed before it comes: a header alone must not cost a megabyte.
+	if n := min(r.ContentLength+1, keptBuffer); n > int64(cap(p.body)) {
+		p.body = make([]byte, 0, n)
 	}
 	for {
 		if len(p.body) == cap(p.body) {

@@ -1,0 +1,111 @@
+package nemesis
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// prepare creates the topics and starts everything.
+func (r *run) prepare(ctx context.Context) {
+	r.t.Helper()
+	fatal := func(err error) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	o := r.o
+	var err error
+	r.admin, err = o.Ground.client()
+	fatal(err)
+	r.t.Cleanup(r.admin.Close)
+	o.Ground.createTopic(r.t, r.admin, input, o.Partitions)
+	r.generator, err = newGenerator(o.Ground, input, r.book, o.Seed)
+	fatal(err)
+	r.t.Cleanup(r.generator.client.Close)
+	r.subjects = []*Subject{r.service("exactly-once", true), r.service("at-least-once", false)}
+	if o.Plain != "" {
+		r.subjects = append(r.subjects, r.plain())
+	}
+	for _, s := range r.subjects {
+		o.Ground.createTopic(r.t, r.admin, s.Topics.decisions, o.Partitions)
+		o.Ground.createTopic(r.t, r.admin, s.Topics.letters, o.Partitions)
+		o.Ground.createTopic(r.t, r.admin, s.Topics.alerts, 1)
+		s.witness, err = newWitness(o.Ground, input, s.Topics, s.Ledger)
+		fatal(err)
+		s.sampler = &sampler{client: r.admin, input: input, group: s.Group, topics: s.Topics, witness: s.witness, ledger: s.Ledger}
+		r.t.Cleanup(s.destroy)
+		for range o.Workers {
+			_, err = s.Start()
+			fatal(err)
+		}
+		go s.witness.watch(ctx)
+		r.t.Cleanup(s.witness.client.Close)
+	}
+}
+
+// client is one that asks questions.
+func (g *Ground) client() (*kgo.Client, error) {
+	return kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(strings.Split(g.Direct, ",")...), kgo.MetadataMinAge(200 * time.Millisecond),
+	}, g.Login...)...)
+}
+
+// subject is what all subjects have in common.
+func (r *run) subject(name string) *Subject {
+	return &Subject{
+		Name: name, Group: "nemesis-" + name, Ledger: newLedger(r.book), size: r.o.Workers, logs: r.o.Logs,
+		Topics:      outputs{name + ".decisions", name + ".dlq", name + ".alerts"},
+		environment: withoutOwnVariables(os.Environ()),
+	}
+}
+
+// service is a subject made of `fraudstream run`.
+func (r *run) service(name string, exactlyOnce bool) *Subject {
+	s := r.subject(name)
+	s.ExactlyOnce = exactlyOnce
+	config := filepath.Join(r.o.Logs, name+".yaml")
+	text := fmt.Sprintf("kafka:\n  brokers: [%s]\n  group: %s\n  input: %s\n  output: %s\n  dead_letter: %s\n  alerts: %s\n%s"+
+		"model: {path: %q}\ndelivery: %s\n",
+		quoted(r.o.Ground.Brokers), s.Group, input, s.Topics.decisions, s.Topics.letters, s.Topics.alerts,
+		r.o.Ground.Access, r.o.Model, name)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	s.command = func(_, listen string) (string, []string) {
+		return r.o.Executable, []string{"run", "--config", config, "--listen", listen}
+	}
+	return s
+}
+
+// quoted is a list of addresses for YAML.
+func quoted(addresses string) string { return `"` + strings.ReplaceAll(addresses, ",", `", "`) + `"` }
+
+// plain is the subject made of the loop that a developer would write.
+func (r *run) plain() *Subject {
+	s := r.subject("plain")
+	s.Plain = true
+	s.command = func(_, _ string) (string, []string) {
+		return r.o.Plain, append([]string{
+			"-brokers", r.o.Ground.Brokers, "-group", s.Group, "-input", input,
+			"-output", s.Topics.decisions, "-dead-letter", s.Topics.letters, "-model", r.o.Model,
+		}, r.o.Ground.PlainAccess...)
+	}
+	return s
+}
+
+// withoutOwnVariables keeps settings that were meant for the test from its workers.
+func withoutOwnVariables(environment []string) []string {
+	var kept []string
+	for _, v := range environment {
+		if !strings.HasPrefix(v, "FRAUDSTREAM_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

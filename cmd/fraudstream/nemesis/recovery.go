@@ -1,0 +1,120 @@
+package nemesis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// recoverAll waits for every subject, and returns how long each took from the end of the fault. One that makes no progress
+// is stuck: the plain loop may hang for good, or meet an event again and again that it cannot get past. Then what the
+// person on call would do is done.
+func (r *run) recoverAll(ends map[int32]int64, current *strike) map[*Subject]time.Duration {
+	var mu sync.Mutex
+	recovered := map[*Subject]time.Duration{}
+	var all sync.WaitGroup
+	for _, s := range r.subjects {
+		all.Go(func() {
+			if r.await(s, ends) {
+				mu.Lock()
+				defer mu.Unlock()
+				recovered[s] = max(0, time.Since(current.mended))
+			} else {
+				r.rescue(s, ends)
+			}
+		})
+	}
+	all.Wait()
+	return recovered
+}
+
+// await waits until a subject has answered every event below the ends, for as long as it makes progress.
+func (r *run) await(s *Subject, ends map[int32]int64) bool {
+	patience := r.o.Patience
+	if s.Plain {
+		patience = patienceWithPlain
+	}
+	least, deadline := -1, time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		n := len(s.Ledger.Missing(ends))
+		if n == 0 {
+			return true
+		}
+		if least < 0 || n < least {
+			least = n
+			if s.Plain {
+				deadline = time.Now().Add(patience)
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
+}
+
+// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s.
+const patienceWithPlain = 45 * time.Second
+
+// rescue starts the workers of a subject anew. If that does not help, the partitions that stand still are moved by hand
+// past the event that they stand before, as the person on call would do, and what is missing then is lost.
+func (r *run) rescue(s *Subject, ends map[int32]int64) {
+	r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
+	for again := range 5 {
+		s.destroy()
+		if again > 0 {
+			r.moveOver(s, ends)
+		}
+		for range s.size {
+			_, err := s.Start()
+			s.must(err)
+		}
+		if r.await(s, ends) {
+			return
+		}
+	}
+	s.Ledger.writeOff(s.Ledger.Missing(ends), false)
+}
+
+// moveOver commits, for a group without members, the offset after the first event of each partition that has no answer.
+func (r *run) moveOver(s *Subject, ends map[int32]int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.o.Patience)
+	defer cancel()
+	for ctx.Err() == nil {
+		if _, members, err := r.describe(ctx, s.Group); err == nil && members == 0 {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	first := map[int32]place{}
+	for _, p := range s.Ledger.Missing(ends) {
+		if known, ok := first[p.partition]; !ok || p.offset < known.offset {
+			first[p.partition] = p
+		}
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation = s.Group, -1
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic = input
+	for _, p := range first {
+		partition := kmsg.NewOffsetCommitRequestTopicPartition()
+		partition.Partition, partition.Offset = p.partition, p.offset+1
+		topic.Partitions = append(topic.Partitions, partition)
+		r.logf("    %s is moved over %v by hand", s.Name, p)
+	}
+	req.Topics = append(req.Topics, topic)
+	if _, err := req.RequestWith(ctx, r.admin); err != nil {
+		r.t.Errorf("moving %s: %v", s.Name, err)
+	}
+}
+
+// unanswered waits until every subject has answered every event below the ends, and names those that do not.
+func (r *run) unanswered(ends map[int32]int64) []string {
+	var stuck []string
+	for _, s := range r.subjects {
+		if !r.await(s, ends) {
+			stuck = append(stuck, s.Name)
+		}
+	}
+	return stuck
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +13,11 @@ import (
 
 // TestMain lets the test binary stand in for the fraudstream command: scripts call it by that name, and the demo
 // finds its workers in the same executable.
+//
+// More tests run at a time than there are cores, since most of them wait: for processes that start, join a group, drain.
+// The flag -parallel still counts.
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "6")
 	testscript.Main(m, map[string]func(){"fraudstream": main})
 }
 

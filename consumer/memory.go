@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"fraudstream/consumer/recordbatch"
+	"fraudstream/scoring"
 )
 
 // The sizes of the memory budget, in bytes.
@@ -57,7 +58,7 @@ type memory struct {
 	desks    sync.Pool           // *desk
 	ordinary int                 // bytes that a batch may become on an ordinary desk
 	large    int                 // and on the large one
-	lane     chan struct{}       // holds the permit for the large one
+	lane     chan *desk          // holds the large one
 }
 
 // paper is the memory of a run: what was fetched and what was written.
@@ -70,6 +71,8 @@ type paper struct {
 type desk struct {
 	unpack recordbatch.Decompressor
 	arena  []byte // decompressed records of the chunk
+	scorer *scoring.Scorer
+	batch  *scoring.Batch // of the scorer; its scratch grows with the largest event, so there is not one for each partition
 }
 
 func newMemory(size int64) *memory {
@@ -77,12 +80,12 @@ func newMemory(size int64) *memory {
 		size = DefaultMemory
 	}
 	size = max(size, MinMemory)
-	m := &memory{size: size, runs: size / 8 * 5, lane: make(chan struct{}, 1)}
+	m := &memory{size: size, runs: size / 8 * 5, lane: make(chan *desk, 1)}
 	m.room = semaphore.NewWeighted(m.runs)
 	m.large = int(min(size/4, maxUnpacked))
 	m.ordinary = int(min(max(size/8/int64(runtime.GOMAXPROCS(0)), 1<<20), largeUnpacked))
 	m.desks.New = func() any { return &desk{unpack: recordbatch.Decompressor{Limit: m.ordinary}} }
-	m.lane <- struct{}{}
+	m.lane <- &desk{unpack: recordbatch.Decompressor{Limit: m.large}}
 	m.divide(1)
 	return m
 }
@@ -217,12 +220,24 @@ func (m *memory) sit() *desk { return m.desks.Get().(*desk) }
 
 func (m *memory) rise(d *desk) { m.desks.Put(d) }
 
+// batchFor gives the desk's batch for a scorer; nil where nothing is decided.
+func (d *desk) batchFor(s *scoring.Scorer) *scoring.Batch {
+	if s != d.scorer {
+		if d.scorer, d.batch = s, nil; s != nil {
+			d.batch = s.NewBatch(chunkRows)
+		}
+	}
+	return d.batch
+}
+
 // unpackLarge decompresses a batch that no ordinary desk has room for. Until done is called no other can be.
 func (m *memory) unpackLarge(b *recordbatch.Batch) (payload []byte, done func(), err error) {
-	<-m.lane
-	unpack := recordbatch.Decompressor{Limit: m.large}
-	payload, err = unpack.Append(make([]byte, 0, m.large), b)
-	return payload, func() { m.lane <- struct{}{} }, err
+	d := <-m.lane
+	if d.arena == nil {
+		d.arena = make([]byte, 0, m.large) // whole from the start: one that grew would for a moment be there twice
+	}
+	payload, err = d.unpack.Append(d.arena, b)
+	return payload, func() { m.lane <- d }, err
 }
 
 // sayMemory tells how the budget is divided, once a generation.

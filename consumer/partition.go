@@ -48,7 +48,7 @@ type partition struct {
 	seen      []Observation     // scratch
 
 	scorer  *scoring.Scorer
-	batch   *scoring.Batch
+	batch   *scoring.Batch // of the desk, while a run is scored
 	model   string   // name@version
 	names   []string // of its features
 	records [chunkRows]recordbatch.Record
@@ -278,6 +278,7 @@ func (p *partition) score(w *run) error {
 	p.useModel()
 	w.model, w.features = p.model, p.names
 	p.desk = p.c.memory.sit()
+	p.batch = p.desk.batchFor(p.scorer)
 	defer p.clearDesk()
 	p.desk.arena = p.desk.arena[:0]
 	for i := range w.batches {
@@ -309,7 +310,7 @@ func (p *partition) useModel() {
 	if s == p.scorer { // there is none where nothing is decided
 		return
 	}
-	p.scorer, p.batch = s, s.NewBatch(chunkRows)
+	p.scorer = s
 	p.model = s.Bundle.Name + "@" + s.Bundle.Version
 	p.names = nil
 	for i := range s.Program.Columns {
@@ -321,14 +322,14 @@ func (p *partition) useModel() {
 // clearDesk leaves the desk to the next run, and keeps no view of this one: a view of one event would hold the whole of
 // its fetch in memory, long after the budget has been told that it is free.
 func (p *partition) clearDesk() {
-	p.c.memory.rise(p.desk)
-	p.desk = nil
 	clear(p.records[:])
 	clear(p.traces[:])
 	clear(p.seen[:cap(p.seen)])
 	if p.batch != nil {
 		clear(p.batch.Events[:cap(p.batch.Events)])
 	}
+	p.c.memory.rise(p.desk)
+	p.desk, p.batch = nil, nil
 }
 
 // learn keeps how much larger a run becomes than what was fetched, so that the next reservation suffices. A run that

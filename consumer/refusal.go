@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -36,4 +37,23 @@ func (c *Consumer) refused(operation, writes string, err error) (resource, acces
 		return "topics " + strings.Join(c.topics()[1:], ", "), "Write"
 	}
 	return "topic " + c.o.Input, "Read"
+}
+
+// unmask finds the refusal behind a topic that is said to be unknown. Whoever may not read a topic may not see it either,
+// and then the library does not know where to send the request; what it was told of the topic says why.
+func (c *Consumer) unmask(ctx context.Context, operation, writes string, err error) error {
+	if !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return err
+	}
+	topic := writes
+	if topic == "" && (operation == "fetch" || operation == "list_offsets") {
+		topic = c.o.Input
+	}
+	if topic == "" {
+		return err
+	}
+	if _, denied := c.partitions(ctx, topic); isDenied(denied) {
+		return denied
+	}
+	return err
 }

@@ -42,11 +42,13 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if r.attempts++; r.attempts >= pausedAfter {
+		err = r.c.unmask(ctx, r.operation, r.writes, err)
+	}
 	label, stale := classify(err)
 	if stale {
 		r.c.resetPool()
 	}
-	r.attempts++
 	r.c.o.Metrics.retries.WithLabelValues(r.operation, label).Inc()
 	if r.state != nil && r.attempts >= pausedAfter {
 		r.state.pause(pauseReason(r.operation, err))

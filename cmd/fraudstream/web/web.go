@@ -1,10 +1,12 @@
 // Package web is the HTTP door: predictions, health, metrics and the drift report.
 //
-//	POST /predict   one event or an array of them, through the same corridor as the stream
+//	POST /predict   one event, an array of them or a CSV table, through the same corridor as the stream
+//	     /v2/…      the Open Inference Protocol, version 2: the same for tensors
 //	GET  /drift     the drift report as JSON
 //	GET  /metrics   Prometheus
 //	GET  /healthz   200 while the loop turns; never depends on the broker
 //	GET  /readyz    200 once the model is verified and, with Kafka, the group was joined; 503 from SIGTERM on
+//	GET  /openapi.json, /asyncapi.json  what all of this, and the topics, look like
 //
 // # Why the monitor is told only by serve
 //
@@ -17,11 +19,26 @@
 // batch file in small; some of its events may be bad and the others are scored all the same, so the answer is
 // 200 and each element says for itself what became of it.
 //
-// # Why a request is bounded
+// # Why a request is bounded, and where
 //
-// The door is as public as its port. A request has 1 MiB, five seconds for its headers and fifteen in all to
-// arrive; as many are scored at a time as there are workers, and the rest wait for one. So the memory of
-// scoring does not grow with the number of callers; that of the bodies which wait does, by 1 MiB each at most.
+// The door is as public as its port. A request has 16 KiB of headers in five seconds and a body of 1 MiB, or what
+// [Limits] says, in fifteen. Before a byte of the body is read it needs one of 64 places; where all are taken the answer
+// is 429 at once, because a queue would only hide that. Only when the body is there does it take one of the workers, two
+// for each processor, and it gives the worker back before it writes its answer. So a client that sends or reads slowly
+// holds a place and some memory, and neither the scoring of others nor, beside a stream, that of events.
+//
+// # Who may ask
+//
+// With a token, every path asks for it but those that supervisors and load balancers look at: /healthz, /readyz and
+// their like below /v2. /metrics is open as well, since what scrapes it seldom has a token and it names no account; one
+// option closes it. Certificates are read anew when their files change. What costs time or shows memory (profiles) and
+// what changes the process (the level of its log) is on a listener of its own, see [NewAdmin].
+//
+// # Why there is one table of routes
+//
+// The multiplexer, the question for the token and the OpenAPI description are made from the same table, and the tests
+// hold every answer that they get against that description. What the description says of an event is what the model in
+// force says when it is asked: see scoring.Scorer.Inputs.
 package web
 
 import (

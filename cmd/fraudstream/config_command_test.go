@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -192,17 +191,10 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	}
 }
 
-// runCLI runs a command line in this process.
-func runCLI(args ...string) (code int, stdout, stderr string) {
-	var out, err bytes.Buffer
-	code = execute(args, streams{strings.NewReader(""), &out, &err})
-	return code, out.String(), err.String()
-}
-
 func TestVariablesWork(t *testing.T) {
 	t.Setenv("FRAUDSTREAM_INPUT", "from-the-environment")
 	t.Setenv("FRAUDSTREAM_BROKERS", "a:1,b:2")
-	code, out, stderr := runCLI("config", "print", "--output", "from-a-flag")
+	code, out, stderr := say("config", "print", "--output", "from-a-flag")
 	for _, want := range []string{"input: from-the-environment # flag or variable", `brokers: ["a:1","b:2"] # flag or variable`, "output: from-a-flag # flag or variable", "group: fraudstream # default"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%d, %s%s\nwant %s", code, out, stderr, want)
@@ -234,7 +226,7 @@ event:
   fields: {amount: {path: de.4, type: integer_text, scale: 2, default: 4111111111111111}}
 drift: {false_alarm_every: 1000h}
 `)
-	code, out, stderr := runCLI("config", "print", "--config", path, "--delivery", "exactly-once")
+	code, out, stderr := say("config", "print", "--config", path, "--delivery", "exactly-once")
 	if code != 0 || strings.Contains(out, "swordfish") || strings.Contains(out, "4111111111111111") {
 		t.Fatalf("%d: %s%s", code, out, stderr)
 	}
@@ -249,7 +241,7 @@ drift: {false_alarm_every: 1000h}
 			t.Errorf("there is no %q in\n%s", want, out)
 		}
 	}
-	_, out, _ = runCLI("config", "print", "--config", path, "--redact")
+	_, out, _ = say("config", "print", "--config", path, "--redact")
 	for _, hidden := range []string{"swordfish", "kafka.internal", "ann", "collector"} {
 		if strings.Contains(out, hidden) {
 			t.Errorf("--redact shows %q:\n%s", hidden, out)

@@ -100,7 +100,7 @@ func (p *printer) key(k *configKey, name, at string, depth int, force, file refl
 
 func (p *printer) print(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.out, format, args...)
+		_, p.err = io.WriteString(p.out, privacy.New(privacy.Options{}).Text(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -139,7 +139,7 @@ func (p *printer) shown(k *configKey, at string, v reflect.Value) string {
 	if isWord(v) {
 		return yamlText(strings.Trim(string(text), `"`))
 	}
-	return privacy.New(privacy.Options{}).Text(string(text))
+	return string(text)
 }
 
 // isWord tells a value that writes itself as a word, of which the first is the zero one.
@@ -174,13 +174,13 @@ func (v visit) Visit(n ast.Node) ast.Visitor {
 	return v
 }
 
-// withoutUser takes user and password out of an address, and cuts card numbers short.
+// withoutUser takes user and password out of an address.
 func withoutUser(text string) string {
 	if at, err := url.Parse(text); err == nil && at.User != nil {
 		at.User = url.User("secret")
 		text = at.String()
 	}
-	return privacy.New(privacy.Options{}).Text(text)
+	return text
 }
 
 // plainText is text that YAML takes for text without quotes.

@@ -38,10 +38,10 @@ func TestExamples(t *testing.T) {
 	t.Setenv("FRAUD_MODEL", "demo/bundle")
 	for name, refused := range map[string]int{"flat": 1, "debezium": 1, "iso8583": 1} {
 		config := filepath.Join(examples, name, "fraudstream.yaml")
-		if code, out, stderr := runCLI("config", "check", "--offline", "--config", config); code != 0 {
+		if code, out, stderr := say("config", "check", "--offline", "--config", config); code != 0 {
 			t.Errorf("%s: check ends with %d: %s%s", name, code, out, stderr)
 		}
-		code, out, stderr := runCLI("score", "--config", config, "--in", filepath.Join(examples, name, "events.ndjson"))
+		code, out, stderr := say("score", "--config", config, "--in", filepath.Join(examples, name, "events.ndjson"))
 		if code != exitFindings {
 			t.Errorf("%s: score ends with %d: %s", name, code, stderr)
 		}

@@ -9,6 +9,9 @@
 //	id := masker.ID(transactionID)        // a keyed hash, or the last characters
 //	if masker.Shows("country") { … }      // a field that somebody has allowed
 //
+// Results on standard output (decisions, a drift report, what a model holds) are figures for programs and name what the
+// caller has named; they are not masked, but for the list of dead letters and the configuration.
+//
 // # What a card number is
 //
 // 13 to 19 digits that pass Luhn's check (ISO/IEC 7812-1), in one run or in groups divided by blanks, hyphens,
@@ -26,7 +29,7 @@
 // # Where ids are hashed
 //
 // With privacy.hash_key, an id is shown as the first 80 bits of its HMAC-SHA-256: the same id looks the same in the
-// console, in logs and in the list of dead letters, and nobody without the key can go through all card numbers until one
+// console and in the list of dead letters (log lines hold no ids at all), and nobody without the key can go through all card numbers until one
 // fits, as a plain hash would let them. Without a key, the last characters stay. Decisions keep the id as it came, spans
 // hold none.
 //

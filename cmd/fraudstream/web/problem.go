@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/scoring"
 )
 
@@ -41,6 +42,8 @@ func (p *problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Messag
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, status int, f fault) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	mask := privacy.New(privacy.Options{}) // a name that the caller made up may be a card number, and answers are logged
+	f.Field, f.Message = mask.Text(f.Field), mask.Text(f.Message)
 	text := appendFault(nil, f)
 	if r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/") {
 		text = appendInferError(nil, f)

@@ -49,8 +49,8 @@ type partition struct {
 
 	scorer  *scoring.Scorer
 	batch   *scoring.Batch // of the desk, while a run is scored
-	model   string   // name@version
-	names   []string // of its features
+	model   string         // name@version
+	names   []string       // of its features
 	records [chunkRows]recordbatch.Record
 	traces  [chunkRows]traceContext
 	filled  int

@@ -14,7 +14,7 @@ import (
 // MemoryConfig bounds the memory that events under way may take up: fetched, decompressed, decided and not yet
 // acknowledged, of all partitions of this process together. What the model and the monitor need comes on top.
 type MemoryConfig struct {
-	Budget string `yaml:"budget"` // 256MiB, 1GiB; empty: half of GOMEMLIMIT where that is set, else 256MiB
+	Budget string `yaml:"budget"` // 256MiB, 1GiB; empty: three eighths of GOMEMLIMIT where that is set, else 256MiB
 }
 
 // bytes is the budget, and where it comes from.
@@ -32,10 +32,10 @@ func (m MemoryConfig) bytes() (n int64, from string, err error) {
 	if limit == math.MaxInt64 {
 		return consumer.DefaultMemory, "default", nil
 	}
-	if n = limit / 2; n < consumer.MinMemory {
-		return 0, "", fmt.Errorf("GOMEMLIMIT: half of %d MiB is less than the %d MiB that a stream needs for its events", limit>>20, consumer.MinMemory>>20)
+	if n = limit / 8 * 3; n < consumer.MinMemory { // the collector works in rounds and needs about as much again
+		return 0, "", fmt.Errorf("GOMEMLIMIT: three eighths of %d MiB are less than the %d MiB that a stream needs for its events", limit>>20, consumer.MinMemory>>20)
 	}
-	return n, "half of GOMEMLIMIT", nil
+	return n, "three eighths of GOMEMLIMIT", nil
 }
 
 // parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake.

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -103,8 +104,10 @@ func TestPrometheusRuleIsTheRules(t *testing.T) {
 func TestManifestsHoldWhatTheyPromise(t *testing.T) {
 	t.Parallel()
 	deployment := file(t, "kubernetes/base/deployment.yaml")
-	for _, wanted := range []string{"startupProbe:", "readinessProbe:", "livenessProbe:", "path: /readyz", "path: /healthz",
-		"topologySpreadConstraints:", "terminationGracePeriodSeconds: 45", "GOMEMLIMIT", "resourceFieldRef"} {
+	for _, wanted := range []string{
+		"startupProbe:", "readinessProbe:", "livenessProbe:", "path: /readyz", "path: /healthz",
+		"topologySpreadConstraints:", "terminationGracePeriodSeconds: 45", "GOMEMLIMIT", "resourceFieldRef",
+	} {
 		if !strings.Contains(deployment, wanted) {
 			t.Errorf("deployment.yaml lacks %s", wanted)
 		}
@@ -151,7 +154,7 @@ func assertRestricted(t *testing.T, manifests string) {
 				}
 			}
 		}
-		if err := decoder.Decode(&m); err == io.EOF {
+		if err := decoder.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil && m.Kind != "" {
 			t.Fatal(err)

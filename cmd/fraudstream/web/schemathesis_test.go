@@ -25,7 +25,7 @@ func TestSchemathesis(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", filepath.Join(here, "testdata/schemathesis.toml"), "run",
 		"http://"+address+"/openapi.json", "--header", "Authorization: Bearer "+token, "--checks", "all",
-		"--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--workers", "2", "--request-timeout", "20",
+		"--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--workers", "1", "--request-timeout", "20",
 		"--no-color", "--suppress-health-check", "all")
 	run.Dir = t.TempDir() // where it leaves its notes
 	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+run.Dir,

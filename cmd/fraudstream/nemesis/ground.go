@@ -1,7 +1,10 @@
 package nemesis
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,7 +30,7 @@ type Ground struct {
 	connections connections // of the in-process broker
 }
 
-// createTopic creates a topic, and returns when it can be written.
+// createTopic creates a topic, and returns when every broker knows all of it: a worker asks any of them.
 func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, partitions int32) {
 	t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
@@ -40,4 +43,29 @@ func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, part
 	if err != nil || res.Topics[0].ErrorCode != 0 && res.Topics[0].ErrorCode != exists {
 		t.Fatalf("create topic %s: %v %+v", name, err, res)
 	}
+	for deadline := time.Now().Add(2 * time.Minute); !known(t.Context(), client, name, partitions); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("topic %s is not known to every broker after two minutes", name)
+		}
+	}
+}
+
+// known asks each broker whether it knows the leaders of all partitions of a topic.
+func known(ctx context.Context, client *kgo.Client, name string, partitions int32) bool {
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &name
+	req.Topics = append(req.Topics, topic)
+	for _, broker := range client.DiscoveredBrokers() {
+		res, err := broker.RetriableRequest(ctx, req)
+		if err != nil {
+			return false
+		}
+		t := res.(*kmsg.MetadataResponse).Topics[0]
+		if t.ErrorCode != 0 || len(t.Partitions) != int(partitions) ||
+			slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 }) {
+			return false
+		}
+	}
+	return true
 }

@@ -100,7 +100,7 @@ func TestWatchdogLeavesAPauseAlone(t *testing.T) {
 	o, registry := s.alerted()
 	s.produceRaw(brokenBatch())
 	c := s.consumer(o)
-	c.timing.stall = 50 * time.Millisecond
+	c.timing.stall = 400 * time.Millisecond // within which it must have found out why
 	s.start(c)
 	s.awaitPause(registry, corruptBatch)
 	time.Sleep(time.Second)

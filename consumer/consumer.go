@@ -12,7 +12,8 @@
 // delivery each partition commits its own, in the transaction that holds what came of the events.
 //
 // Nothing is shared between partitions but the scorer, which is immutable, and the metrics, which are added to once a
-// batch. Memory is bounded by the few runs that a pipeline owns: when all of them are under way the fetcher waits.
+// batch. Memory is a budget of the whole process: when it is spent, or the few runs of a pipeline are under way, its
+// fetcher waits.
 //
 // # Why not kafka.Reader and kafka.Writer
 //
@@ -29,7 +30,18 @@
 // library's Transport hands over, in whichever version from 4 and 3 on the broker speaks. Where a broker's answers to
 // them cannot be read three times in a row, or [Options].LibraryProtocol says so from the start, the library's own
 // types stand in, behind the same types of ours: the log says it once and fraudstream_library_protocol is 1. That way
-// costs about twice the time, and it tells less of damaged batches; what exactly stands in library.go.
+// costs more time, and it tells less of damaged batches; what exactly stands in library.go. The requests of transactions
+// have no such second way.
+//
+// # Why memory is a budget
+//
+// How much a partition holds depends on its lag, on the size of its events, on how far they were compressed and on how
+// slow the output is, and there may be hundreds of partitions. So [Options].Memory bounds all of them together, and each
+// run is paid for before the broker is asked for it: a fetcher that finds nothing left waits, and shows as paused for
+// memory if that takes long, while heartbeats go on and what is under way is published. A batch larger than a
+// partition's share is waited for until there is room; one that the whole budget has no room for pauses its partition,
+// and the log says which budget would do. How the bytes are divided stands in memory.go. This costs one lock a run, and
+// nothing for an event. Only the library's types, where they stand in, decompress before anybody can ask for the size.
 //
 // # Why each event is decided at least once
 //

@@ -12,7 +12,7 @@ import (
 // PrivacyConfig says what people may see of events, beside what masking leaves of them.
 type PrivacyConfig struct {
 	HashKey security.Secret `yaml:"hash_key"` // of ids; empty: they are cut to their last characters
-	Show    []string        `yaml:"show"`     // fields whose values the console and dlq list --values show
+	Show    []string        `yaml:"show"`     // fields whose values dlq list --values shows, beside those of dlq.keep
 }
 
 // shortestKey is the least that a key of HMAC-SHA-256 should have, in bytes (RFC 2104, section 3, wants 32; 16 are out
@@ -29,7 +29,7 @@ func (c *PrivacyConfig) validate() error {
 
 // masker masks as the configuration says.
 func (c *PrivacyConfig) masker() *privacy.Masker {
-	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey), Show: c.Show})
+	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey)})
 }
 
 // A letterMask makes of a dead letter what dlq list shows. Its headers were written by whoever may write to the topic, so

@@ -7,7 +7,6 @@
 //
 //	text := masker.Text(message)          // card numbers are cut short
 //	id := masker.ID(transactionID)        // a keyed hash, or the last characters
-//	if masker.Shows("country") { … }      // a field that somebody has allowed
 //
 // Results on standard output (decisions, a drift report, what a model holds) are figures for programs and name what the
 // caller has named; they are not masked, but for the list of dead letters and the configuration.
@@ -50,23 +49,16 @@ import (
 
 // Options is what somebody has configured. The zero value masks everything.
 type Options struct {
-	HashKey []byte   // of ids; empty: they are cut to their last characters
-	Show    []string // names of fields that people may see
+	HashKey []byte // of ids; empty: they are cut to their last characters
 }
 
 // Masker masks. It is immutable: one serves the whole process. A nil Masker does what one of the zero Options does.
-type Masker struct {
-	key  []byte
-	show []string
-}
+type Masker struct{ key []byte }
 
 // New returns a masker.
 func New(o Options) *Masker {
-	return &Masker{key: slices.Clone(o.HashKey), show: slices.Clone(o.Show)}
+	return &Masker{key: slices.Clone(o.HashKey)}
 }
-
-// Shows tells whether people may see the value of a field.
-func (m *Masker) Shows(field string) bool { return m != nil && slices.Contains(m.show, field) }
 
 // Text is text with its card numbers cut short.
 func (m *Masker) Text(text string) string { return maskCards(text) }

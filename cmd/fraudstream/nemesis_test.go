@@ -63,6 +63,12 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 	if o.Model, err = filepath.Abs("demo/bundle"); err != nil {
 		t.Fatal(err)
 	}
+	file, err := os.OpenFile(filepath.Join(filepath.Dir(o.Logs), "results.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	o.Results = file
 	report := nemesis.Run(t, o)
 	t.Logf("seed %d on %s\n\n%s", o.Seed, o.Ground.Name, nemesis.Table(report.Results))
 	if o.Ground.Kafka != nil {
@@ -71,14 +77,6 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 				t.Errorf("librdkafka, checking every CRC, reads %d records of %s, franz-go %d", n, topic, read)
 			}
 		}
-	}
-	file, err := os.OpenFile(filepath.Join(filepath.Dir(o.Logs), "results.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if err := nemesis.Append(file, report.Results); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package nemesis
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"sync"
 	"testing"
@@ -24,10 +25,11 @@ type Options struct {
 	Patience   time.Duration // how long a subject may take to recover
 	Settle     time.Duration // after recovery, for what comes late
 
-	Executable string // the service
-	Model      string // its bundle
-	Plain      string // the loop that a developer would write; empty: without it
-	Logs       string // directory for what the workers say
+	Executable string    // the service
+	Model      string    // its bundle
+	Plain      string    // the loop that a developer would write; empty: without it
+	Logs       string    // directory for what the workers say
+	Results    io.Writer // gets the results of each fault when it is over
 }
 
 // maxRounds is more than any run sees.
@@ -103,7 +105,9 @@ func Run(t testing.TB, o *Options) Report {
 		if i >= len(o.Faults) && time.Since(r.began) > o.For {
 			break
 		}
-		r.suffer(i+1, next)
+		if err := Append(o.Results, r.suffer(i+1, next)); err != nil {
+			t.Errorf("the results: %v", err)
+		}
 	}
 	dry()
 	r.countUndisturbed(ctx)
@@ -114,9 +118,10 @@ func (r *run) logf(format string, args ...any) {
 	r.t.Logf("%6.1f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// suffer lets one fault strike, waits for the recovery of all subjects, and books what it did to each.
-func (r *run) suffer(number int, next scheduled) {
+// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each.
+func (r *run) suffer(number int, next scheduled) []Result {
 	r.t.Helper()
+	var results []Result
 	r.book.setStrike(number)
 	for _, s := range r.subjects {
 		s.Ledger.setStrike(number)
@@ -140,11 +145,13 @@ func (r *run) suffer(number int, next scheduled) {
 			Runs: current.runs, Events: r.book.Acked() - before, Seconds: seconds(time.Since(began)),
 			Tally: tally, Recovery: seconds(took), Wait: seconds(wait), Stuck: !ok, Notes: maps.Clone(current.notes),
 		}
-		r.results = append(r.results, result)
+		results = append(results, result)
 		r.logf("    %-13s lost=%d duplicated=%d deleted=%d phantoms=%d disordered=%d recovery=%.1f s longest wait %.1f s stuck=%v",
 			s.Name, tally.Lost, tally.Duplicated, tally.Deleted, tally.Phantoms, tally.Disordered, result.Recovery, result.Wait, result.Stuck)
 		r.judge(s, next.fault.Name, &tally, ok)
 	}
+	r.results = append(r.results, results...)
+	return results
 }
 
 // settle lets what comes late come: a little time, and for a while longer, until every group is at rest, so that what a

@@ -1,9 +1,11 @@
 package nemesis
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +17,6 @@ type Result struct {
 	Ground  string  `json:"ground"`
 	Seed    uint64  `json:"seed"`
 	Number  int     `json:"number"` // of the strike in its run, from 1
-	Row     int     `json:"row"`    // of the fault in the table
 	Fault   string  `json:"fault"`
 	Subject string  `json:"subject"`
 	Runs    int     `json:"runs"`   // how many times the fault struck in it
@@ -80,7 +81,7 @@ func columns() []string { return []string{"exactly-once", "at-least-once", "plai
 // listed. Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
-	runs, rows := map[string]int{}, map[string]int{}
+	runs := map[string]int{}
 	for i := range results {
 		r := &results[i]
 		if cells[r.Fault] == nil {
@@ -92,14 +93,14 @@ func Table(results []Result) string {
 			cells[r.Fault][r.Subject] = c
 		}
 		c.add(r)
-		runs[r.Fault], rows[r.Fault] = max(runs[r.Fault], c.runs), r.Row
+		runs[r.Fault] = max(runs[r.Fault], c.runs)
 	}
 	var b strings.Builder
 	b.WriteString("| fault | runs | exactly-once: lost | duplicated | recovery s | at-least-once: lost | duplicated | recovery s | plain loop: lost | duplicated | recovery s |\n")
 	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	total := map[string]*cell{}
 	sum := 0
-	for _, fault := range slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return rows[a] - rows[b] }) {
+	for _, fault := range inOrder(maps.Keys(runs)) {
 		fmt.Fprintf(&b, "| %s | %d", fault, runs[fault])
 		sum += runs[fault]
 		for _, subject := range columns() {
@@ -122,6 +123,18 @@ func Table(results []Result) string {
 	}
 	b.WriteString(" |\n")
 	return b.String()
+}
+
+// inOrder sorts faults as the lists for Apache Kafka have them, the others behind.
+func inOrder(faults iter.Seq[string]) []string {
+	known := append(OnKafka(), SecureFaults()...)
+	place := func(name string) int {
+		if i := slices.IndexFunc(known, func(f Fault) bool { return f.Name == name }); i >= 0 {
+			return i
+		}
+		return len(known)
+	}
+	return slices.SortedFunc(faults, func(a, b string) int { return cmp.Or(place(a)-place(b), cmp.Compare(a, b)) })
 }
 
 func (c *cell) merge(other *cell) {

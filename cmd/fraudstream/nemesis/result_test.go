@@ -33,11 +33,11 @@ func TestScheduleIsReplayed(t *testing.T) {
 // Results of several runs, written and read again, add up in one table.
 func TestTableAddsUp(t *testing.T) {
 	results := []Result{
-		{Fault: "cut", Row: 2, Subject: "exactly-once", Runs: 1, Recovery: 1},
-		{Fault: "cut", Row: 2, Subject: "plain", Runs: 1, Tally: Tally{Lost: 3, Phantoms: 1}, Recovery: 4},
-		{Fault: "kill", Row: 1, Subject: "exactly-once", Runs: 6, Recovery: 2},
-		{Fault: "cut", Row: 2, Subject: "exactly-once", Runs: 1, Tally: Tally{Deleted: 5}, Recovery: 3},
-		{Fault: "cut", Row: 2, Subject: "plain", Runs: 1, Tally: Tally{Duplicated: 7, Disordered: 2}, Stuck: true},
+		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Recovery: 1},
+		{Fault: "network cut for 5 s", Subject: "plain", Runs: 1, Tally: Tally{Lost: 3, Phantoms: 1}, Recovery: 4},
+		{Fault: "SIGKILL in mid-batch", Subject: "exactly-once", Runs: 6, Recovery: 2},
+		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Tally: Tally{Deleted: 5}, Recovery: 3},
+		{Fault: "network cut for 5 s", Subject: "plain", Runs: 1, Tally: Tally{Duplicated: 7, Disordered: 2}, Stuck: true},
 	}
 	var file bytes.Buffer
 	if err := Append(&file, results); err != nil {
@@ -49,8 +49,8 @@ func TestTableAddsUp(t *testing.T) {
 	}
 	lines := strings.Split(Table(read), "\n")
 	want := []string{
-		"| kill | 6 | 0 | 0 | 2.0 (2.0) | – | – | – | – | – | – |",
-		"| cut | 2 | 0 (+5 deleted) | 0 | 3.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
+		"| SIGKILL in mid-batch | 6 | 0 | 0 | 2.0 (2.0) | – | – | – | – | – | – |",
+		"| network cut for 5 s | 2 | 0 (+5 deleted) | 0 | 3.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
 		"| **all** | 8 | 0 (+5 deleted) | 0 | 2.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
 	}
 	if !reflect.DeepEqual(lines[2:5], want) {

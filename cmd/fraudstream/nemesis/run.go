@@ -17,7 +17,6 @@ type Options struct {
 	Ground     *Ground
 	Seed       uint64
 	Faults     []Fault
-	FirstRow   int           // of the faults in the table, where other runs have those before
 	For        time.Duration // each fault strikes once, and then they strike again until this time is over
 	Partitions int32
 	Rate       float64       // events a second
@@ -141,7 +140,7 @@ func (r *run) suffer(number int, next scheduled) []Result {
 		tally, wait := s.Ledger.of(number)
 		took, ok := recovered[s]
 		result := Result{
-			Ground: r.o.Ground.Name, Seed: r.o.Seed, Number: number, Row: r.o.FirstRow + next.row, Fault: next.fault.Name, Subject: s.Name,
+			Ground: r.o.Ground.Name, Seed: r.o.Seed, Number: number, Fault: next.fault.Name, Subject: s.Name,
 			Runs: current.runs, Events: r.book.Acked() - before, Seconds: seconds(time.Since(began)),
 			Tally: tally, Recovery: seconds(took), Wait: seconds(wait), Stuck: !ok, Notes: maps.Clone(current.notes),
 		}

@@ -8,7 +8,6 @@ type Schedule []scheduled
 
 type scheduled struct {
 	fault Fault
-	row   int // of the fault in its list
 	seed  uint64
 }
 
@@ -18,7 +17,7 @@ func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
 	var s Schedule
 	for range rounds {
 		for _, i := range random.Perm(len(faults)) {
-			s = append(s, scheduled{faults[i], i, random.Uint64()})
+			s = append(s, scheduled{faults[i], random.Uint64()})
 		}
 	}
 	return s

@@ -31,7 +31,8 @@ func TestFormats(t *testing.T) {
 				{Value: []byte(`{"specversion":"1.0","id":"e-1","source":"/pos","type":"payment","data":` + second + `}`), Headers: structured},
 				{Value: []byte(first)},
 			},
-			nil, []string{"missing_field"},
+			nil,
+			[]string{"missing_field"},
 		},
 		{
 			"debezium",
@@ -42,7 +43,8 @@ func TestFormats(t *testing.T) {
 				{Value: []byte(`{"before":` + first + `,"after":null,"op":"d"}`), Key: []byte("k")},
 				{Value: nil, Key: []byte("k")},
 			},
-			map[string]float64{"update": 1, "delete": 1, "tombstone": 1, "where": 0}, nil,
+			map[string]float64{"update": 1, "delete": 1, "tombstone": 1, "where": 0},
+			nil,
 		},
 	} {
 		s := newStage(t, b, 1, 1)

@@ -74,7 +74,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
 		Start: start, ExitAtEnd: r.ExitAtEnd, Reset: consumer.Reset(config.Kafka.OffsetReset),
 		LibraryProtocol: config.Kafka.LibraryProtocol,
-		Log: log, Metrics: consumer.NewMetrics(registry),
+		Log:             log, Metrics: consumer.NewMetrics(registry),
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}
 	config.letters(&options)

@@ -59,7 +59,9 @@ func TestNoNumberPasses(t *testing.T) {
 		for i := range digits {
 			digits[i].at = i
 		}
-		for number[length-1] = '0'; !luhn(string(number), digits); number[length-1]++ {
+		number[length-1] = '0'
+		for !luhn(string(number), digits) {
+			number[length-1]++
 		}
 		between := rapid.SampledFrom([]string{"", " ", "-", "_", " - "}).Draw(t, "separator")
 		var written strings.Builder

@@ -70,7 +70,7 @@ func holdReferences(t *testing.T, root, node any) {
 		if to, ok := n["$ref"].(string); ok {
 			at := root
 			for step := range strings.SplitSeq(strings.TrimPrefix(to, "#/"), "/") {
-				at, _ = at.(map[string]any)[step].(any)
+				at = at.(map[string]any)[step]
 				if at == nil {
 					t.Errorf("the reference %s leads nowhere", to)
 					return

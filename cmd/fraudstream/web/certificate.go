@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -76,13 +77,13 @@ func (c *certificates) current() *tls.Config {
 
 // stamp changes when a file does. A file that is away has none.
 func (t TLS) stamp() string {
-	stamp := ""
+	var stamp strings.Builder
 	for _, name := range []string{t.Cert, t.Key, t.ClientCA} {
 		if info, err := os.Stat(name); name != "" && err == nil {
-			stamp += fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " ")
+			fmt.Fprint(&stamp, info.ModTime().UnixNano(), " ", info.Size(), " ")
 		}
 	}
-	return stamp
+	return stamp.String()
 }
 
 // read reads the files. What was found is remembered even where it is wrong, so that it is said once.

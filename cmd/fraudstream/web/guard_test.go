@@ -177,8 +177,10 @@ func TestToken(t *testing.T) {
 	for _, protect := range []bool{false, true} {
 		s := newCards(t, func(o *Options) { o.Token, o.ProtectMetrics = token, protect })
 		door := checked(t, s.http.Handler, token)
-		open := map[string]bool{"/healthz": true, "/readyz": true, "/v2/health/live": true, "/v2/health/ready": true,
-			"/v2/models/{model}/ready": true, "/v2/models/{model}/versions/{version}/ready": true, "/metrics": !protect}
+		open := map[string]bool{
+			"/healthz": true, "/readyz": true, "/v2/health/live": true, "/v2/health/ready": true,
+			"/v2/models/{model}/ready": true, "/v2/models/{model}/versions/{version}/ready": true, "/metrics": !protect,
+		}
 		for _, r := range s.routes() {
 			at := strings.NewReplacer("{model}", "card-fraud", "{version}", "2026-11-01").Replace(r.path)
 			for header, right := range map[string]bool{

@@ -1,5 +1,7 @@
 package web
 
+import "maps"
+
 // The operations of the OpenAPI description, one function for each route. They say what the handlers do; the tests hold
 // every answer that they meet against them.
 
@@ -92,9 +94,7 @@ func serverOperation(*Server) object {
 func yesOrNo(id, summary, member string, more object, required ...string) object {
 	form := func(value bool) object {
 		properties := object{member: object{"const": value}}
-		for name, schema := range more {
-			properties[name] = schema
-		}
+		maps.Copy(properties, more)
 		return record("", properties, append([]string{member}, required...)...)
 	}
 	o := operation(id, summary, answers("Yes.", "application/json", form(true)))

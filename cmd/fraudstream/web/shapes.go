@@ -181,8 +181,10 @@ func (s *Server) tensorSchema() object {
 		"shape":      object{"type": "array", "items": object{"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2},
 		"datatype":   object{"enum": []string{"FP64", "FP32", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BOOL", "BYTES"}},
 		"parameters": parametersSchema(),
-		"data": object{"type": "array", "description": "Flat, in row-major order, or a list of rows. null is a missing value.",
-			"items": object{"anyOf": []any{element, object{"type": "array", "items": element}}}},
+		"data": object{
+			"type": "array", "description": "Flat, in row-major order, or a list of rows. null is a missing value.",
+			"items": object{"anyOf": []any{element, object{"type": "array", "items": element}}},
+		},
 	}, "name", "shape", "datatype", "data")
 }
 

@@ -6,8 +6,6 @@ import (
 	"fraudstream/consumer"
 )
 
-func share(x float64) *float64 { return &x }
-
 // Two processes are one: what they counted adds up, the cells are measured as a sum, and the verdict is that of the one
 // which judges.
 func TestMerge(t *testing.T) {
@@ -17,15 +15,15 @@ func TestMerge(t *testing.T) {
 		s.Totals.Decisions["block"] = events
 		s.Totals.Refused["bad_json"] = 1
 		s.Totals.Score = consumer.Buckets{Bounds: []float64{.5}, Counts: []int64{events, 1}}
-		f := Feature{Name: "amount", State: stateWaiting, Threshold: share(10), Evidence: evidence, Recent: true, Cells: []Cell{{"low", 50, 100 - live}, {"high", 50, live}}}
+		f := Feature{Name: "amount", State: stateWaiting, Threshold: new(10.0), Evidence: evidence, Recent: true, Cells: []Cell{{"low", 50, 100 - live}, {"high", 50, live}}}
 		if evidence != nil {
 			f.State = stateCalm
 		}
-		s.Drift = &Drift{Features: []Feature{{Name: "other", State: stateCalm, Evidence: share(2), Threshold: share(10)}, f}}
+		s.Drift = &Drift{Features: []Feature{{Name: "other", State: stateCalm, Evidence: new(2.0), Threshold: new(10.0)}, f}}
 		s.Decisions, s.Refused = []Decision{{At: at}}, []Refusal{{At: at}}
 		return s
 	}
-	a, b := state(5, 3, 90, nil), state(9, 4, 10, share(7))
+	a, b := state(5, 3, 90, nil), state(9, 4, 10, new(7.0))
 	all := Merge([]State{a, b})
 	if all.At != 9 || all.Totals.Events != 7 || all.Totals.Decisions["block"] != 7 || all.Totals.Refused["bad_json"] != 2 || all.Totals.Score.Counts[0] != 7 {
 		t.Errorf("%+v", all.Totals)

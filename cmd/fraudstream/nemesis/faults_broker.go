@@ -241,10 +241,10 @@ func (w *World) silences(since time.Time) map[string][]float64 {
 
 // scan reads what a topic has from a time until now.
 func (w *World) scan(topic string, from time.Time, see func(*kgo.Record)) error {
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AfterMilli(from.UnixMilli())),
-	}, w.Ground.Login...)...)
+	)
 	if err != nil {
 		return err
 	}

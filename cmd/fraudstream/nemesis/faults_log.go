@@ -178,10 +178,10 @@ func (w *World) expectAlert(s *Subject, partition int32, state, reason string) {
 func abortedUpstream() Fault {
 	return Fault{"aborted upstream transactions", func(w *World) {
 		const times = 8
-		client, err := kgo.NewClient(append([]kgo.Opt{
+		client, err := kgo.NewClient(
 			kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
 			kgo.TransactionalID(fmt.Sprintf("upstream-%d", w.strike.number)),
-		}, w.Ground.Login...)...)
+		)
 		if err != nil {
 			w.T.Fatal(err)
 		}

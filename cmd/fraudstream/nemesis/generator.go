@@ -28,11 +28,11 @@ type generator struct {
 }
 
 func newGenerator(ground *Ground, input string, book *Book, seed uint64) (*generator, error) {
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
-		kgo.MaxBufferedRecords(100_000), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
-		kgo.AlwaysRetryEOF(), kgo.ProducerLinger(5 * time.Millisecond),
-	}, ground.Login...)...)
+		kgo.MaxBufferedRecords(100_000), kgo.MetadataMinAge(200*time.Millisecond), kgo.MetadataMaxAge(time.Second),
+		kgo.AlwaysRetryEOF(), kgo.ProducerLinger(5*time.Millisecond),
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@
 //
 //	TestNemesisInProcess   the in-process broker: faults of processes, and those that can be put into its answers
 //	TestNemesis            three brokers of Apache Kafka behind proxies, and the plain loop beside the service
-//	TestNemesisSecure      the same brokers with TLS, logins and an authorizer
+//	TestNemesisSecure      one broker with TLS, logins and an authorizer, without the plain loop, which has no login
 //
 // All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults may strike;
 // each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the variables that choose

@@ -51,9 +51,9 @@ func (r *run) prepare(ctx context.Context) {
 
 // client is one that asks questions.
 func (g *Ground) client() (*kgo.Client, error) {
-	return kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(strings.Split(g.Direct, ",")...), kgo.MetadataMinAge(200 * time.Millisecond),
-	}, g.Login...)...)
+	return kgo.NewClient(
+		kgo.SeedBrokers(strings.Split(g.Direct, ",")...), kgo.MetadataMinAge(200*time.Millisecond),
+	)
 }
 
 // subject is what all subjects have in common.
@@ -91,10 +91,10 @@ func (r *run) plain() *Subject {
 	s := r.subject("plain")
 	s.Plain = true
 	s.command = func(_, _ string) (string, []string) {
-		return r.o.Plain, append([]string{
+		return r.o.Plain, []string{
 			"-brokers", r.o.Ground.Brokers, "-group", s.Group, "-input", input,
 			"-output", s.Topics.decisions, "-dead-letter", s.Topics.letters, "-model", r.o.Model,
-		}, r.o.Ground.PlainAccess...)
+		}
 	}
 	return s
 }

@@ -32,12 +32,12 @@ type witness struct {
 type outputs struct{ decisions, letters, alerts string }
 
 func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), // markers stand at the ends of the topics
-		kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
-	}, ground.Login...)...)
+		kgo.MetadataMinAge(200*time.Millisecond), kgo.MetadataMaxAge(time.Second),
+	)
 	if err != nil {
 		return nil, err
 	}

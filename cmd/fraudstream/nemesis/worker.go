@@ -24,7 +24,6 @@ type Worker struct {
 	command *exec.Cmd
 	expired chan struct{} // closed when the process has ended
 	ending  atomic.Bool   // it was told to end, or killed
-	killed  bool
 
 	mu      sync.Mutex
 	figures map[string]float64 // the metrics as they were last scraped, by name with labels
@@ -56,7 +55,6 @@ func start(name, log, listen string, environment []string, path string, argument
 // Kill is kill -9; it returns when the process has gone.
 func (w *Worker) Kill() {
 	w.ending.Store(true)
-	w.killed = true
 	_ = w.command.Process.Kill() // one that has ended needs no killing
 	<-w.expired
 }

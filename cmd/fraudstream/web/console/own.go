@@ -60,6 +60,10 @@ func (o *Own) State(watched bool) State {
 	}
 	if o.Door != nil {
 		o.Door.tell(&s)
+		for i := range s.Refused { // a caller may call a request, or a field, as it likes
+			r := &s.Refused[i]
+			r.Source, r.Field = o.Masker.Text(r.Source), o.Masker.Text(r.Field)
+		}
 	}
 	for _, text := range samples {
 		o.sample(text, s.At)

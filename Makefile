@@ -11,7 +11,7 @@ GOARCH = $(shell go env GOARCH)
 BENCH = .
 COUNT = 6
 
-.PHONY: build test format format-check lint check newest bench delivery nemesis nemesis-table release
+.PHONY: build test format format-check lint check newest bench delivery nemesis nemesis-table release binary reproduce
 
 build:
 	go build -o bin/fraudstream ./cmd/fraudstream

@@ -219,6 +219,7 @@ func (w *World) silences(since time.Time) map[string][]float64 {
 	for _, s := range w.Subjects {
 		gaps := map[int32]time.Duration{}
 		last := map[int32]time.Time{}
+		now := time.Now()
 		err := w.scan(s.Topics.decisions, since.Add(-3*time.Second), func(r *kgo.Record) {
 			var d struct{ Source struct{ Partition int32 } }
 			if json.Unmarshal(r.Value, &d) != nil {
@@ -232,8 +233,12 @@ func (w *World) silences(since time.Time) map[string][]float64 {
 		if err != nil {
 			w.T.Errorf("silence of %s: %v", s.Name, err)
 		}
-		for p := range int32(len(gaps)) {
-			all[s.Name] = append(all[s.Name], seconds(gaps[p]))
+		for p := range w.partitions(input) {
+			begun, decided := last[p]
+			if !decided {
+				begun = since
+			}
+			all[s.Name] = append(all[s.Name], seconds(max(gaps[p], now.Sub(begun)))) // it may be silent still
 		}
 	}
 	return all

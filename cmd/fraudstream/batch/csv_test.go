@@ -1,10 +1,12 @@
 package batch
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"fraudstream/scoring"
 )
@@ -72,11 +74,27 @@ func TestNDJSONRows(t *testing.T) {
 	}
 }
 
-func TestProgressIsSilentWhereNobodyLooks(t *testing.T) {
-	p := newProgress(nil, 100)
-	if _, err := p.Write(make([]byte, 100)); err != nil {
+func TestProgress(t *testing.T) {
+	if p := newProgress(nil, 100); p.bar != nil {
+		t.Error("there is a bar where nobody looks")
+	}
+	if p := newProgress(io.Discard, -1); p.bar != nil {
+		t.Error("there is a bar over nobody knows how much")
+	}
+	var screen bytes.Buffer
+	p := newProgress(&screen, 100)
+	if _, err := p.Write(make([]byte, 50)); err != nil {
 		t.Fatal(err)
 	}
 	p.rows(10)
+	time.Sleep(150 * time.Millisecond) // the bar is drawn ten times a second
+	if _, err := p.Write(make([]byte, 25)); err != nil {
+		t.Fatal(err)
+	}
 	p.finish()
+	for _, want := range []string{"10 rows", "rows/s", "75%"} {
+		if !strings.Contains(screen.String(), want) {
+			t.Errorf("%q is not in what is drawn: %q", want, screen.String())
+		}
+	}
 }

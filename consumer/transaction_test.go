@@ -229,6 +229,9 @@ func TestFenceComesBeforeThePosition(t *testing.T) {
 				if !strings.HasSuffix(*r.TransactionalID, "preflight") {
 					order = append(order, "fence "+*r.TransactionalID)
 				}
+				if r.TransactionTimeoutMillis != 30_000 {
+					t.Errorf("the coordinator may wait %d ms for %s, 30 s are promised", r.TransactionTimeoutMillis, *r.TransactionalID)
+				}
 			case *kmsg.OffsetFetchRequest:
 				if r.Version == 5 { // of the client; the group's own is of version 1
 					order = append(order, "position")

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -54,29 +53,11 @@ func panEvents() (good, bad []string) {
 	return good, bad
 }
 
-// A safeBuffer may be written to while it is read.
-type safeBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // No card number is in what the HTTP door shows to others than the caller whose event it was.
 func TestNoCardNumberOverHTTP(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	stderr, ended := &safeBuffer{}, make(chan error, 1)
+	stderr, ended := &logLines{}, make(chan error, 1)
 	listen, off := "127.0.0.1:0", ""
 	command := &serveCommand{Model: "demo/bundle"}
 	command.Listen, command.AdminListen = &listen, &off

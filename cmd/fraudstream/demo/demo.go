@@ -22,9 +22,9 @@
 // # Why the console is the show's own
 //
 // Its address is the first thing that is said. A worker's console would show half of the stream and die with its worker; so
-// this process serves one that asks the workers once a second and adds up what they show ([fraudstream/cmd/fraudstream/web/console.Merge]). What a dead
-// worker has counted stays in the sums, and the partitions that it has left are shown as such until somebody takes them
-// up. The headings of the script are marks in the charts. All of it decorates, like the gauges on the screen.
+// this process serves one that asks the workers once a second and adds up what they show
+// ([fraudstream/cmd/fraudstream/web/console.Merge]). What has been decided and refused it takes from the reader, so that it
+// is what the summary will say. The partitions that a dead worker has left are shown as such until somebody takes them up. The headings of the script are marks in the charts. All of it decorates, like the gauges on the screen.
 //
 // # Why the alarm comes so soon
 //
@@ -176,6 +176,7 @@ func (s *show) start() (err error) {
 	if s.reader, err = newReader(s.cluster.ListenAddrs(), s.ledger, s.screen, s.began); err != nil {
 		return err
 	}
+	s.overview.SetReader(s.reader)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopRead = stop
 	go s.reader.Run(ctx)

@@ -20,22 +20,32 @@ import (
 // An overview is the console of the show. It is served by this process and not by a worker, so that it outlives the one
 // that is killed, and it shows all workers together: what each of them shows of itself is asked for once a second and
 // added up. What it has no page for (predictions, metrics, the drift report) it hands on to the first worker.
+//
+// What was decided and refused is not added up but counted in the topics, by the show's reader. A worker that is killed
+// takes with it what it has counted since it was last asked, up to a second of it, and what it had counted of a transaction
+// that was then aborted is counted by its successor again. The topics have each event once, so the figures on the page are
+// those of the summary. Times, scores and the events of a single worker are known to the workers alone, and are what they
+// last told.
+//
+// State is called by the console's goroutine and by no other; all other methods may be called by any.
 type overview struct {
-	console *console.Console
-	server  http.Server
-	address string
-	ended   sync.WaitGroup
-	stop    context.CancelFunc
+	console  *console.Console
+	server   http.Server
+	address  string
+	patience time.Duration // with a worker that is asked
+	ended    sync.WaitGroup
+	stop     context.CancelFunc
 
 	mu      sync.Mutex
-	cluster *kfake.Cluster
+	cluster *kfake.Cluster // knows how far the partitions reach; nil: not started yet
+	reader  *reader        // counts what stands in the topics; nil: not started yet
 	workers []*watched
 	last    map[int32]console.Partition // where each was seen last
 	lines   []console.Line
 	tries   []string
 }
 
-// watched is a worker with the last that it has shown of itself.
+// watched is a worker with the last that it has shown of itself. Only State touches it once it is in the list.
 type watched struct {
 	*worker
 	state console.State
@@ -43,17 +53,25 @@ type watched struct {
 }
 
 // scope stands under the heading of the page.
-const scope = "The demo: the workers of one consumer group, added up. The page is served by the demo itself and outlives them."
+const scope = "The demo: the workers of one consumer group, added up by a page that outlives them. Decisions and dead letters " +
+	"are counted in the topics; all else is as each worker told it last, at most a second ago while it lives."
 
-// openOverview listens, so that the address can be told, and serves.
+// newOverview returns one that is not served.
+func newOverview() *overview {
+	return &overview{patience: glance, last: map[int32]console.Partition{}}
+}
+
+// openOverview listens, so that the address can be told, and serves. An address that is taken gives way to any free port of
+// this machine: a show that does not begin because something else runs is no show.
 func openOverview(listen string) (*overview, error) {
 	l, err := net.Listen("tcp", listen)
-	if err != nil { // taken, most likely: any other will do
+	if err != nil {
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return nil, err
 		}
 	}
-	o := &overview{address: l.Addr().String(), last: map[int32]console.Partition{}}
+	o := newOverview()
+	o.address = l.Addr().String()
 	o.console = console.New(console.Options{Source: o.State})
 	mux := http.NewServeMux()
 	o.console.Routes(mux)
@@ -94,6 +112,13 @@ func (o *overview) SetCluster(cluster *kfake.Cluster) {
 	o.cluster = cluster
 }
 
+// SetReader tells who counts what stands in the topics.
+func (o *overview) SetReader(r *reader) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reader = r
+}
+
 // Add shows a worker from now on; one that has ended stays, with its state.
 func (o *overview) Add(w *worker) {
 	o.mu.Lock()
@@ -125,7 +150,7 @@ func (o *overview) State(bool) console.State {
 	o.mu.Unlock()
 	var answers sync.WaitGroup
 	for _, w := range workers {
-		answers.Go(w.ask)
+		answers.Go(func() { w.ask(o.patience) })
 	}
 	answers.Wait()
 
@@ -143,17 +168,18 @@ func (o *overview) State(bool) console.State {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.orphans(&all)
+	o.recount(&all.Totals)
 	all.Log, all.Tries = slices.Clone(o.lines), slices.Clone(o.tries)
 	return all
 }
 
 // ask reads what a worker shows of itself. One that does not answer is shown as it was.
-func (w *watched) ask() {
+func (w *watched) ask(patience time.Duration) {
 	if w.Gone() {
 		w.state.Partitions, w.state.Decisions, w.state.Drift = nil, nil, nil // others have them now; what it counted stays
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), glance)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.listen+"/console/state", nil)
 	if err != nil {
@@ -216,4 +242,18 @@ func (o *overview) orphans(s *console.State) {
 		s.Partitions = append(s.Partitions, p)
 	}
 	slices.SortFunc(s.Partitions, func(a, b console.Partition) int { return int(a.Number - b.Number) })
+}
+
+// recount puts what the topics hold in the place of what the workers have counted. The lock is held.
+func (o *overview) recount(t *console.Totals) {
+	if o.reader == nil {
+		return
+	}
+	t.Decisions, t.Refused = o.reader.Answers()
+	t.Events = t.Skipped
+	for _, counts := range []map[string]int64{t.Decisions, t.Refused} {
+		for _, n := range counts {
+			t.Events += n
+		}
+	}
 }

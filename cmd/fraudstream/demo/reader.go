@@ -240,6 +240,13 @@ func (r *reader) Verdicts() map[string]int64 {
 	return maps.Clone(r.verdicts)
 }
 
+// Answers are the decisions by verdict and the dead letters by code, of the same moment.
+func (r *reader) Answers() (verdicts, codes map[string]int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.verdicts), maps.Clone(r.codes)
+}
+
 // Codes counts the dead letters by code, sorted.
 func (r *reader) Codes() []string {
 	r.mu.Lock()

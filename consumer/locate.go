@@ -97,7 +97,7 @@ func (p *partition) groupOffset(ctx context.Context) (mark, error) {
 	}
 	for _, at := range res.Topics[p.c.o.Input] {
 		if at.Error != nil {
-			return mark{}, at.Error
+			return mark{}, aboutTopic(p.c.o.Input, toRead, at.Error)
 		}
 		if at.Partition == int(p.id) {
 			return mark{at.CommittedOffset, at.Metadata}, nil

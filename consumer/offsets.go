@@ -28,7 +28,7 @@ func (c *Consumer) listOffsets(ctx context.Context, topic string, at int64, part
 	for _, topic := range res.(*listoffsets.Response).Topics {
 		for _, p := range topic.Partitions {
 			if p.ErrorCode != 0 {
-				return nil, kafka.Error(p.ErrorCode)
+				return nil, aboutTopic(topic.Topic, toRead, kafka.Error(p.ErrorCode))
 			}
 			offsets[p.Partition] = p.Offset
 		}

@@ -92,7 +92,7 @@ func (c *Consumer) codec() recordbatch.Codec {
 func (p *partition) findRoutes(ctx context.Context) error {
 	input, err := p.c.partitions(ctx, p.c.o.Input)
 	if err != nil {
-		return err
+		return aboutTopic(p.c.o.Input, toRead, err)
 	}
 	if int(p.id) >= input {
 		return kafka.UnknownTopicOrPartition // what is known of the topic is older than the assignment
@@ -107,7 +107,7 @@ func (p *partition) findRoutes(ctx context.Context) error {
 		}
 		n, err := p.c.partitions(ctx, topic)
 		if err != nil {
-			return err
+			return aboutTopic(topic, toWrite, err)
 		}
 		*r = route{same: n == input, partitions: int32(n)}
 	}

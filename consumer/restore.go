@@ -24,7 +24,8 @@ func (p *partition) restore(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		log.Warn("the drift snapshot could not be read, the monitor starts anew", slog.String("topic", p.c.o.State), slog.Any("error", err))
+		attributes := []any{slog.String("topic", p.c.o.State), slog.Any("error", err)}
+		log.Warn("the drift snapshot could not be read, the monitor starts anew", append(attributes, p.c.advice("restore", "", err)...)...)
 		return
 	}
 	if snapshot == nil {
@@ -78,7 +79,7 @@ func (p *partition) lastSnapshot(ctx context.Context) ([]byte, error) {
 	c, key := p.c, p.key()
 	count, err := c.partitions(ctx, c.o.State)
 	if err != nil {
-		return nil, err
+		return nil, aboutTopic(c.o.State, toRead, err)
 	}
 	at := p.id % int32(count)
 	first, err := c.listOffsets(ctx, c.o.State, kafka.FirstOffset, at)

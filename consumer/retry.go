@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -55,7 +56,9 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	}
 	if r.attempts >= pausedAfter && !r.silent {
 		attributes := []any{slog.String("resource", r.resource), slog.Int("attempts", r.attempts), slog.Any("error", err)}
-		r.c.quiet.warn(r.operation+label, r.operation+" fails, retrying", append(attributes, r.c.advice(r.operation, r.writes, err)...)...)
+		advice := r.c.advice(r.operation, r.writes, err)
+		key := r.operation + label + fmt.Sprint(advice...) // two rights that are missing are two faults
+		r.c.quiet.warn(key, r.operation+" fails, retrying", append(attributes, advice...)...)
 	}
 	return sleep(ctx, r.backoff.NextBackOff())
 }

@@ -41,28 +41,42 @@ func (t *transactional) encodeAddPartitions(targets []target) []byte {
 	return sized(b)
 }
 
-// notAttempted is what the broker says of the partitions beside one that cannot be added. kafka-go has another name for
-// the code.
+// notAttempted is what the broker says of the partitions beside one that cannot be added: OPERATION_NOT_ATTEMPTED.
+// kafka-go has another name for the code.
 const notAttempted kafka.Error = 55
 
-// parseAddPartitions finds the code of the answer, which is that of the partition at fault: a broker adds all or none.
+// parseAddPartitions finds the code of the answer and, where it is about topics (29, access denied, or 3, unknown), those
+// that it is about. A broker adds all partitions or none: beside the ones at fault the others carry notAttempted. Any
+// other code is that of the producer or of its coordinator, and then all partitions carry it.
 func parseAddPartitions(in cursor) error {
 	in.int32() // throttle
+	guilty := topicError{access: toWrite}
 	var cause kafka.Error
 	for range max(in.int32(), 0) {
-		in.take(int(in.int16())) // topic
+		topic := string(in.take(int(in.int16())))
 		for range max(in.int32(), 0) {
 			in.int32() // partition
 			code := kafka.Error(in.int16())
-			if cause == 0 || cause == notAttempted {
-				cause = code
-			}
 			if in.short {
 				return errCutShort
 			}
+			if code != cause && (cause == 0 || cause == notAttempted) {
+				cause, guilty.topics = code, nil
+			}
+			if code == cause {
+				guilty.add(topic)
+			}
 		}
 	}
-	return in.result(cause)
+	if guilty.code = in.result(cause); isAboutTopics(guilty.code) {
+		return &guilty
+	}
+	return guilty.code
+}
+
+// isAboutTopics tells the codes that a request to several topics may get for some of them alone.
+func isAboutTopics(err error) bool {
+	return errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.UnknownTopicOrPartition)
 }
 
 // encodeAddOffsets asks that the group's offsets belong to the producer's transaction (AddOffsetsToTxn, version 1).

@@ -140,6 +140,45 @@ func TestTransactionAnswersOnTheWire(t *testing.T) {
 	}
 }
 
+// Of the topics that were to be added only those count whose own code tells the cause, in whichever order they come.
+func TestTopicsAtFaultOnTheWire(t *testing.T) {
+	type answer struct {
+		topic string
+		codes []int16
+	}
+	for name, c := range map[string]struct {
+		answers []answer
+		code    kafka.Error
+		guilty  []string // nil: the code is about no topic
+	}{
+		"one denied, the first": {[]answer{{"dlq", []int16{29}}, {"out", []int16{55, 55}}}, 29, []string{"dlq"}},
+		"one denied, the last":  {[]answer{{"out", []int16{55, 55}}, {"dlq", []int16{29}}}, 29, []string{"dlq"}},
+		"two denied":            {[]answer{{"out", []int16{29, 29}}, {"state", []int16{55}}, {"dlq", []int16{29}}}, 29, []string{"out", "dlq"}},
+		"unknown":               {[]answer{{"out", []int16{55}}, {"dlq", []int16{3}}}, 3, []string{"dlq"}},
+		"busy":                  {[]answer{{"out", []int16{51}}, {"dlq", []int16{51}}}, 51, nil},
+		"id denied":             {[]answer{{"out", []int16{53}}, {"dlq", []int16{53}}}, 53, nil},
+	} {
+		res := kmsg.NewPtrAddPartitionsToTxnResponse()
+		res.Version = addPartitionsVersion
+		for _, a := range c.answers {
+			one := kmsg.NewAddPartitionsToTxnResponseTopic()
+			one.Topic = a.topic
+			for i, code := range a.codes {
+				one.Partitions = append(one.Partitions, kmsg.AddPartitionsToTxnResponseTopicPartition{Partition: int32(i), ErrorCode: code})
+			}
+			res.Topics = append(res.Topics, one)
+		}
+		err := parseAddPartitions(cursor{data: res.AppendTo(nil)})
+		var at topicError
+		if found, ok := errors.AsType[*topicError](err); ok {
+			at = *found
+		}
+		if !errors.Is(err, c.code) || !slices.Equal(at.topics, c.guilty) {
+			t.Errorf("%s: %v of %q, want %v of %q", name, err, at.topics, c.code, c.guilty)
+		}
+	}
+}
+
 // A signature is what a request says of who writes.
 type signature struct {
 	id       string // transactional id

@@ -46,20 +46,20 @@ func partitionAdded(t *testing.T, b *broker) {
 	stop := s.start(s.consumer(s.options()))
 	sent := s.sendEvents("a", 50, 1)
 	s.await("the first decisions", func() bool { return s.count(s.output()) >= 50 })
-	s.grow(3)
+	s.grow(s.input(), 3)
 	sent = append(sent, s.sendEvents("b", 60, 3)...)
 	s.await("the decisions of the new partitions", func() bool { return s.count(s.output()) >= 110 })
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
 }
 
-// grow gives the input more partitions.
-func (s *stage) grow(partitions int32) {
+// grow gives a topic more partitions.
+func (s *stage) grow(name string, partitions int32) {
 	s.t.Helper()
 	req := kmsg.NewPtrCreatePartitionsRequest()
 	req.TimeoutMillis = 5000
 	topic := kmsg.NewCreatePartitionsRequestTopic()
-	topic.Topic, topic.Count = s.input(), partitions
+	topic.Topic, topic.Count = name, partitions
 	req.Topics = append(req.Topics, topic)
 	if res, err := req.RequestWith(s.t.Context(), s.client); err != nil || res.Topics[0].ErrorCode != 0 {
 		s.t.Fatalf("add partitions: %v %+v", err, res)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,7 @@ func (s *stage) decided() map[string]int {
 
 func lettersAreListed(t *testing.T, b *broker) {
 	s := newStage(t, b, 2, 2)
+	s.grow(s.letters(), 2)
 	s.spoil(50, 2, deadletter.Raw)
 	middle := time.Now()
 	time.Sleep(20 * time.Millisecond)
@@ -96,12 +98,17 @@ func lettersAreListed(t *testing.T, b *broker) {
 		{"until", deadletter.Filter{Until: middle, Codes: []string{"bad_json"}}, 10},
 		{"tomorrow", deadletter.Filter{Since: time.Now().Add(24 * time.Hour)}, 0},
 		{"limit", deadletter.Filter{Limit: 7}, 7},
-		{"partition", deadletter.Filter{Partitions: []int32{0}}, 100},
+		{"partition 0", deadletter.Filter{Partitions: []int32{0}}, 50},
+		{"partition 1, one code", deadletter.Filter{Partitions: []int32{1}, Codes: []string{"bad_json"}}, 10},
+		{"both partitions", deadletter.Filter{Partitions: []int32{1, 0, 1}}, 100},
 	} {
 		n := 0
 		err := s.consumer(s.options()).Letters(t.Context(), c.f, func(l *deadletter.Letter) bool {
 			if n++; !l.Source.Known() || l.Code == "" || l.Message == "" || l.Stamp == 0 {
 				t.Errorf("%s: %+v", c.name, l)
+			}
+			if len(c.f.Partitions) > 0 && !slices.Contains(c.f.Partitions, l.Partition) {
+				t.Errorf("%s: a letter of partition %d", c.name, l.Partition)
 			}
 			return true
 		})

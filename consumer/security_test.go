@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"fraudstream/consumer/deadletter"
 	"fraudstream/consumer/kafkatest"
@@ -30,14 +31,51 @@ func secured(t *testing.T, o Options, address string, tls security.TLS, login se
 	return o
 }
 
-// grants are all that the stream needs of a cluster.
-func grants(s *stage) []kafkatest.Grant {
-	return []kafkatest.Grant{
-		{Type: kafka.ResourceTypeTopic, Name: s.input(), Operation: kafka.ACLOperationTypeRead},
-		{Type: kafka.ResourceTypeTopic, Name: s.output(), Operation: kafka.ACLOperationTypeWrite},
-		{Type: kafka.ResourceTypeTopic, Name: s.letters(), Operation: kafka.ACLOperationTypeWrite},
-		{Type: kafka.ResourceTypeGroup, Name: s.name, Operation: kafka.ACLOperationTypeRead},
+// A right is what the stream needs of one resource of the cluster, and the words that name it where it is missing.
+type right struct {
+	kafkatest.Grant
+	denied   string // in the running stream
+	resource string // of the SetupError, where the start is refused
+	detail   string
+}
+
+// rights are all that the stream needs, in either mode, with its monitor's topics. Reading the state comes last: only a
+// new generation does that.
+func rights(s *stage, exactly bool) []right {
+	topic := func(name string, operation kafka.ACLOperationType, access, action string) right {
+		return right{
+			Grant:  kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: name, Operation: operation},
+			denied: access + " on topic " + name, resource: "topic " + name, detail: action + " is denied",
+		}
 	}
+	all := []right{topic(s.input(), kafka.ACLOperationTypeRead, "Read", "reading")}
+	for _, name := range []string{s.output(), s.letters(), s.alerts(), s.state(), s.ticks()} {
+		all = append(all, topic(name, kafka.ACLOperationTypeWrite, "Write", "writing"))
+	}
+	all = append(all, right{
+		Grant:  kafkatest.Grant{Type: kafka.ResourceTypeGroup, Name: s.name, Operation: kafka.ACLOperationTypeRead},
+		denied: "Read on group " + s.name, resource: "group " + s.name, detail: "joining is denied",
+	})
+	if exactly {
+		prefix := s.name + "/" + s.input() + "/"
+		all = append(all, right{
+			Grant: kafkatest.Grant{
+				Type: kafka.ResourceTypeTransactionalID, Name: prefix, Operation: kafka.ACLOperationTypeWrite, Prefix: true,
+			},
+			denied: "Write on transactional ids " + prefix + "*", resource: "transactional ids " + prefix + "*", detail: "writing is denied",
+		})
+	}
+	return append(all, topic(s.state(), kafka.ACLOperationTypeRead, "Read", "reading"))
+}
+
+// grants are what a stream without a monitor needs.
+func grants(s *stage) (all []kafkatest.Grant) {
+	for _, r := range rights(s, s.b.exactly) {
+		if r.Name != s.alerts() && r.Name != s.state() && r.Name != s.ticks() {
+			all = append(all, r.Grant)
+		}
+	}
+	return all
 }
 
 // TestSecureApacheKafka runs the stream on one broker that demands TLS and a login, and whose authorizer refuses what
@@ -104,57 +142,82 @@ func TestSecureApacheKafka(t *testing.T) {
 		assertSaid(t, b, cluster.MTLS, plainTLS, security.SASL{}, "look at tls.cert")
 		assertSaid(t, b, cluster.SASL, security.TLS{}, password("PLAIN"), "unreachable")
 	})
-	t.Run("denied", func(t *testing.T) {
-		for i, want := range []string{": reading is denied", ": writing is denied", ": writing is denied", ": joining is denied"} {
-			s := newStage(t, b, 1, 1)
-			all := grants(s)
-			granted := append(append([]kafkatest.Grant{}, all[:i]...), all[i+1:]...)
-			describe := all[i]
-			describe.Operation = kafka.ACLOperationTypeDescribe
-			cluster.Allow(t, kafkatest.User, append(granted, describe)...)
-			err := startFault(t, s.consumer(secured(t, s.options(), cluster.SASL, plainTLS, password("PLAIN"))))
-			if !strings.HasSuffix(err.Resource, all[i].Name) || !strings.Contains(err.Error(), want) {
-				t.Errorf("without %v: error %q, want %q", all[i], err, want)
-			}
-		}
-	})
-	t.Run("replay and resume denied", func(t *testing.T) { replayDenied(t, b, cluster, plainTLS, password("SCRAM-SHA-512")) })
+	login := func(t *testing.T, s *stage, o Options) Options {
+		return secured(t, o, cluster.SASL, plainTLS, password("SCRAM-SHA-512"))
+	}
 	for _, exactly := range []bool{false, true} {
-		t.Run(fmt.Sprintf("withdrawn and given back, exactly once %v", exactly), func(t *testing.T) {
-			withdrawn(t, b, cluster, exactly, func(t *testing.T, s *stage) Options {
-				return secured(t, s.options(), cluster.SASL, plainTLS, password("SCRAM-SHA-512"))
-			})
-		})
+		mode := *b
+		mode.exactly = exactly
+		t.Run(fmt.Sprintf("denied at the start, exactly once %v", exactly), func(t *testing.T) { refused(t, &mode, cluster, login) })
+		t.Run(fmt.Sprintf("withdrawn and given back, exactly once %v", exactly), func(t *testing.T) { withdrawn(t, &mode, cluster, login) })
+	}
+	t.Run("replay and resume denied", func(t *testing.T) { replayDenied(t, b, cluster, plainTLS, password("SCRAM-SHA-512")) })
+}
+
+// refused starts the stream without each of its rights in turn, and is told which.
+func refused(t *testing.T, b *broker, cluster *kafkatest.Secure, login func(*testing.T, *stage, Options) Options) {
+	s := newStage(t, b, 1, 1)
+	o := login(t, s, s.monitored(&adderLog{}, 1))
+	all := rights(s, b.exactly)
+	for _, r := range all {
+		describe := r.Grant
+		describe.Operation = kafka.ACLOperationTypeDescribe
+		cluster.Allow(t, kafkatest.User, r.Grant, describe) // whoever may not even see a topic is told that of all
+	}
+	for _, r := range all {
+		cluster.Withdraw(t, kafkatest.User, r.Grant)
+		err := startFault(t, s.consumer(o))
+		cluster.Allow(t, kafkatest.User, r.Grant)
+		if err.Resource != r.resource || err.Detail != r.detail {
+			t.Errorf("without %q the start says %q", r.denied, err)
+		}
 	}
 }
 
-// withdrawn takes each right from a running stream and gives it back: meanwhile the log names it, and nothing is lost.
-func withdrawn(t *testing.T, b *broker, cluster *kafkatest.Secure, exactly bool, options func(*testing.T, *stage) Options) {
-	mode := *b
-	mode.exactly = exactly
-	s := newStage(t, &mode, 2, 2)
-	all := grants(s)
-	said := []string{"Read on topic " + s.input(), "Write on topic", "", "Read on group " + s.name, "Write on transactional ids " + s.name + "/"}
-	if exactly {
-		all = append(all, kafkatest.Grant{
-			Type: kafka.ResourceTypeTransactionalID, Name: s.name + "/", Operation: kafka.ACLOperationTypeWrite, Prefix: true,
-		})
+// withdrawn takes each right from a running stream and gives it back: meanwhile the log names this one and no other, and
+// nothing is lost. Every round has events that are decided, events that become dead letters and the end of an interval
+// of the monitor, so that all of the stream's topics are written to.
+func withdrawn(t *testing.T, b *broker, cluster *kafkatest.Secure, login func(*testing.T, *stage, Options) Options) {
+	s := newStage(t, b, 2, 2)
+	c := s.consumer(login(t, s, s.monitored(&adderLog{}, 2)))
+	all := rights(s, b.exactly)
+	for _, r := range all {
+		cluster.Allow(t, kafkatest.User, r.Grant)
 	}
-	cluster.Allow(t, kafkatest.User, all...)
-	stop := s.start(s.consumer(options(t, s)))
-	sent := s.sendEvents("before", 20, 2)
-	s.await("the first decisions", func() bool { return len(s.decisionIDs()) == 20 })
-	for round, taken := range all {
-		cluster.Withdraw(t, kafkatest.User, taken)
-		batch := s.sendEvents("round"+itoa(int32(round)), 20, 2)
-		sent = append(sent, batch...)
-		s.await("the refusal without "+taken.Name, func() bool { return strings.Contains(s.logs.String(), said[round]) })
-		cluster.Allow(t, kafkatest.User, taken)
-		s.await("the decisions after "+taken.Name, func() bool { return len(s.decisionIDs()) >= len(sent) })
+	stop := s.start(c)
+	var sent []string
+	letters := int64(0)
+	send := func(name string) {
+		sent = append(sent, s.sendEvents(name, 2*tickOf, 2)...)
+		s.produce(&kgo.Record{Value: []byte("{"), Partition: 0}, &kgo.Record{Value: []byte("{"), Partition: 1})
+		letters += 2
 	}
-	s.await("the last commit", s.groupAtEnd)
+	arrived := func() bool {
+		return len(s.decisionIDs()) >= len(sent) && s.count(s.letters()) >= letters && s.groupAtEnd()
+	}
+	send("before")
+	s.await("the first decisions", arrived)
+	for i, r := range all {
+		before := len(s.logs.String())
+		cluster.Withdraw(t, kafkatest.User, r.Grant)
+		if i == len(all)-1 {
+			s.grow(s.input(), 3) // the state is read by whoever is given a partition
+		}
+		send("without " + r.denied)
+		s.await("the refusal without "+r.denied, func() bool { return strings.Contains(s.logs.String()[before:], `denied="`+r.denied+`"`) })
+		cluster.Allow(t, kafkatest.User, r.Grant)
+		s.await("the events after "+r.denied, arrived)
+		for _, other := range all {
+			if said := s.logs.String()[before:]; other.denied != r.denied && strings.Contains(said, `denied="`+other.denied+`"`) {
+				t.Errorf("without %q the log names %q", r.denied, other.denied)
+			}
+		}
+	}
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
+	if n := s.count(s.letters()); n != letters {
+		t.Errorf("%d dead letters of %d", n, letters)
+	}
 }
 
 // replayDenied takes away what a replay needs, one by one, and then what ends a pause of the breaker.

@@ -137,7 +137,7 @@ func TestPartitionAddedIsReadInTime(t *testing.T) {
 	s.start(c)
 	s.sendEvents("a", 10, 1)
 	s.await("the first decisions", func() bool { return s.count(s.output()) >= 10 })
-	s.grow(3)
+	s.grow(s.input(), 3)
 	begun := time.Now()
 	s.sendEvents("b", 30, 3)
 	s.await("the decisions of the new partitions", func() bool { return s.count(s.output()) >= 40 })

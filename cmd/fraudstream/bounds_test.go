@@ -30,6 +30,9 @@ const memoryLimit = 256 << 20
 // which the network carries as they are while the rest is large only once it is decompressed, and an output that is
 // slow for longer than the group's session. The service must hold what it can, let the rest wait, and stay a member.
 func TestMemoryIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped the measuring of memory: some ten seconds")
+	}
 	t.Parallel()
 	const partitions, each = 12, 24
 	cluster := fakeCluster(t, kfake.SeedTopics(partitions, "transactions", "decisions", "transactions.dlq"))
@@ -41,6 +44,9 @@ func TestMemoryIsBounded(t *testing.T) {
 // limit for each byte that a fetch may ask for. Among the events of a megabyte are batches of eight, which come whole
 // whatever was asked for, and small ones that become large when they are decompressed.
 func TestMemoryIsBoundedForManyPartitions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped the measuring of memory: some ten seconds")
+	}
 	t.Parallel()
 	const partitions = 120
 	cluster := fakeCluster(t, kfake.SeedTopics(partitions, "transactions", "decisions", "transactions.dlq"))

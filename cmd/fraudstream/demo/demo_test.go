@@ -45,9 +45,6 @@ func play(t *testing.T, until string, environment ...string) (Summary, string, e
 // TestRun plays the whole script: nothing is lost although a worker dies, what it had not committed comes twice, and
 // every poison is a dead letter.
 func TestRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped the show: some ten seconds")
-	}
 	t.Parallel()
 	began := time.Now()
 	s, out, err := play(t, "")

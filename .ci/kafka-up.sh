@@ -11,8 +11,9 @@
 #
 # With FRAUDSTREAM_KAFKA_SECURE=1 each node also serves SASL_SSL on BASE_PORT+3+i-1 (PLAIN, SCRAM-SHA-256 and -512,
 # OAUTHBEARER with unsigned tokens) and TLS with client certificates on BASE_PORT+6+i-1, and an authorizer refuses what
-# no ACL allows. Without a login, on BASE_PORT, one is super user: that is how a test makes topics and ACLs. DIR must
-# hold server.pem (key, then certificate), ca.pem and users, lines of NAME:PASSWORD.
+# no ACL allows. Brokers and controllers meet each other by SASL_SSL too. Without a login, on BASE_PORT, one is super user:
+# that is how a test makes topics and ACLs. DIR must hold server.pem (key, then certificate), ca.pem and users, lines of
+# NAME:PASSWORD; the password of the brokers themselves is drawn.
 #
 # With FRAUDSTREAM_KAFKA_PROXIED=1 each node also listens on BASE_PORT+13+i-1 and tells the clients that come that way to
 # find it on BASE_PORT+16+i-1. Whoever starts the cluster runs a proxy there: so every word of such a client passes
@@ -34,7 +35,7 @@ host=127.0.0.1
 say() { echo "kafka-up: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
-[ $# -ge 1 ] || { sed -n '2,27p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,28p' "$0" >&2; exit 2; }
 nodes=${2:-1} base=${3:-19092}
 [ "$nodes" = 1 ] || [ "$nodes" = 3 ] || fail "NODES must be 1 or 3, not $nodes"
 mkdir -p "$1"
@@ -89,13 +90,13 @@ proxied() { [ "${FRAUDSTREAM_KAFKA_PROXIED:-}" = 1 ]; }
 secure() { [ "${FRAUDSTREAM_KAFKA_SECURE:-}" = 1 ]; }
 
 write_properties() {
-  local node=$1 voters='' replicas=1 in_sync=1 listeners advertised protocol=PLAINTEXT i
+  local node=$1 voters='' replicas=1 in_sync=1 listeners advertised protocol=PLAINTEXT between=PLAINTEXT i
   for ((i = 1; i <= nodes; i++)); do voters+="${voters:+,}$i@$host:$(controller_port "$i")"; done
   [ "$nodes" = 1 ] || { replicas=3 in_sync=2; }
   listeners=PLAINTEXT://$host:$(client_port "$node")
   if secure; then
     listeners+=",SASL_SSL://$host:$(sasl_port "$node"),SSL://$host:$(mtls_port "$node")"
-    protocol=SASL_SSL
+    protocol=SASL_SSL between=SASL_SSL
   fi
   advertised=$listeners
   if proxied; then
@@ -109,8 +110,8 @@ controller.quorum.voters=$voters
 listeners=$listeners,CONTROLLER://$host:$(controller_port "$node")
 advertised.listeners=$advertised
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,PROXIED:$protocol
-inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:$between,SASL_SSL:SASL_SSL,SSL:SSL,PROXIED:$protocol
+inter.broker.listener.name=$between
 log.dirs=$dir/data$node
 
 # A missing topic must be missing: creating it on sight would hide what the tests look for.
@@ -147,12 +148,13 @@ PROPERTIES
 
 # write_security prints what makes a node demand a login and ask an authorizer.
 write_security() {
-  local plain='' name password mechanism listener
+  local plain='' own name password mechanism listener
   while IFS=: read -r name password; do plain+=" user_$name=\"$password\""; done <"$dir/users"
+  own=" username=\"kafka-broker\" password=\"$(cat "$dir/brokers.secret")\" user_kafka-broker=\"$(cat "$dir/brokers.secret")\""
   cat <<PROPERTIES
 
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+super.users=User:ANONYMOUS;User:kafka-broker
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/server.pem
 ssl.truststore.type=PEM
@@ -160,9 +162,13 @@ ssl.truststore.location=$dir/ca.pem
 listener.name.ssl.ssl.client.auth=required
 listener.name.ssl.ssl.principal.mapping.rules=RULE:^CN=([^,]*).*\$/\$1/
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$own;
 PROPERTIES
   for listener in listener.name.sasl_ssl listener.name.proxied; do
-    echo "$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$plain;"
+    echo "$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$own$plain;"
     echo "$listener.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required" \
       'unsecuredLoginStringClaim_sub="broker";'
     for mechanism in 256 512; do
@@ -241,6 +247,7 @@ is_ready() {
 
 fetch_jars
 [ -f "$dir/cluster.id" ] || head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d = >"$dir/cluster.id"
+if secure && [ ! -f "$dir/brokers.secret" ]; then head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$dir/brokers.secret"; fi
 formats=()
 for ((i = 1; i <= nodes; i++)); do
   format_node "$i" &

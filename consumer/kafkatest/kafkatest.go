@@ -1,4 +1,5 @@
-// Package kafkatest starts a real Apache Kafka for tests, and only tests import it.
+// Package kafkatest starts a real Apache Kafka for tests. Tests import it and what they share; the service is built
+// without it.
 //
 // The in-process broker of the unit tests is fast, and it is not Kafka: it answers a fenced producer with other
 // codes, has no replicas to lose and commits transactions at once. What the consumer promises is therefore shown
@@ -17,7 +18,7 @@
 // change what passes; the test itself has a way around it.
 //
 // [StartSecure] starts one that demands TLS and a login and refuses what no ACL allows; certificates are made for each
-// test by an [Authority].
+// test by an [Authority]. StartProxied does the same for three, with Options.Secure.
 //
 // # Why it is behind a variable
 //

@@ -13,14 +13,16 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Secure is a cluster of one node that demands logins and asks an authorizer. The addresses of the embedded Cluster
-// take no login and may do everything.
+// Secure is a cluster that demands logins and asks an authorizer; its nodes do so of each other, too. The addresses of the
+// embedded Cluster take no login and may do everything.
 type Secure struct {
 	*Cluster
-	SASL      string // address of the listener with TLS and SASL
-	MTLS      string // address of the listener with TLS and client certificates
+	SASL      string // address of the first node's listener with TLS and SASL
+	MTLS      string // address of the first node's listener with TLS and client certificates
 	Authority *Authority
 	CA        string // file with the certificate of Authority
 }
@@ -78,7 +80,7 @@ func (g *Grant) pattern() kafka.PatternType {
 	return kafka.PatternTypeLiteral
 }
 
-// Allow grants to a user, and returns when the broker has it.
+// Allow grants to a user, and returns when every broker has it.
 func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 	t.Helper()
 	s.admin(t, func(ctx context.Context, client *kafka.Client) error {
@@ -93,30 +95,12 @@ func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(response.Errors...); err != nil {
-			return err
-		}
-		// The controller has them; the authorizer of the broker follows a little later.
-		for _, g := range grants {
-			for {
-				known, err := client.DescribeACLs(ctx, &kafka.DescribeACLsRequest{Filter: kafka.ACLFilter{
-					ResourceTypeFilter: g.Type, ResourceNameFilter: g.Name, ResourcePatternTypeFilter: g.pattern(),
-					PrincipalFilter: "User:" + user, HostFilter: "*", Operation: g.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
-				}})
-				if err != nil {
-					return err
-				}
-				if len(known.Resources) > 0 {
-					break
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
-		}
-		return nil
+		return errors.Join(response.Errors...)
 	})
+	s.await(t, user, grants, true)
 }
 
-// Withdraw takes back what Allow has granted.
+// Withdraw takes back what Allow has granted, and returns when every broker knows.
 func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
 	t.Helper()
 	s.admin(t, func(ctx context.Context, client *kafka.Client) error {
@@ -141,6 +125,45 @@ func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
 		}
 		return nil
 	})
+	s.await(t, user, grants, false)
+}
+
+// await returns when the authorizer of every broker has the grants, or none of them. The controller knows first, and
+// the brokers follow it, each in its own time.
+func (s *Secure) await(t testing.TB, user string, grants []Grant, there bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.bootstrap, ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for i := 1; i <= s.nodes; i++ {
+		for _, g := range grants {
+			for {
+				response, err := client.Broker(i).RetriableRequest(ctx, g.question(user))
+				if err != nil {
+					t.Fatalf("broker %d and the right to %+v: %v", i, g, err)
+				}
+				if (len(response.(*kmsg.DescribeACLsResponse).Resources) > 0) == there {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}
+}
+
+// question asks a broker whether it knows a grant. The numbers of kafka-go's types are those of the protocol.
+func (g *Grant) question(user string) *kmsg.DescribeACLsRequest {
+	principal, host := "User:"+user, "*"
+	request := kmsg.NewPtrDescribeACLsRequest()
+	request.ResourceType, request.ResourceName = kmsg.ACLResourceType(g.Type), &g.Name
+	request.ResourcePatternType = kmsg.ACLResourcePatternType(g.pattern())
+	request.Principal, request.Host = &principal, &host
+	request.Operation, request.PermissionType = kmsg.ACLOperation(g.Operation), kmsg.ACLPermissionTypeAllow
+	return request
 }
 
 // admin does something as super user.

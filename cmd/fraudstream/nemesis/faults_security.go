@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,17 +12,21 @@ import (
 	"fraudstream/consumer/kafkatest"
 )
 
-// StartSecure runs a broker that shows certificates, demands a login and asks an authorizer: one, since what is refused
-// does not depend on how many refuse it. The plain loop is not run there: it has no login.
+// StartSecure returns the ground of three brokers that show certificates, demand a login and ask an authorizer, among
+// themselves too. The workers reach them through proxies that cannot read what passes. It ends with its test.
 func StartSecure(t testing.TB) *Ground {
 	t.Helper()
-	cluster := kafkatest.StartProxied(t, 1, kafkatest.Options{Secure: true})
-	cluster.Security.Allow(t, kafkatest.User, allGrants()...)
+	cluster := kafkatest.StartProxied(t, 3, kafkatest.Options{Secure: true})
+	for _, r := range rights() {
+		cluster.Security.Allow(t, kafkatest.User, r.grants...)
+	}
+	password := kafkatest.WriteFile(t, filepath.Join(t.TempDir(), "password"), []byte(kafkatest.Password+"\n"))
 	return &Ground{
-		Name: "Apache Kafka with TLS, SASL and ACLs", Brokers: cluster.Network.Bootstrap(), Direct: cluster.Bootstrap(), Replication: 1,
-		Access: fmt.Sprintf("  tls: {enabled: true, ca: %q}\n  sasl: {mechanism: SCRAM-SHA-512, username: %s, password: %q}\n",
-			cluster.Security.CA, kafkatest.User, kafkatest.Password),
-		Kafka: cluster,
+		Name: kafkaName() + " with TLS, SASL and ACLs", Brokers: cluster.Network.Bootstrap(), Direct: cluster.Bootstrap(), Replication: 3,
+		Access: fmt.Sprintf("  tls: {enabled: true, ca: %q}\n  sasl: {mechanism: SCRAM-SHA-512, username: %s, password: \"${file:%s}\"}\n",
+			cluster.Security.CA, kafkatest.User, password),
+		PlainAccess: []string{"-ca", cluster.Security.CA, "-user", kafkatest.User, "-password-file", password},
+		Kafka:       cluster,
 	}
 }
 
@@ -34,54 +39,46 @@ func SecureFaults() []Fault {
 	return append(all, certificateExpired())
 }
 
-// A right is what the service needs of the cluster, and how its log must call it when it is taken away.
+// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away.
 type right struct {
-	name  string
-	grant kafkatest.Grant
-	said  map[string]string // by subject; none: that subject does without
+	name   string
+	grants []kafkatest.Grant
+	said   map[string]string // by subject; none: that subject does without
 }
 
-// rights are all that the service needs.
+// rights are all that the subjects need. The plain loop says what it lacks in words of its library, which nobody reads here.
 func rights() []right {
 	return []right{
 		{
 			"of the input",
-			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: input, Operation: kafka.ACLOperationTypeRead},
+			[]kafkatest.Grant{{Type: kafka.ResourceTypeTopic, Name: input, Operation: kafka.ACLOperationTypeRead}},
 			map[string]string{"exactly-once": "Read on topic " + input, "at-least-once": "Read on topic " + input},
 		},
 		{
-			"of the output",
-			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: "exactly-once.", Operation: kafka.ACLOperationTypeWrite, Prefix: true},
-			map[string]string{"exactly-once": "Write on topic"},
-		},
-		{
-			"of the output, at least once",
-			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: "at-least-once.", Operation: kafka.ACLOperationTypeWrite, Prefix: true},
-			map[string]string{"at-least-once": "Write on topic at-least-once."},
+			"of the outputs",
+			[]kafkatest.Grant{written("exactly-once."), written("at-least-once."), written("plain.")},
+			map[string]string{"exactly-once": "Write on topic", "at-least-once": "Write on topic at-least-once."},
 		},
 		{
 			"of the group",
-			kafkatest.Grant{Type: kafka.ResourceTypeGroup, Name: "nemesis-", Operation: kafka.ACLOperationTypeRead, Prefix: true},
+			[]kafkatest.Grant{{Type: kafka.ResourceTypeGroup, Name: "nemesis-", Operation: kafka.ACLOperationTypeRead, Prefix: true}},
 			map[string]string{"exactly-once": "Read on group nemesis-exactly-once", "at-least-once": "Read on group nemesis-at-least-once"},
 		},
 		{
 			"of the transactional ids",
-			kafkatest.Grant{Type: kafka.ResourceTypeTransactionalID, Name: "nemesis-", Operation: kafka.ACLOperationTypeWrite, Prefix: true},
+			[]kafkatest.Grant{{Type: kafka.ResourceTypeTransactionalID, Name: "nemesis-", Operation: kafka.ACLOperationTypeWrite, Prefix: true}},
 			map[string]string{"exactly-once": "Write on transactional ids nemesis-exactly-once/"},
 		},
 	}
 }
 
-func allGrants() []kafkatest.Grant {
-	var all []kafkatest.Grant
-	for _, r := range rights() {
-		all = append(all, r.grant)
-	}
-	return all
+// written allows writing to the topics of one subject.
+func written(prefix string) kafkatest.Grant {
+	return kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: prefix, Operation: kafka.ACLOperationTypeWrite, Prefix: true}
 }
 
-// aclWithdrawn takes one right away from the user of the service, and gives it back when the service has said in its log
-// which one it lacks, and some seconds later.
+// aclWithdrawn takes one right away from the user that the subjects log in as, and gives it back some seconds after the
+// service has said in its log which one it lacks.
 func aclWithdrawn(r right) Fault {
 	return Fault{"ACL " + r.name + " withdrawn and given back", func(w *World) {
 		security := w.Ground.Kafka.Security
@@ -89,12 +86,12 @@ func aclWithdrawn(r right) Fault {
 		for name, text := range r.said {
 			before[name] = w.subject(name).said(text)
 		}
-		security.Withdraw(w.T, kafkatest.User, r.grant)
+		security.Withdraw(w.T, kafkatest.User, r.grants...)
 		for name, text := range r.said {
 			w.eventually(name+" to say that it lacks "+text, 50*time.Second, func() bool { return w.subject(name).said(text) > before[name] })
 		}
 		w.Sleep(w.Between(3*time.Second, 8*time.Second))
-		security.Allow(w.T, kafkatest.User, r.grant)
+		security.Allow(w.T, kafkatest.User, r.grants...)
 	}}
 }
 
@@ -108,8 +105,9 @@ func (w *World) subject(name string) *Subject {
 	return nil
 }
 
-// certificateExpired lets the certificate of every broker expire and ends all connections, so that nobody gets in until
-// the brokers have a new one. The service must say why.
+// certificateExpired puts one that has expired in the place of every broker's certificate and ends all connections, so
+// that nobody gets in until the brokers have a good one. The service must say why. What the brokers show each other stays
+// good: they take no other for that.
 func certificateExpired() Fault {
 	return Fault{"expired certificate of the brokers", func(w *World) {
 		before := map[*Subject]int{}

@@ -15,10 +15,11 @@ import (
 
 // Ground is the cluster that a run stands on. All faults of a run happen in one cluster's life.
 type Ground struct {
-	Name        string // as the results have it, such as Apache Kafka 4.1.2
-	Brokers     string // where the workers go
-	Direct      string // where generator and witness go: the same brokers by a way that no fault of the network is on
-	Access      string // of the workers: more lines of the kafka section of their configuration, each with its line break
+	Name        string   // as the results have it, such as Apache Kafka 4.1.2
+	Brokers     string   // where the workers go
+	Direct      string   // where generator and witness go: the same brokers by a way that no fault of the network is on
+	Access      string   // of the workers: more lines of the kafka section of their configuration, each with its line break
+	PlainAccess []string // arguments for the plain loop that say the same
 	Replication int16
 
 	// Exactly one of these is there.

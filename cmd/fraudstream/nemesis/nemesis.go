@@ -1,4 +1,5 @@
-// Package nemesis gives the service a bad day and counts what it lost. Only tests import it.
+// Package nemesis gives the service a bad day and counts what it lost. Tests import it, and the command table, which adds
+// their results up; the service is built without it.
 //
 // # What is promised
 //
@@ -42,7 +43,7 @@
 //
 //	TestNemesisInProcess   the in-process broker: faults of processes, and those that can be put into its answers
 //	TestNemesis            three brokers of Apache Kafka behind proxies, and the plain loop beside the service
-//	TestNemesisSecure      one broker with TLS, logins and an authorizer, without the plain loop, which has no login
+//	TestNemesisSecure      three brokers with TLS, logins and an authorizer, among themselves too, and all three subjects
 //
 // All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults may strike;
 // each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the variables that choose

@@ -91,10 +91,10 @@ func (r *run) plain() *Subject {
 	s := r.subject("plain")
 	s.Plain = true
 	s.command = func(_, _ string) (string, []string) {
-		return r.o.Plain, []string{
+		return r.o.Plain, append([]string{
 			"-brokers", r.o.Ground.Brokers, "-group", s.Group, "-input", input,
 			"-output", s.Topics.decisions, "-dead-letter", s.Topics.letters, "-model", r.o.Model,
-		}
+		}, r.o.Ground.PlainAccess...)
 	}
 	return s
 }

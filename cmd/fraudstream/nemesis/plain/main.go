@@ -9,8 +9,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
+	"fmt"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -19,6 +23,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"fraudstream/scoring"
 )
@@ -30,17 +36,30 @@ func main() {
 	output := flag.String("output", "decisions", "topic for decisions")
 	deadLetter := flag.String("dead-letter", "transactions.dlq", "topic for events that cannot be scored")
 	model := flag.String("model", "", "bundle")
+	ca := flag.String("ca", "", "file with the certificate of who signed the brokers'; without it there is no TLS")
+	user := flag.String("user", "", "who logs in, by SCRAM-SHA-512; without it nobody does")
+	passwordFile := flag.String("password-file", "", "file with the user's password")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	addresses := strings.Split(*brokers, ",")
+	encryption, err := encrypted(*ca)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mechanism, err := login(*user, *passwordFile)
+	if err != nil {
+		log.Fatal(err)
+	}
 	reader := kafka.NewReader(kafka.ReaderConfig{
+		Dialer:  &kafka.Dialer{Timeout: 10 * time.Second, DualStack: true, TLS: encryption, SASLMechanism: mechanism},
 		Brokers: addresses, GroupID: *group, Topic: *input, StartOffset: kafka.FirstOffset,
 		MaxWait: 250 * time.Millisecond, IsolationLevel: kafka.ReadCommitted,
 		SessionTimeout: 10 * time.Second, HeartbeatInterval: time.Second, RebalanceTimeout: 10 * time.Second,
 	})
 	writer := &kafka.Writer{
 		Addr: kafka.TCP(addresses...), Balancer: samePartition{}, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond,
+		Transport: &kafka.Transport{Dial: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, TLS: encryption, SASL: mechanism},
 	}
 	scorer, err := scoring.Load(*model, scoring.Options{})
 	if err != nil {
@@ -52,6 +71,34 @@ func main() {
 	}
 	reader.Close()
 	writer.Close()
+}
+
+// encrypted is TLS that trusts the authority of a file; none without a file.
+func encrypted(ca string) (*tls.Config, error) {
+	if ca == "" {
+		return nil, nil
+	}
+	authority, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, err
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(authority) {
+		return nil, fmt.Errorf("%s has no certificate", ca)
+	}
+	return &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}, nil
+}
+
+// login is SCRAM with the password of a file; none without a user.
+func login(user, passwordFile string) (sasl.Mechanism, error) {
+	if user == "" {
+		return nil, nil
+	}
+	password, err := os.ReadFile(passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	return scram.Mechanism(scram.SHA512, user, strings.TrimSpace(string(password)))
 }
 
 // samePartition sends what came of an event to the partition that the event came from.

@@ -52,16 +52,19 @@ func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witne
 func (w *witness) watch(ctx context.Context) {
 	defer close(w.done)
 	for ctx.Err() == nil {
-		w.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			at := lane{topic: r.Topic, out: r.Partition}
-			if !r.Attrs.IsControl() && w.isNew(at, r.Offset) {
-				w.read(r)
-			}
-			w.mu.Lock()
-			w.next[at] = max(w.next[at], r.Offset+1)
-			w.mu.Unlock()
-		})
+		w.client.PollFetches(ctx).EachRecord(w.see)
 	}
+}
+
+// see books one record, and that everything before it is read.
+func (w *witness) see(r *kgo.Record) {
+	at := lane{topic: r.Topic, out: r.Partition}
+	if !r.Attrs.IsControl() && w.isNew(at, r.Offset) {
+		w.read(r)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.next[at] = max(w.next[at], r.Offset+1)
 }
 
 // isNew tells whether a record was not read before. A client may go back when the leader of a partition changes, and a

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +80,12 @@ func TestSlowOutputHoldsUpFetching(t *testing.T) {
 	c := s.consumer(o)
 	stop := s.start(c)
 	s.await("readiness", c.Ready)
+	var beats atomic.Int64
+	b.fake.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.fake.KeepControl()
+		beats.Add(1)
+		return nil, nil, false
+	})
 	// The in-process broker serves one connection's requests in order and the others meanwhile.
 	slow := make(chan struct{})
 	b.fake.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
@@ -93,7 +100,8 @@ func TestSlowOutputHoldsUpFetching(t *testing.T) {
 		lag, _ := metric(t, registry, "fraudstream_consumer_lag_records")
 		return lag == 200
 	})
-	time.Sleep(2500 * time.Millisecond) // longer than the session of two seconds
+	before := beats.Load()
+	s.await("heartbeats while the output is slow", func() bool { return beats.Load() > before+10 })
 	if n, _ := metric(t, registry, "fraudstream_rebalances_total"); n != 1 {
 		t.Errorf("%v generations while the output was slow", n)
 	}

@@ -120,10 +120,7 @@ func (s *stage) consumer(o Options) *Consumer {
 	c := New(o, testScorer(s.t))
 	c.timing.heartbeat, c.timing.joinBackoff, c.timing.watch = 100*time.Millisecond, 50*time.Millisecond, 300*time.Millisecond
 	c.timing.fetchWait = 100 * time.Millisecond
-	if !s.b.real {
-		c.timing.session, c.timing.rebalance, c.timing.drain = 2*time.Second, 2*time.Second, time.Second
-	}
-	return c
+	return c // with the sessions of the product: a shorter one ends where the machine is busy, and then a member is sent away
 }
 
 // start runs a consumer until the returned function is called, which waits for its end.

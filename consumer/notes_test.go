@@ -62,9 +62,6 @@ func monitorSurvivesCrashes(t *testing.T, b *broker) {
 		one.Dial = net.dial
 		c := s.consumer(one)
 		c.timing.drain, c.timing.leave = 0, 100*time.Millisecond
-		if !b.real {
-			c.timing.session = time.Second
-		}
 		stop := s.start(c)
 		for wave := range 3 {
 			send(fmt.Sprintf("r%d-%d", round, wave), 4*105) // two ticks of each partition and a tenth
@@ -75,6 +72,7 @@ func monitorSurvivesCrashes(t *testing.T, b *broker) {
 		s.await("something to lose", func() bool { return s.countOf(s.output()) > before })
 		net.sever()
 		stop()
+		s.bury()
 	}
 	stop := s.start(s.consumer(o))
 	s.await("the end of the lag", s.groupAtEnd)

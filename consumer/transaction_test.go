@@ -169,6 +169,7 @@ func TestTransactionAnswersLost(t *testing.T) {
 					stop := s.start(s.consumer(o))
 					s.await("the end of the lag", s.groupAtEnd)
 					stop()
+					s.bury() // who could not find the coordinator, to leave
 				}
 				s.assertOnce(sent, s.decisionIDs())
 				if net.lost.Load() == 0 {

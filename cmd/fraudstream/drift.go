@@ -52,7 +52,7 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	in, err := c.open(ctx, format, model, config, s)
+	in, err := c.open(ctx, format, model, config, s, terminal(s.err))
 	if err != nil {
 		return err
 	}

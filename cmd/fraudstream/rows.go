@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/scoring"
@@ -14,7 +13,7 @@ import (
 // shows them to the monitor. Both load the model through the same gate as the service, so that what a backtest says is
 // what the service would have done.
 type rowsFlags struct {
-	Config   string   `help:"Configuration file (YAML); model, event, thresholds and drift are used." type:"path" placeholder:"FILE"`
+	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons and drift are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
@@ -56,16 +55,16 @@ func (f *rowsFlags) load(format batch.Format, reasons *scoring.Reasons, stderr i
 	return model, config, nil
 }
 
-// open opens the file, and says which columns it lacks.
-func (f *rowsFlags) open(ctx context.Context, format batch.Format, model *scoring.Scorer, config Config, s streams) (*batch.Input, error) {
+// open opens the file and warns of what is odd about it. bar is a terminal to draw the progress on, or nil.
+func (f *rowsFlags) open(ctx context.Context, format batch.Format, model *scoring.Scorer, config Config, s streams, bar io.Writer) (*batch.Input, error) {
 	in, err := batch.Open(f.In, model, batch.Options{
-		Format: format, Mapping: config.Event.Mapping, Stdin: &patientReader{ctx, s.in}, Bar: terminal(s.err),
+		Format: format, Mapping: config.Event.Mapping, Stdin: &patientReader{ctx, s.in}, Bar: bar,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if absent := in.Absent; len(absent) > 0 {
-		fmt.Fprintf(s.err, "warning: %s has no column %s: absent in every row\n", f.In, strings.Join(absent, ", "))
+	for _, warning := range in.Warnings {
+		fmt.Fprintln(s.err, "warning:", warning)
 	}
 	return in, nil
 }

@@ -33,7 +33,11 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	if sameFile(c.In, c.Out) {
 		return &exitError{exitUsage, errors.New("--out is the file that --in reads; give another one")}
 	}
-	in, err := c.open(ctx, inFormat, model, config, s)
+	bar := terminal(s.err)
+	if c.Out == "-" && isTerminal(s.out) {
+		bar = nil // the decisions pass by on the same screen
+	}
+	in, err := c.open(ctx, inFormat, model, config, s, bar)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,13 @@
 // ([scoring.Scorer.Places]). Parquet has types of its own, nested columns and lists. NDJSON and CSV may be compressed:
 // .gz, .zst and .lz4 are read and written, .bz2 is read.
 //
+// # What is refused as a whole
+//
+// A row that cannot be scored costs that row. A file that is not what its name says (UTF-16, still compressed, another
+// table, semicolons for commas) is refused before its first row, with what to do: a million refused rows would hide the one
+// cause, and where missing values are allowed a table without the model's columns would get a million decisions that mean
+// nothing. A compression that ends in the middle ends the run at its row, and the rows before that can be resumed.
+//
 // # Resuming
 //
 // An output file that is not finished has a journal beside it, FILE.resume: how many rows of the input stand in how many
@@ -227,7 +234,7 @@ func (p *pipeline) read(ctx context.Context, free <-chan *chunk, out ...chan<- *
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("row %d: %w", n+1, err)
+			return fmt.Errorf("%s: row %d: %w", p.in.name, n+1, err)
 		}
 	}
 	return nil

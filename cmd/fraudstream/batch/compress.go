@@ -3,8 +3,10 @@ package batch
 import (
 	"bufio"
 	"compress/bzip2"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -38,19 +40,49 @@ func decompress(path string, r io.Reader) (read io.Reader, done func() error, er
 		return r, done, nil
 	case ".gz":
 		read, err = gzip.NewReader(r)
-		return read, done, err
+		if err != nil {
+			return nil, done, notPacked(ext, err)
+		}
+		return unpacker{read, ext}, done, nil
 	case ".zst":
 		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, done, err
 		}
-		return d, func() error { d.Close(); return nil }, nil
+		return unpacker{d, ext}, func() error { d.Close(); return nil }, nil
 	case ".lz4":
-		return lz4.NewReader(r), done, nil
+		return unpacker{lz4.NewReader(r), ext}, done, nil
 	case ".bz2":
-		return bzip2.NewReader(r), done, nil
+		return unpacker{bzip2.NewReader(r), ext}, done, nil
 	default:
 		return nil, done, fmt.Errorf("%s files are not read; .gz, .zst, .lz4 and .bz2 are: compress it anew, or pipe it in uncompressed", ext)
+	}
+}
+
+// An unpacker reads what a decoder gives, with errors that say what is wrong with the file. Those of the file itself, such as of
+// a disk, stay as they are.
+type unpacker struct {
+	io.Reader
+	ext string
+}
+
+func (u unpacker) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = notPacked(u.ext, err)
+	}
+	return n, err
+}
+
+// notPacked explains the error of a decoder.
+func notPacked(ext string, err error) error {
+	switch _, disk := errors.AsType[*fs.PathError](err); {
+	case disk:
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the %s data ends in the middle: the file was not written, or not copied, to its end", ext)
+	default:
+		return fmt.Errorf("the %s data is damaged, or no %s data at all: %w", ext, ext, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -50,13 +51,36 @@ type column struct {
 	text bool   // cells are text as they stand
 }
 
+// longestRow is how many bytes one row may have before the reading gives up. A quote that is never closed makes the rest
+// of a file one cell, and that may be more than there is memory.
+const longestRow = 16 << 20
+
+// A ration lets as much be read as is left.
+type ration struct {
+	io.Reader
+	left int
+}
+
+func (r *ration) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, fmt.Errorf("over %d MiB without an end: look for a quote that is not closed", longestRow>>20)
+	}
+	n, err := r.Reader.Read(p)
+	r.left -= n
+	return n, err
+}
+
 // csvRows reads a CSV file with a header line. An empty cell is null. A row that is no CSV, or has another number of
 // cells than the header, is refused like a broken event, under its number; an error of the file itself ends the reading.
 // absent are the columns that something reads and the file does not have.
 func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, err error) {
-	reader := csv.NewReader(r)
+	bound := &ration{r, longestRow}
+	reader := csv.NewReader(bufio.NewReaderSize(bound, 1<<16))
 	reader.FieldsPerRecord = -1 // a row of another length is that row's fault, not the file's
 	header, err := reader.Read()
+	if errors.Is(err, io.EOF) {
+		err = errors.New("there is none, the text is empty; the first line names the columns")
+	}
 	if err != nil {
 		return rows{}, nil, fmt.Errorf("CSV header: %w", err)
 	}
@@ -64,24 +88,23 @@ func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, er
 	if err != nil {
 		return rows{}, nil, err
 	}
-	for _, in := range inputs {
-		key := append(appendText(nil, in.Column), ':')
-		there := slices.ContainsFunc(columns, func(c column) bool { return bytes.Equal(c.key, key) })
-		if !there && !in.Optional && !slices.Contains(absent, in.Column) {
-			absent = append(absent, in.Column)
-		}
+	if absent, err = absentOf(columns, inputs); err != nil {
+		return rows{}, nil, fmt.Errorf("CSV header: %w%s", err, otherSeparator(header))
 	}
 	read := func(c *chunk) error {
-		c.raw.cells = c.raw.cells[:0]
-		for size := 0; len(c.raw.cells) < c.limit && size < bytesPerChunk; {
+		raw := &c.raw
+		raw.cells, raw.faults = raw.cells[:0], raw.faults[:0]
+		for size := 0; len(raw.cells) < c.limit && size < bytesPerChunk; {
+			bound.left = longestRow
 			row, err := reader.Read()
-			if _, broken := errors.AsType[*csv.ParseError](err); broken {
+			if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 				row, err = nil, nil
+				raw.faults = append(raw.faults, brokenRow(broken))
 			}
 			if err != nil {
 				return err
 			}
-			c.raw.cells = append(c.raw.cells, row)
+			raw.cells = append(raw.cells, row)
 			for _, cell := range row {
 				size += len(cell)
 			}
@@ -89,24 +112,66 @@ func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, er
 		return nil
 	}
 	render := func(c *chunk) {
+		faults := c.raw.faults
 		for _, row := range c.raw.cells {
+			if row == nil {
+				c.add(&scoring.EventError{Code: "bad_json", Message: faults[0]})
+				faults = faults[1:]
+				continue
+			}
 			c.add(c.renderCells(columns, row))
 		}
 	}
 	return rows{read: read, render: render, count: func(c *chunk) int { return len(c.raw.cells) }}, absent, nil
 }
 
+// brokenRow says where a row is that is no CSV. A quote that is not closed takes the lines after it along, and whoever
+// counts lines would look for them in vain.
+func brokenRow(e *csv.ParseError) string {
+	if e.Line > e.StartLine {
+		return fmt.Sprintf("lines %d to %d are no well-formed CSV: look for a quote that is not closed", e.StartLine, e.Line)
+	}
+	return fmt.Sprintf("line %d is no well-formed CSV: check its quotes", e.StartLine)
+}
+
+// absentOf lists the columns that something reads and the header does not have. All of them is an error.
+func absentOf(columns []column, inputs []scoring.Place) (absent []string, err error) {
+	for _, in := range inputs {
+		key := append(appendText(nil, in.Column), ':')
+		there := slices.ContainsFunc(columns, func(c column) bool { return bytes.Equal(c.key, key) })
+		if !there && !in.Optional && !slices.Contains(absent, in.Column) {
+			absent = append(absent, in.Column)
+		}
+	}
+	if !anyRead(inputs, absent) {
+		return nil, errNoColumn
+	}
+	return absent, nil
+}
+
+// otherSeparator says what a header of a single column seems to be separated by, where it is no comma.
+func otherSeparator(header []string) string {
+	if len(header) != 1 {
+		return ""
+	}
+	for _, s := range [...]struct{ sign, name string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "bars"}} {
+		if strings.Contains(header[0], s.sign) {
+			return "; cells seem to be separated by " + s.name + ", and commas are read"
+		}
+	}
+	return ""
+}
+
 // Table reads CSV row by row, for a door that has no use for chunks: each call appends a row as JSON to dst, or gives
-// io.EOF. The mapping is one of [Flatten]. A table in which the model finds none of its features is refused as a whole,
-// since somebody has sent something else, or no header.
+// io.EOF. The mapping is one of [Flatten]. Of a table the same is refused as of a file.
 func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []byte) ([]byte, *scoring.EventError, error), error) {
-	places := model.Places(m)
-	all, absent, err := csvRows(r, places)
+	text, err := opening(r)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(places, func(p scoring.Place) bool { return !p.Optional && !slices.Contains(absent, p.Column) }) {
-		return nil, errors.New("CSV header: no column is one of the model's; the first line names the columns")
+	all, _, err := csvRows(text, model.Places(m))
+	if err != nil {
+		return nil, err
 	}
 	c := &chunk{limit: 1}
 	return func(dst []byte) ([]byte, *scoring.EventError, error) {
@@ -119,12 +184,9 @@ func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []by
 	}, nil
 }
 
-// renderCells appends a row as JSON; nil is a row that is no CSV.
+// renderCells appends a row as JSON.
 func (c *chunk) renderCells(columns []column, row []string) *scoring.EventError {
-	switch {
-	case row == nil:
-		return &scoring.EventError{Code: "bad_json", Message: "the row is not well-formed CSV: check its quotes"}
-	case len(row) != len(columns):
+	if len(row) != len(columns) {
 		return &scoring.EventError{Code: "bad_json", Message: fmt.Sprintf("the row has %d cells, the header %d", len(row), len(columns))}
 	}
 	c.text = appendRow(c.text, columns, row)
@@ -148,11 +210,8 @@ func readHeader(header []string, types map[string]bool) ([]column, error) {
 	columns := make([]column, len(header))
 	seen := map[string]bool{}
 	for i, name := range header {
-		if i == 0 {
-			name = strings.TrimPrefix(name, "\ufeff") // spreadsheets put a byte order mark there
-		}
 		if seen[name] {
-			return nil, fmt.Errorf("CSV header: column %q comes twice; rename one", name)
+			return nil, fmt.Errorf("CSV header: column %q comes twice; rename one, if the first line names the columns, as it must", name)
 		}
 		seen[name] = true
 		if text, ok := types[name]; ok {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,8 +40,9 @@ func FormatOf(path string) (f Format, ok bool) {
 
 // An Input is a file that is being read.
 type Input struct {
-	Absent []string // columns that something reads and the file does not have
+	Warnings []string // what whoever reads the decisions should know of the file
 
+	name     string // in messages
 	rows     rows
 	progress *progress
 	closers  []func() error
@@ -56,7 +58,8 @@ type rows struct {
 
 // rawRows are rows that are not JSON yet, in the form of whichever format the file has.
 type rawRows struct {
-	cells  [][]string      // CSV; nil for a row that is none
+	cells  [][]string      // CSV; nil for a row that is none,
+	faults []string        // of which the words are here, in order
 	values []parquet.Value // Parquet: of one row after the other, column by column; texts lie in arena
 	arena  []byte
 	rows   int
@@ -71,18 +74,50 @@ type Options struct {
 }
 
 // Open opens a file, or standard input for -, and reads its header or table of contents, if the format has one.
+//
+// A table in which nothing has the name of a column that the model reads is refused: its header is missing, or it is
+// another table, and where missing values are allowed every row of it would get the same meaningless score.
 func Open(path string, model *scoring.Scorer, o Options) (*Input, error) {
-	in := &Input{}
+	in := &Input{name: path}
+	if path == "-" {
+		in.name = "standard input"
+	}
 	var err error
 	if o.Format == Parquet {
 		err = in.openParquet(path, model.Places(o.Mapping), o)
 	} else {
 		err = in.openText(path, model.Places(o.Mapping), o)
 	}
+	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+		err = fmt.Errorf("%s: %w", in.name, err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
+}
+
+// warn adds a warning about the file.
+func (in *Input) warn(said string) {
+	if said != "" {
+		in.Warnings = append(in.Warnings, in.name+": "+said)
+	}
+}
+
+// absentColumns says which columns that something reads the file does not have; "" where it has all of them.
+func absentColumns(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "no column " + strings.Join(names, ", ") + ": absent in every row"
+}
+
+// errNoColumn is about a table that cannot be meant.
+var errNoColumn = errors.New("no column is one of the model's; the first line names the columns")
+
+// anyRead tells whether a table has a column that a feature, or what decides whether a row counts, is read from.
+func anyRead(places []scoring.Place, absent []string) bool {
+	return slices.ContainsFunc(places, func(p scoring.Place) bool { return !p.Optional && !slices.Contains(absent, p.Column) })
 }
 
 // openText opens a file that is read from its beginning to its end. The bar is over the bytes that come off the disk; of
@@ -100,7 +135,10 @@ func (in *Input) openText(path string, inputs []scoring.Place, o Options) error 
 		if err != nil {
 			return err
 		}
-		if info.Mode().IsRegular() {
+		switch {
+		case info.IsDir():
+			return errors.New("it is a folder: give a file")
+		case info.Mode().IsRegular():
 			size = info.Size()
 		}
 		read = f
@@ -108,15 +146,22 @@ func (in *Input) openText(path string, inputs []scoring.Place, o Options) error 
 	in.progress = newProgress(o.Bar, size)
 	read, done, err := decompress(path, io.TeeReader(read, in.progress))
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	in.closers = append(in.closers, done)
-	if o.Format == CSV {
-		in.rows, in.Absent, err = csvRows(read, inputs)
 		return err
 	}
-	in.rows = ndjsonRows(read)
-	return nil
+	in.closers = append(in.closers, done)
+	text, err := opening(read)
+	if err != nil {
+		return err
+	}
+	if o.Format != CSV {
+		in.warn(severalLines(text))
+		in.rows = ndjsonRows(text)
+		return nil
+	}
+	var absent []string
+	in.rows, absent, err = csvRows(text, inputs)
+	in.warn(absentColumns(absent))
+	return err
 }
 
 // Finish takes the progress bar away, so that what is printed next has a clean line.

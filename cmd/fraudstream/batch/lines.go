@@ -141,9 +141,9 @@ func (s *lineSink) flush(at *checkpoint) error {
 }
 
 // finish leaves a file that a decompressor can read even where no line was written.
-func (s *lineSink) finish(at *checkpoint) error {
+func (s *lineSink) finish(at *checkpoint) ([]string, error) {
 	err := s.write(nil)
-	return errors.Join(err, s.flush(at), s.abort())
+	return nil, errors.Join(err, s.flush(at), s.abort())
 }
 
 func (s *lineSink) abort() error {

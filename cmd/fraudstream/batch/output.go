@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"fraudstream/scoring"
@@ -15,11 +16,13 @@ const checkpointEvery = 5 * time.Second
 
 // A sink is how a format is written: lines or a table. encode is called by any worker, the rest by one goroutine.
 type sink interface {
-	encode(*chunk) error      // makes c.out of what became of the chunk's rows
-	deliver(*chunk) error     // takes c.out of the next chunk
-	flush(*checkpoint) error  // brings what was delivered to the disk, and says how much that is
-	finish(*checkpoint) error // makes the file whole
-	abort() error             // lets go of a file that is not whole
+	encode(*chunk) error     // makes c.out of what became of the chunk's rows
+	deliver(*chunk) error    // takes c.out of the next chunk
+	flush(*checkpoint) error // brings what was delivered to the disk, and says how much that is
+	abort() error            // lets go of a file that is not whole
+
+	// finish makes the file whole, and lists the files that have been of use until then.
+	finish(*checkpoint) (spent []string, err error)
 }
 
 // encoded is what a worker has made of a chunk, in the form of whichever format the file has.
@@ -129,8 +132,13 @@ func (o *Output) close(err error) error {
 	if err != nil {
 		return errors.Join(o.checkpoint(), o.sink.abort())
 	}
-	if err := o.sink.finish(&o.begun); err != nil || o.path == "" {
+	spent, err := o.sink.finish(&o.begun)
+	if err != nil || o.path == "" {
 		return err
 	}
-	return removeCheckpoint(o.path)
+	err = removeCheckpoint(o.path)
+	for _, path := range spent {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }

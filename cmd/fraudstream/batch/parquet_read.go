@@ -18,7 +18,7 @@ import (
 // first; the bar is over the rows, of which the list tells how many there are.
 func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) error {
 	if ext := compression(path); ext != "" {
-		return fmt.Errorf("%s: a Parquet file is compressed inside; decompress the %s first", path, ext)
+		return fmt.Errorf("a Parquet file is compressed inside; decompress the %s first", ext)
 	}
 	f, err := in.openSeekable(path, o.Stdin)
 	if err != nil {
@@ -30,16 +30,19 @@ func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) err
 	}
 	table, err := openTableFile(f, info.Size())
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	in.progress = newProgress(o.Bar, table.NumRows())
 	in.progress.byRows = true
 	reader, err := newTableReader(table, f, info.Size(), inputs)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	in.closers = append(in.closers, reader.close)
-	in.Absent = reader.absent
+	if !anyRead(inputs, reader.absent) {
+		return errors.New("no column is one of the model's")
+	}
+	in.warn(absentColumns(reader.absent))
 	in.rows = rows{read: guarded(reader.read), render: reader.render, count: func(c *chunk) int { return c.raw.rows }}
 	return nil
 }
@@ -70,7 +73,7 @@ func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	defer recovered(&err)
 	var tail [8]byte
 	if _, err := f.ReadAt(tail[:], size-8); err != nil || string(tail[4:]) != "PAR1" {
-		return nil, errors.New("no Parquet file: its last bytes are not PAR1; if it is of another format, say so with --format")
+		return nil, errors.New("no Parquet file: its last bytes are not PAR1, so it was not written to its end, or is of another format, which --format tells")
 	}
 	if n := uint32(tail[0]) | uint32(tail[1])<<8 | uint32(tail[2])<<16 | uint32(tail[3])<<24; n > maxFooter {
 		return nil, fmt.Errorf("its list of contents has %d bytes, at most %d are read", n, maxFooter)

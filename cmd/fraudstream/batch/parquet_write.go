@@ -83,6 +83,14 @@ func openTable[P int64 | string](model *scoring.Scorer, classes []P, t Target, p
 		return s, nil
 	}
 	s.path = t.Path
+	if parts == 1 {
+		// Killed after its single part had become the file, a run has left a journal that speaks of the part.
+		if _, err := os.Stat(s.partPath(1)); errors.Is(err, fs.ErrNotExist) {
+			if err := os.Rename(s.path, s.partPath(1)); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for i := parts + 1; ; i++ { // what a run has left behind that its journal does not speak of
 		err := os.Remove(s.partPath(i))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -183,37 +191,33 @@ func (s *tableSink[P]) flush(at *checkpoint) error {
 	return err
 }
 
-// finish joins the parts to the file. A single part is the file.
-func (s *tableSink[P]) finish(at *checkpoint) error {
+// finish joins the parts to the file. A single part is the file. Several stay until the journal has gone: whoever is
+// killed before that joins them once more.
+func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 	if s.path == "" {
-		return s.part.Close()
+		return nil, s.part.Close()
 	}
 	if err := s.flush(at); err != nil {
-		return err
+		return nil, err
 	}
 	if s.parts == 1 {
-		return os.Rename(s.partPath(1), s.path)
+		return nil, os.Rename(s.partPath(1), s.path)
 	}
 	whole := s.path + ".new"
 	f, err := os.Create(whole)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w := s.writer(f)
 	for i := 1; i <= s.parts && err == nil; i++ {
 		err = s.copyPart(w, i)
+		spent = append(spent, s.partPath(i))
 	}
 	err = errors.Join(err, w.Close(), f.Close())
 	if err != nil {
-		return errors.Join(err, os.Remove(whole))
+		return nil, errors.Join(err, os.Remove(whole))
 	}
-	if err := os.Rename(whole, s.path); err != nil {
-		return err
-	}
-	for i := 1; i <= s.parts; i++ {
-		err = errors.Join(err, os.Remove(s.partPath(i)))
-	}
-	return err
+	return spent, os.Rename(whole, s.path)
 }
 
 // copyPart appends the row groups of a part.

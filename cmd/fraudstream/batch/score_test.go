@@ -255,6 +255,57 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// killedAtTheEnd ends a run when its file is whole and its journal is still there.
+type killedAtTheEnd struct{ sink }
+
+func (s killedAtTheEnd) finish(at *checkpoint) ([]string, error) {
+	_, err := s.sink.finish(at)
+	return nil, errors.Join(err, errKilled)
+}
+
+var errKilled = errors.New("killed")
+
+// TestResumeOfTheWhole kills a run between the last two steps, in which a table of one part and one of many differ.
+func TestResumeOfTheWhole(t *testing.T) {
+	t.Parallel()
+	model, dir := demoModel(t), t.TempDir()
+	in := payments(t, filepath.Join(dir, "in.ndjson"), 0, testRows)
+	for _, out := range []string{"many.parquet", "one.parquet", "out.csv.gz"} {
+		path := filepath.Join(dir, out)
+		source, err := Open(in, model, Options{Format: NDJSON})
+		if err != nil {
+			t.Fatal(err)
+		}
+		format, _ := FormatOf(out)
+		target, err := Create(model, Target{Path: path, Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.sink = killedAtTheEnd{target.sink}
+		if out == "many.parquet" {
+			target.every = 0 // a part for each chunk
+		}
+		want, err := Score(t.Context(), model, source, target)
+		if !errors.Is(err, errKilled) {
+			t.Fatalf("%s: %v", out, err)
+		}
+		// The journal may speak of the last row, if it was written just then.
+		if err := errors.Join(source.Close(), target.begun.write(path)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := scoreFile(model, in, path, true, 0)
+		if err != nil || got != want {
+			t.Errorf("%s: %v %v, want %v", out, got, err, want)
+		}
+		if rows := len(written(t, path)); rows != testRows && rows != testRows+1 { // a CSV file has a header
+			t.Errorf("%s: %d rows", out, rows)
+		}
+		if left, err := filepath.Glob(path + ".*"); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q %v", left, err)
+		}
+	}
+}
+
 // crash does what a kill in the middle of a write does: there are bytes in the file that the journal does not know of.
 func crash(t *testing.T, path string) {
 	t.Helper()

@@ -131,10 +131,11 @@ func (s *Scorer) ExampleRow() []any {
 	return row
 }
 
-// ExampleEvent is such a row as an event; nil where the mapping reads fields elsewhere or features are derived, because
-// then it takes a person to write one.
+// ExampleEvent is such a row as an event, without the envelope that the format may ask for; nil where the mapping reads
+// fields elsewhere or features are derived, because then it takes a person to write one.
 func (s *Scorer) ExampleEvent() map[string]any {
-	if s.mapping.moves() {
+	bare := s.mapping
+	if bare.Format = formatJSON; bare.moves() {
 		return nil
 	}
 	event := map[string]any{}

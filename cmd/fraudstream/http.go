@@ -83,7 +83,7 @@ func (c *AdminConfig) validate() error {
 // httpFlags are what run and serve have in common. A flag that is not given leaves the configuration in force; one that
 // is empty switches the listener off.
 type httpFlags struct {
-	Listen      *string `help:"Address of /predict, /v2, /metrics, /healthz, /readyz and /drift; empty for none. Default: 127.0.0.1:8080." placeholder:"HOST:PORT"`
+	Listen      *string `help:"Address of the console, /predict, /v2, /metrics, /healthz, /readyz and /drift; empty for none. Default: 127.0.0.1:8080." placeholder:"HOST:PORT"`
 	AdminListen *string `help:"Address of profiles and of the log level; empty for none. Default: a free port on 127.0.0.1." placeholder:"HOST:PORT"`
 }
 

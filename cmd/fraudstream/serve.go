@@ -15,7 +15,7 @@ import (
 
 // serveCommand is the HTTP door alone. Its traffic is live traffic, so it has a monitor of its own.
 type serveCommand struct {
-	Config   string   `help:"Configuration file (YAML); model, event, thresholds, drift, tracing, http and admin are used." type:"path" placeholder:"FILE"`
+	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons, drift, tracing, http, admin and privacy are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	NoDrift  bool     `help:"Do not compare the traffic with the training baseline."`

@@ -74,7 +74,9 @@ func openOverview(listen string) (*overview, error) {
 	o.address = l.Addr().String()
 	o.console = console.New(console.Options{Source: o.State})
 	mux := http.NewServeMux()
-	o.console.Routes(mux)
+	for _, r := range o.console.Routes() {
+		mux.HandleFunc(http.MethodGet+" "+r.Path, r.Handle)
+	}
 	mux.Handle("/", &httputil.ReverseProxy{Rewrite: o.handOn, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
 		http.Error(w, "the first worker does not answer", http.StatusBadGateway)
 	}})

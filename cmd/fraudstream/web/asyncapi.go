@@ -92,11 +92,13 @@ func headersOf(constants map[string]string, required ...string) object {
 // eventMessage is what the input has to hold.
 func (s *Server) eventMessage() object {
 	about := "A JSON object, also behind the framing of a schema registry."
-	payload := s.eventShape("A transaction.")
 	key := object{"type": "string", "description": "Any, or none; decisions have the same."}
-	return message("Event", about, key, object{"type": "object", "properties": object{
-		"traceparent": object{"type": "string"}, "tracestate": object{"type": "string"},
-	}}, payload)
+	headers := object{"traceparent": object{"type": "string"}, "tracestate": object{"type": "string"}}
+	if s.options.Scorer.EventFormat() == cloudEvents {
+		headers["content-type"] = text("application/cloudevents+json, or, in binary mode, a type of JSON.")
+		headers["ce_specversion"] = object{"const": "1.0", "description": "In binary mode."}
+	}
+	return message("Event", about, key, object{"type": "object", "properties": headers}, s.eventRecord())
 }
 
 // decisionMessage is what the output holds.

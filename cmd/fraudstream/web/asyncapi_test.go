@@ -42,6 +42,8 @@ func TestAsyncAPIIsAsyncAPI(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"all topics":   nil,
 		"no alerts":    func(o *Options) { o.Topics.Alerts = "" },
+		"debezium":     func(o *Options) { o.Scorer = enveloped(t, "debezium", nil) },
+		"cloudevents":  func(o *Options) { o.Scorer = enveloped(t, "cloudevents", nil) },
 		"exactly once": func(o *Options) { o.Topics.ExactlyOnce, o.Topics.LetterMode = true, "reference" },
 	} {
 		door := newCards(t, change).http.Handler

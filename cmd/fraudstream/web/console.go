@@ -15,12 +15,11 @@ func (s *Server) console() []route {
 	if c == nil {
 		return nil
 	}
-	return []route{
-		{method: http.MethodGet, path: "/{$}", open: true, handle: c.Page},
-		{method: http.MethodGet, path: "/console/{name}", open: true, handle: c.Asset},
-		{method: http.MethodGet, path: "/console/events", endless: true, handle: c.Events},
-		{method: http.MethodGet, path: "/console/state", handle: c.State},
+	var all []route
+	for _, r := range c.Routes() {
+		all = append(all, route{method: http.MethodGet, path: r.Path, open: r.Open, endless: r.Endless, handle: r.Handle})
 	}
+	return all
 }
 
 // runConsole runs the console until the door is closed. The function that is returned ends it, and its connections with

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"fraudstream/scoring"
@@ -31,18 +32,17 @@ type ModelMetrics struct {
 // NewModelMetrics registers them. It panics where the registry has metrics of these names already, which only a
 // mistake in wiring can bring about.
 func NewModelMetrics(r prometheus.Registerer) *ModelMetrics {
-	m := &ModelMetrics{
-		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
+	register := promauto.With(r) // what it makes is registered
+	return &ModelMetrics{
+		loads: register.NewCounterVec(prometheus.CounterOpts{
 			Name: "fraudstream_model_loads_total",
 			Help: "Attempts to load a model, by result (ok, refused) and, where refused, by reason.",
 		}, []string{"result", "reason"}),
-		info: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		info: register.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "fraudstream_model_info",
 			Help: "The model in force; always 1.",
 		}, []string{"name", "version", "sha256"}),
 	}
-	r.MustRegister(m.loads, m.info)
-	return m
 }
 
 // Loaded counts a model that passed the gate and makes it the one in force. The series of the model before is
@@ -76,19 +76,18 @@ type RequestMetrics struct {
 
 // NewRequestMetrics registers them; like NewModelMetrics it panics where they are registered already.
 func NewRequestMetrics(r prometheus.Registerer) *RequestMetrics {
-	m := &RequestMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+	register := promauto.With(r)
+	return &RequestMetrics{
+		requests: register.NewCounterVec(prometheus.CounterOpts{
 			Name: "fraudstream_http_requests_total",
 			Help: "Requests answered over HTTP, by route and status.",
 		}, []string{"route", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: register.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "fraudstream_http_request_seconds",
 			Help:    "Time from the headers of a request to the end of its answer, by route; streams of the console are left out.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route"}),
 	}
-	r.MustRegister(m.requests, m.seconds)
-	return m
 }
 
 // observe counts one request; without a registry to count in there is nothing to do.

@@ -11,16 +11,13 @@ func operation(id, summary string, status200 object) object {
 }
 
 func predictOperation(s *Server) object {
-	requests := object{"application/json": object{
-		"schema":   object{"anyOf": []any{ref("Event"), object{"type": "array", "items": true, "maxItems": s.limits.Rows}}},
-		"examples": object{"one": object{"summary": "One event", "value": s.example()}, "several": object{"summary": "Several events", "value": []any{s.example(), s.example()}}},
-	}}
+	requests := s.requestTypes()
 	if s.options.Table != nil {
-		header, row := s.exampleTable()
-		requests["text/csv"] = object{
-			"schema":  object{"type": "string", "description": "RFC 4180 with a header line, in UTF-8. An empty cell is null."},
-			"example": header + "\n" + row + "\n",
+		table := object{"schema": object{"type": "string", "description": "RFC 4180 with a header line, in UTF-8. An empty cell is null."}}
+		if header, row := s.exampleTable(); header != "" {
+			table["example"] = header + "\n" + row + "\n"
 		}
+		requests["text/csv"] = table
 	}
 	responses := shared("", "408", "413", "415", "429")
 	responses["200"] = answers("The decision on the event, or, of an array or a table, what became of each, in their order.", "application/json",
@@ -28,11 +25,11 @@ func predictOperation(s *Server) object {
 	responses["400"] = answers("The event, or the request as a whole, was refused.", "application/json", ref("Problem"))
 	return object{
 		"operationId": "predict", "summary": "Score one event or several.",
-		"description": "Elements of an array may be anything: each that is no event gets an error of its own. A body that is sent as a form, as curl -d does, is read as JSON.",
-		"parameters": []any{object{
+		"description": "Elements of an array may be anything: each that is no event gets an error of its own. A body that is sent as a form, as curl -d does, is read as JSON. The five bytes of a schema registry's framing may stand before an event that comes alone." + s.formatWords(),
+		"parameters": append(s.formatHeaders(), object{
 			"name": "reasons", "in": "query", "schema": object{"enum": []string{"flagged", "all", "none"}},
 			"description": "Which decisions carry reasons; without it, what the server is configured for.",
-		}},
+		}),
 		"requestBody": object{"required": true, "content": requests},
 		"responses":   responses,
 	}

@@ -139,14 +139,14 @@ func appendResults(dst []byte, results []scoring.Result, single bool) []byte {
 	return append(dst, ']', '\n')
 }
 
-// appendResult appends what became of one event: a prediction, the word skipped where the filter of the mapping
-// leaves it out, or an error.
+// appendResult appends what became of one event: a prediction, the word skipped with the reason, by the same words as in
+// the metric fraudstream_events_skipped_total, or an error.
 func appendResult(dst []byte, r *scoring.Result) []byte {
 	switch r.Outcome {
 	case scoring.Decided:
 		return r.Decision.AppendPrediction(dst)
 	case scoring.Skipped:
-		return append(dst, `{"status":"skipped"}`...)
+		return append(append(append(dst, `{"status":"skipped","reason":"`...), r.Skip.String()...), `"}`...)
 	default:
 		return appendFault(dst, fault{r.Err.Code, r.Err.Field, r.Err.Message})
 	}

@@ -86,17 +86,6 @@ var requestCodes = []scoring.Code{
 	codeNotFound, codeMethod, codeMediaType, codeUnauthorized, codeBusy, codeTimeout, codeInternal,
 }
 
-// eventShape is the schema of an event; of one in an envelope, what is in it is described beside.
-func (s *Server) eventShape(about string) object {
-	event := s.options.Scorer.EventSchema()
-	if format := s.options.Scorer.EventFormat(); format != "json" {
-		about += " It comes as a message of " + format + "; x-event is what stands in it."
-		event = object{"type": "object", "x-event": event}
-	}
-	event["description"] = about
-	return event
-}
-
 // decisionProperties are the members that a decision has, whichever door it leaves by; is_fraud and the place of the
 // event differ.
 func (s *Server) decisionProperties() object {
@@ -137,10 +126,11 @@ func (s *Server) schemas() object {
 			"error":  record("", object{"code": object{"enum": codes}, "field": text("Empty where no field is at fault."), "message": text("For people.")}, "code", "field", "message"),
 		}, "status", "error")
 	}
-	return object{
-		"Event":        s.eventShape("A transaction. Fields that the model does not read are let pass; no key may come twice."),
-		"Prediction":   record("The decision on one event.", prediction, append([]string{"status"}, decisionAlways...)...),
-		"Skipped":      record("The event is one of those that the configuration leaves out.", object{"status": object{"const": "skipped"}}, "status"),
+	all := object{
+		"Event":      s.eventShape(),
+		"Prediction": record("The decision on one event.", prediction, append([]string{"status"}, decisionAlways...)...),
+		"Skipped": record("The event is one of those that are left out: by the configuration (where), or because it tells of something else than a new row.",
+			object{"status": object{"const": "skipped"}, "reason": object{"enum": s.skipReasons()}}, "status", "reason"),
 		"EventProblem": problem(eventCodes...),
 		"Problem":      problem(append(append([]scoring.Code{}, eventCodes...), requestCodes...)...),
 		"Result":       object{"oneOf": []any{ref("Prediction"), ref("Skipped"), ref("EventProblem")}},
@@ -171,6 +161,10 @@ func (s *Server) schemas() object {
 			"name": text(""), "datatype": text(""), "shape": object{"type": "array", "items": object{"type": "integer", "minimum": -1}},
 		}, "name", "datatype", "shape"),
 	}
+	if s.options.Scorer.EventFormat() == cloudEvents {
+		all["CloudEvent"] = cloudEventShape(ref("Event"))
+	}
+	return all
 }
 
 // tensorSchema is that of an input. That the data has as many elements as the shape says cannot be said in a schema.

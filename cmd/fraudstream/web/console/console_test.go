@@ -27,7 +27,9 @@ func opened(t *testing.T, source func(bool) State) (*Console, string) {
 	t.Helper()
 	c := New(Options{Source: source, Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	mux := http.NewServeMux()
-	c.Routes(mux)
+	for _, r := range c.Routes() {
+		mux.HandleFunc("GET "+r.Path, r.Handle)
+	}
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
 	server.Start()
@@ -137,7 +139,7 @@ func TestReadersAreBounded(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	c.Events(w, httptest.NewRequest("GET", "/console/events", nil))
+	c.events(w, httptest.NewRequest("GET", "/console/events", nil))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("status %d, %v", w.Code, w.Header())
 	}

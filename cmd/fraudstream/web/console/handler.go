@@ -28,19 +28,24 @@ var kinds = map[string]string{
 // writeWithin is how long one update may take to be written: a reader that takes longer has gone, or is too slow.
 const writeWithin = 10 * time.Second
 
-// Routes puts the paths of the console into a multiplexer.
-func (c *Console) Routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", c.Page)
-	mux.HandleFunc("GET /console/{name}", c.Asset)
-	mux.HandleFunc("GET /console/events", c.Events)
-	mux.HandleFunc("GET /console/state", c.State)
+// A Route is one path of the console, all of which answer GET.
+type Route struct {
+	Path    string // as http.ServeMux has it
+	Open    bool   // holds no figure, and is the same for everybody: no token is needed for it
+	Endless bool   // lasts until the reader leaves or the console stops
+	Handle  http.HandlerFunc
 }
 
-// Page answers GET /.
-func (c *Console) Page(w http.ResponseWriter, r *http.Request) { c.file(w, r, "index.html") }
-
-// Asset answers GET /console/{name}.
-func (c *Console) Asset(w http.ResponseWriter, r *http.Request) { c.file(w, r, r.PathValue("name")) }
+// Routes is the table of what the console answers. Whoever serves it puts the routes where they belong and guards them as
+// it guards its own.
+func (c *Console) Routes() []Route {
+	return []Route{
+		{Path: "/{$}", Open: true, Handle: func(w http.ResponseWriter, r *http.Request) { c.file(w, r, "index.html") }},
+		{Path: "/console/{name}", Open: true, Handle: func(w http.ResponseWriter, r *http.Request) { c.file(w, r, r.PathValue("name")) }},
+		{Path: "/console/events", Endless: true, Handle: c.events},
+		{Path: "/console/state", Handle: c.state},
+	}
+}
 
 // file serves an embedded file. It has no time of its own, so browsers ask again each time, which on the same machine is
 // cheaper than the confusion of a stale script after an upgrade.
@@ -59,16 +64,16 @@ func (c *Console) file(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
 }
 
-// State answers GET /console/state: the latest state once, with all points.
-func (c *Console) State(w http.ResponseWriter, _ *http.Request) {
+// state answers GET /console/state: the latest state once, with all points.
+func (c *Console) state(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(c.snapshot()) // a client that has gone needs no answer
 }
 
-// Events answers GET /console/events with one message after the other until either side ends it. The timeouts of the
+// events answers GET /console/events with one message after the other until either side ends it. The timeouts of the
 // server are for requests that end; here each message has a deadline of its own.
-func (c *Console) Events(w http.ResponseWriter, r *http.Request) {
+func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	reader, ok := c.join()
 	if !ok {
 		w.Header().Set("Retry-After", "5")

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -50,7 +49,7 @@ func TestWatchedDemo(t *testing.T) {
 	alertmanager := startAlertmanager(t, dir, inbox.address)
 	prometheus := startPrometheus(t, dir, alertmanager)
 	targets := filepath.Join(dir, "targets.json")
-	troubled := startTroubled(t, binary)
+	troubled := startTroubled(t, dir, binary)
 	demo := start(t, dir, binary, "demo", "--plain", "--for", "90s", "--listen", "127.0.0.1:0")
 	go announce(t.Context(), demo.Process.Pid, targets, troubled)
 
@@ -62,14 +61,16 @@ func TestWatchedDemo(t *testing.T) {
 	until(t, "the pager or the ticket system was told of it", func() bool { return inbox.told("amount") })
 	// The demo's poison is still to come. While the boards are asked, it kills a worker.
 	until(t, "dead letters are counted", func() bool {
-		return len(instant(t, prometheus, "sum(fraudstream_dead_letters_total) > 4")) > 0
+		return len(instant(t, prometheus.address, "sum(fraudstream_dead_letters_total) > 4")) > 0
 	})
 	if folder := os.Getenv("FRAUDSTREAM_PANELS"); folder != "" {
-		savePanels(t, prometheus, folder)
+		prometheus.savePanels(t, folder)
 	}
-	assertShown(t, prometheus)
+	prometheus.assertShown(t)
+	prometheus.assertAnnotated(t)
+	prometheus.assertChosen(t, "card-fraud", troubledModel)
 	assertMetricsCheck(t, targets)
-	assertRulesHealthy(t, prometheus)
+	assertRulesHealthy(t, prometheus.address)
 }
 
 // assertMetricsCheck runs promtool's linter over the page of a worker. Of what it says, one thing is known: the name of a
@@ -129,9 +130,17 @@ func assertRulesHealthy(t *testing.T, prometheus string) {
 	}
 }
 
+// troubledModel is the name of the model of the process in trouble: the demo's under another name, so that there are two
+// to choose from.
+const troubledModel = "card-fraud-trial"
+
 // startTroubled is a worker that reads a thousand payments and cannot publish a decision.
-func startTroubled(t *testing.T, binary string) (address string) {
+func startTroubled(t *testing.T, dir, binary string) (address string) {
 	t.Helper()
+	const demo = "../cmd/fraudstream/demo/bundle"
+	model := filepath.Join(dir, "trial")
+	copyFiles(t, demo, model, "model.joblib", "golden.json")
+	write(t, filepath.Join(model, "metadata.json"), strings.Replace(file(t, filepath.Join(demo, "metadata.json")), `"card-fraud"`, `"`+troubledModel+`"`, 1))
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "transactions", "decisions", "transactions.dlq"))
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +153,7 @@ func startTroubled(t *testing.T, binary string) (address string) {
 	defer client.Close()
 	address = freeAddress(t)
 	start(t, t.TempDir(), binary, "run", "--brokers", strings.Join(cluster.ListenAddrs(), ","), "--group", "troubled",
-		"--model", "../cmd/fraudstream/demo/bundle", "--listen", address)
+		"--model", model, "--listen", address)
 	until(t, "the process to be troubled is ready", func() bool { return get(t, address, "/readyz", nil) })
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "decisions", Err: kerr.NotEnoughReplicas, Count: -1})
 	payments := cards.New(1)
@@ -158,9 +167,16 @@ func startTroubled(t *testing.T, binary string) (address string) {
 	return address
 }
 
+// prometheusServer is a Prometheus that has nothing in it from before it began.
+type prometheusServer struct {
+	address string
+	began   time.Time
+}
+
 // startPrometheus runs the shipped prometheus.yml and rules, thirty times as fast.
-func startPrometheus(t *testing.T, dir, alertmanager string) (address string) {
+func startPrometheus(t *testing.T, dir, alertmanager string) *prometheusServer {
 	t.Helper()
+	began := time.Now()
 	rules, err := os.ReadFile("prometheus/fraudstream.rules.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -176,11 +192,11 @@ func startPrometheus(t *testing.T, dir, alertmanager string) (address string) {
 	delete(scrape, "dns_sd_configs")
 	scrape["file_sd_configs"] = []any{map[string]any{"files": []string{"targets.json"}, "refresh_interval": "1s"}}
 	writeYAML(t, filepath.Join(dir, "prometheus.yml"), config)
-	address = freeAddress(t)
+	address := freeAddress(t)
 	start(t, dir, "prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
 	until(t, "Prometheus is ready", func() bool { return get(t, address, "/-/ready", nil) })
-	return address
+	return &prometheusServer{address, began}
 }
 
 // startAlertmanager runs the shipped alertmanager.yml, whose receivers are one inbox, and which waits for nothing.
@@ -277,37 +293,17 @@ func listening(parent int) (addresses []string) {
 	return addresses
 }
 
-// savePanels keeps what every panel would draw, for grafana/render.py.
-func savePanels(t *testing.T, prometheus, folder string) {
-	t.Helper()
-	fill := variables(t, prometheus)
-	now := time.Now()
-	for _, d := range dashboards(t) {
-		for _, p := range d.Panels {
-			var answers []json.RawMessage
-			for _, target := range p.Targets {
-				var answer json.RawMessage
-				get(t, prometheus, "/api/v1/query_range?"+url.Values{
-					"query": {fill.Replace(target.Expr)}, "start": {fmt.Sprint(now.Add(-80 * time.Second).Unix())},
-					"end": {fmt.Sprint(now.Unix())}, "step": {"1"},
-				}.Encode(), &answer)
-				answers = append(answers, answer)
-			}
-			text, err := json.Marshal(answers)
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(folder, fmt.Sprintf("%s-%d.json", d.UID, p.ID)), string(text))
-		}
-	}
+// series is what Prometheus answers of one series to an instant query (Value) or one over a time (Values).
+type series struct {
+	Metric map[string]string
+	Value  [2]any
+	Values [][2]any
 }
 
 // instant returns the series of an instant query.
-func instant(t *testing.T, prometheus, expression string) []json.RawMessage {
+func instant(t *testing.T, prometheus, expression string) []series {
 	t.Helper()
-	var answer struct {
-		Data struct{ Result []json.RawMessage }
-	}
+	var answer struct{ Data struct{ Result []series } }
 	if !get(t, prometheus, "/api/v1/query?"+url.Values{"query": {expression}}.Encode(), &answer) {
 		t.Errorf("Prometheus refuses %s", expression)
 	}

@@ -2,9 +2,12 @@ package nemesis
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -92,20 +95,45 @@ func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 			first[p.partition] = p
 		}
 	}
-	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group, req.Generation = s.Group, -1
-	topic := kmsg.NewOffsetCommitRequestTopic()
-	topic.Topic = input
+	offsets := map[int32]int64{}
 	for _, p := range first {
-		partition := kmsg.NewOffsetCommitRequestTopicPartition()
-		partition.Partition, partition.Offset = p.partition, p.offset+1
-		topic.Partitions = append(topic.Partitions, partition)
+		offsets[p.partition] = p.offset + 1
 		r.logf("    %s is moved over %v by hand", s.Name, p)
 	}
-	req.Topics = append(req.Topics, topic)
-	if _, err := req.RequestWith(ctx, r.admin); err != nil {
+	if err := commitFor(ctx, r.admin, s.Group, offsets); err != nil {
 		r.t.Errorf("moving %s: %v", s.Name, err)
 	}
+}
+
+// commitFor commits offsets of the input for a group without members. Newer brokers know the topic by its id alone.
+func commitFor(ctx context.Context, client *kgo.Client, group string, offsets map[int32]int64) error {
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic = input
+	known := kmsg.NewPtrMetadataRequest()
+	known.Topics = []kmsg.MetadataRequestTopic{{Topic: &topic.Topic}}
+	metadata, err := known.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	topic.TopicID = metadata.Topics[0].TopicID
+	for p, offset := range offsets {
+		partition := kmsg.NewOffsetCommitRequestTopicPartition()
+		partition.Partition, partition.Offset = p, offset
+		topic.Partitions = append(topic.Partitions, partition)
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation = group, -1
+	req.Topics = append(req.Topics, topic)
+	res, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, p := range res.Topics[0].Partitions {
+		if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+			return fmt.Errorf("partition %d: %w", p.Partition, err)
+		}
+	}
+	return nil
 }
 
 // unanswered waits until every subject has answered every event below the ends, and names those that do not.

@@ -189,6 +189,10 @@ type Options struct {
 	State    string // compacted; keyed by group and partition of the input
 	Ticks    string // one partition
 
+	// Show makes of an event what people may see of it, by field: of the decisions that are set aside for them, and of the
+	// last refused events. Nil: nothing. It is called by the loops of all partitions, seldom.
+	Show func(value []byte) map[string]string
+
 	LetterMode deadletter.Mode // how much of an event its dead letter holds
 	LetterKeep []string        // paths that deadletter.Redacted leaves as they are
 	Breaker    Breaker

@@ -463,7 +463,7 @@ func (p *partition) write(w *run, i int, now int64) {
 		p.writer.decision(w, p.routes.output.of(p.id, r.Key), r, &result.Decision, p.traces[i], now)
 	case scoring.Refused:
 		w.tally.refuse(result.Err.Code)
-		w.tally.keep(p.id, r.Offset, &result.Err)
+		w.tally.keep(p.id, r.Offset, &result.Err, p.c.shown, r.Value)
 		p.writer.deadLetter(w, p.routes.deadLetter.of(p.id, r.Key), r, p.batch.Events[i].Origin, &result.Err, now)
 	case scoring.Skipped:
 		w.tally.skipped[result.Skip]++

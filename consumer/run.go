@@ -37,8 +37,8 @@ type receipt struct {
 	model     string       // name@version that scored it
 	features  []string     // of that model
 	tally     tally
-	sample    []byte // one of its decisions, for people to see; nil: nobody is looking
-	gap       *gap   // that the partition is moved over, or stands before; nil: it holds what was read
+	sample    *Sample // one of its decisions, for people to see; nil: nobody is looking
+	gap       *gap    // that the partition is moved over, or stands before; nil: it holds what was read
 }
 
 // cargo is what a batch holds.

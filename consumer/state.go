@@ -20,7 +20,7 @@ type state struct {
 	paused    atomic.Pointer[string]
 	committed atomic.Int64 // offset that the group has; -1: none
 	wanted    atomic.Bool  // somebody would like to see a decision
-	sample    atomic.Pointer[[]byte]
+	sample    atomic.Pointer[Sample]
 }
 
 // newState is the state of a pipeline that has its first offset and has done nothing yet: its time without progress

@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -27,14 +29,22 @@ type PartitionStatus struct {
 	Paused    string  // why it stands still; empty: it does not
 }
 
-// Refusal is an event that became a dead letter. Where it lies and what is wrong with it is all that is kept: the event
-// is in the topics, whose readers are known.
+// Refusal is an event that became a dead letter. Where it lies, what is wrong with it and the fields that may be shown is
+// all that is kept: the event is in the topics, whose readers are known.
 type Refusal struct {
 	Partition int32
 	Offset    int64 // in the input
 	Code      scoring.Code
 	Field     string // a feature, or the id or time; empty: the value as a whole
 	At        int64  // when its dead letter was acknowledged, Unix milliseconds
+
+	Shown map[string]string // what Options.Show made of the event
+}
+
+// Sample is a decision that was set aside.
+type Sample struct {
+	Decision []byte            // as it was published
+	Shown    map[string]string // what Options.Show made of its event
 }
 
 // Status may be called at any time, by any goroutine. Nothing of it stops a pipeline: partitions are read as a scrape of
@@ -65,8 +75,8 @@ func (c *Consumer) Status() Status {
 // Samples takes the decisions that have been set aside since the last call, as they were published, at most one of each
 // partition, and asks for the next ones. Without a caller none is set aside: a chunk of events then costs one look at a
 // flag. It is the last decision of the first chunk after the call, whatever it says, so the sample is not biased.
-func (c *Consumer) Samples() [][]byte {
-	var all [][]byte
+func (c *Consumer) Samples() []Sample {
+	var all []Sample
 	for _, p := range c.o.Metrics.gauges.current() {
 		if p.topic != c.o.Input {
 			continue
@@ -83,7 +93,7 @@ func (c *Consumer) Samples() [][]byte {
 func (p *partition) sample(w *run) {
 	for i := len(p.batch.Results) - 1; i >= 0; i-- {
 		if r := &p.batch.Results[i]; r.Outcome == scoring.Decided {
-			w.sample = r.Decision.AppendJSON(nil)
+			w.sample = &Sample{Decision: r.Decision.AppendJSON(nil), Shown: p.c.shown(p.batch.Events[i].Value)}
 			p.state.wanted.Store(false)
 			return
 		}
@@ -93,21 +103,45 @@ func (p *partition) sample(w *run) {
 // exhibit shows what was set aside of a run that counts from now on.
 func (p *partition) exhibit(r *receipt) {
 	if r.sample != nil {
-		sample := r.sample
-		p.state.sample.Store(&sample)
+		p.state.sample.Store(r.sample)
 	}
-	if len(r.tally.refused) > 0 {
-		p.c.letters.add(r.tally.refused, time.Now().UnixMilli())
+	if len(r.tally.refused) == 0 {
+		return
 	}
+	p.c.letters.add(r.tally.refused, time.Now().UnixMilli())
+	for i := range r.tally.refused {
+		p.c.tellOf(&r.tally.refused[i])
+	}
+}
+
+// tellOf puts a refused event into the log for whoever has asked for details: a stream of which half fails would fill any
+// disk otherwise.
+func (c *Consumer) tellOf(e *Refusal) {
+	if !c.o.Log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	attributes := []any{"partition", e.Partition, "offset", e.Offset, "code", string(e.Code), "field", e.Field}
+	if len(e.Shown) > 0 {
+		attributes = append(attributes, "shown", e.Shown)
+	}
+	c.o.Log.Debug("an event became a dead letter", attributes...)
+}
+
+// shown is what people may see of an event.
+func (c *Consumer) shown(value []byte) map[string]string {
+	if c.o.Show == nil {
+		return nil
+	}
+	return c.o.Show(value)
 }
 
 // keptRefusals is how many refused events are remembered: of a run, and of the process.
 const keptRefusals = 16
 
-// keep remembers a refused event, if it is among the first of its run.
-func (t *tally) keep(partition int32, offset int64, e *scoring.EventError) {
+// keep remembers a refused event, if it is among the first of its run; shown is asked of those alone.
+func (t *tally) keep(partition int32, offset int64, e *scoring.EventError, shown func([]byte) map[string]string, value []byte) {
 	if len(t.refused) < keptRefusals {
-		t.refused = append(t.refused, Refusal{Partition: partition, Offset: offset, Code: e.Code, Field: e.Field})
+		t.refused = append(t.refused, Refusal{Partition: partition, Offset: offset, Code: e.Code, Field: e.Field, Shown: shown(value)})
 	}
 }
 

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 
 	"fraudstream/scoring"
@@ -11,7 +12,9 @@ import (
 // only after somebody has asked for one, and the place of a refused event without any of its bytes.
 func statusOfAStream(t *testing.T, b *broker) {
 	s := newStage(t, b, 2, 2)
-	c := s.consumer(s.options())
+	o := s.options()
+	o.Show = func(value []byte) map[string]string { return map[string]string{"bytes": strconv.Itoa(len(value))} }
+	c := s.consumer(o)
 	stop := s.start(c)
 	defer stop()
 	s.sendEvents("a", 20, 2)
@@ -35,19 +38,20 @@ func statusOfAStream(t *testing.T, b *broker) {
 	if n := len(status.Refused); n != 3 {
 		t.Fatalf("%d refused events are remembered: %+v", n, status.Refused)
 	}
-	if r := status.Refused[0]; r.Code != "bad_json" || r.Partition != 0 || r.Offset != 20 || r.At == 0 {
+	if r := status.Refused[0]; r.Code != "bad_json" || r.Partition != 0 || r.Offset != 20 || r.At == 0 || r.Shown["bytes"] == "" {
 		t.Errorf("%+v", r)
 	}
 	samples := c.Samples()
 	if len(samples) != 2 {
 		t.Fatalf("%d samples of two partitions: %q", len(samples), samples)
 	}
-	for _, text := range samples {
+	for _, sample := range samples {
+		text := sample.Decision
 		var d struct {
 			ID string `json:"transaction_id"`
 		}
-		if err := json.Unmarshal(text, &d); err != nil || s.decisionIDs()[d.ID] != 1 {
-			t.Errorf("%s is no published decision: %v", text, err)
+		if err := json.Unmarshal(text, &d); err != nil || s.decisionIDs()[d.ID] != 1 || sample.Shown["bytes"] != strconv.Itoa(len(event(d.ID))) {
+			t.Errorf("%s with %v is no published decision: %v", text, sample.Shown, err)
 		}
 	}
 }
@@ -55,12 +59,17 @@ func statusOfAStream(t *testing.T, b *broker) {
 // Of many refused events the last ones are remembered, and however many a run holds, it remembers few.
 func TestRefusals(t *testing.T) {
 	var all refusals
+	looked := 0
+	shown := func([]byte) map[string]string { looked++; return nil }
 	for run := range 3 {
 		var w tally
 		for i := range 10_000 {
-			w.keep(1, int64(run*10_000+i), &scoring.EventError{Code: scoring.BadJSON})
+			w.keep(1, int64(run*10_000+i), &scoring.EventError{Code: scoring.BadJSON}, shown, nil)
 		}
 		all.add(w.refused, int64(run))
+	}
+	if looked != 3*keptRefusals {
+		t.Errorf("%d events were looked into", looked)
 	}
 	got := all.all()
 	if len(got) != keptRefusals || got[0].Offset != 20_000 || got[keptRefusals-1].Offset != 20_000+keptRefusals-1 || got[0].At != 2 {
@@ -72,16 +81,16 @@ func TestRefusals(t *testing.T) {
 func TestSampleIsAskedFor(t *testing.T) {
 	p, w := scoringPartition(t), fetchedRun(t, 1000, 0)
 	if err := p.score(w); err != nil || w.sample != nil {
-		t.Fatalf("sample %q of a run that nobody looks at, %v", w.sample, err)
+		t.Fatalf("sample %v of a run that nobody looks at, %v", w.sample, err)
 	}
 	p.state.wanted.Store(true)
 	w.clearOutput()
 	if err := p.score(w); err != nil || w.sample == nil || p.state.wanted.Load() {
-		t.Fatalf("sample %q, still wanted: %v, %v", w.sample, p.state.wanted.Load(), err)
+		t.Fatalf("sample %v, still wanted: %v, %v", w.sample, p.state.wanted.Load(), err)
 	}
 	p.state.advance(&w.receipt)
 	p.exhibit(&w.receipt)
-	if got := p.state.sample.Load(); got == nil || &(*got)[0] != &w.sample[0] {
+	if got := p.state.sample.Load(); got == nil || got != w.sample {
 		t.Error("what was set aside is not shown when the run counts")
 	}
 }

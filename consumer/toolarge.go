@@ -57,7 +57,7 @@ func (pr *producer) becomeLetter(w *run, o *outgoing) error {
 	scratch := &run{}
 	letter.deadLetter(scratch, pr.p.routes.deadLetter.of(pr.p.id, r.Key), &r, origin, fault, time.Now().UnixMilli())
 	w.tally.undecide(o.inputs[0], fault.Code)
-	w.tally.keep(pr.p.id, o.inputs[0], fault)
+	w.tally.keep(pr.p.id, o.inputs[0], fault, c.shown, r.Value)
 	pr.late = append(pr.late, scratch.out[0])
 	return nil
 }

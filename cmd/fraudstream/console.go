@@ -39,7 +39,7 @@ func (c *Config) streamConsole(model *scoring.Scorer, watch *driftWatch, stream 
 func (c *Config) doorConsole(model *scoring.Scorer, wanted *drift.Options, options *web.Options) *console.Console {
 	o := c.own(model, options.Monitor, wanted)
 	o.Scope = "This process answers HTTP without Kafka; its requests are the live traffic."
-	o.Door = console.NewDoor()
+	o.Door = console.NewDoor(c.shown())
 	options.Traffic = o.Door
 	return console.New(console.Options{Source: o.State, Log: options.Log})
 }

@@ -12,11 +12,11 @@ import (
 // PrivacyConfig says what people may see of events, beside what masking leaves of them.
 type PrivacyConfig struct {
 	HashKey security.Secret `yaml:"hash_key"` // of ids; empty: they are cut to their last characters
-	Show    []string        `yaml:"show"`     // fields whose values dlq list --values shows, beside those of dlq.keep
+	Show    []string        `yaml:"show"`     // fields of events that people see, masked: in the console, in logs, in dlq list
 }
 
-// shortestKey is the least that a key of HMAC-SHA-256 should have, in bytes (RFC 2104, section 3, wants 32; 16 are out
-// of reach of guessing, too, and are what people have at hand).
+// shortestKey is the least that a key of HMAC-SHA-256 should have, in bytes. RFC 2104, section 3, wants 32; 16 are out of
+// reach of guessing, too, and are what people have at hand.
 const shortestKey = 16
 
 // validate refuses a key that can be guessed: then the hash of an id is as good as the id.
@@ -32,6 +32,27 @@ func (c *PrivacyConfig) masker() *privacy.Masker {
 	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey)})
 }
 
+// readable makes what people see of an allowed field. The id, which is one by which people find the event again, is hashed
+// where there is a key: in the console and in the list of dead letters it then looks the same.
+func (c *Config) readable() func(path, text string) string {
+	masker, id := c.Privacy.masker(), c.idPath()
+	return func(path, text string) string {
+		if path == id && c.Privacy.HashKey != "" {
+			return masker.ID(text)
+		}
+		return masker.Text(text)
+	}
+}
+
+// shown picks from an event what the console and the log may show of it; nil where nothing may be. The paths are those of
+// the whole event, as they are for dlq.keep: of a Debezium message, payload.after.country.
+func (c *Config) shown() func(value []byte) map[string]string {
+	if len(c.Privacy.Show) == 0 {
+		return nil
+	}
+	return privacy.NewFields(c.Privacy.Show, c.readable()).Of
+}
+
 // A letterMask makes of a dead letter what dlq list shows. Its headers were written by whoever may write to the topic, so
 // that they are masked like any other text.
 type letterMask struct {
@@ -39,18 +60,10 @@ type letterMask struct {
 	redactor *deadletter.Redactor
 }
 
-// newLetterMask keeps the fields of dlq.keep and of privacy.show readable. The id is one of the former, by which people
-// find the event again: it is hashed where there is a key, and else stands as it is.
+// newLetterMask keeps the fields of dlq.keep and of privacy.show readable.
 func (c *Config) newLetterMask() *letterMask {
-	m := &letterMask{masker: c.Privacy.masker()}
-	id := c.idPath()
-	m.redactor = deadletter.NewRedactor(slices.Concat(c.kept(), c.Privacy.Show)).Showing(func(path, text string) string {
-		if path == id && c.Privacy.HashKey != "" {
-			return m.masker.ID(text)
-		}
-		return m.masker.Text(text)
-	})
-	return m
+	readable := deadletter.NewRedactor(slices.Concat(c.kept(), c.Privacy.Show)).Showing(c.readable())
+	return &letterMask{masker: c.Privacy.masker(), redactor: readable}
 }
 
 // letter is a letter as it is shown, with or without its value.

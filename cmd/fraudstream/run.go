@@ -77,6 +77,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		Log:             log, Metrics: consumer.NewMetrics(registry),
 		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
 	}
+	options.Show = config.shown()
 	config.letters(&options)
 	config.deliver(&options)
 	if err := config.remember(&options, log); err != nil {

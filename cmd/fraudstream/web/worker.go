@@ -70,7 +70,7 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, told 
 	began := time.Now()
 	scorer.Score(batch)
 	if w.traffic != nil {
-		w.traffic.Count(batch.Results, time.Since(began))
+		w.traffic.Count(batch.Events, batch.Results, time.Since(began))
 	}
 	w.observe(batch)
 	return batch.Results

@@ -97,13 +97,19 @@ function gauge(score, { review, block }) {
 
 function decisions(all, model) {
   show('decisions-empty', all.length === 0);
-  say('decisions-note', 'a sample, ids masked');
+  say('decisions-note', all.some((d) => d.shown) ? 'a sample, ids masked, with the fields that may be shown' : 'a sample, ids masked');
   fill('decisions', all, () => all.map((d) => {
     const tone = d.decision === 'block' ? 'block-verdict' : d.decision;
-    return el('tr', {}, el('td', { class: 'id', title: d.source }, d.id),
+    return el('tr', {}, el('td', { class: 'id', title: d.source }, d.id, fields(d.shown)),
       el('td', { class: tone }, el('span', { class: 'score' }, d.score.toFixed(4)), el('span', { class: 'gauge' }, el('i', { '--share': gauge(d.score, model) }))),
       el('td', {}, el('span', { class: 'chip ' + tone }, d.decision)), el('td', { class: 'narrow soft', title: d.reason }, d.reason || ''));
   }));
+}
+
+// fields are those of an event that the configuration lets people see.
+function fields(shown) {
+  const all = Object.entries(shown ?? {});
+  return all.length ? el('small', { class: 'fields' }, all.map(([name, value]) => name + ' ' + value).join(' · ')) : null;
 }
 
 function refused(s, http) {
@@ -113,7 +119,7 @@ function refused(s, http) {
   fill('codes', codes, () => codes.length ? [el('div', { class: 'codes' }, ...codes.flatMap(([code, n]) => [el('code', {}, code), el('span', {}, el('i', { '--share': (100 * n / top).toFixed(1) + '%' })), el('span', { class: 'number' }, count(n))]))] : []);
   show('refused-table', s.refused.length > 0);
   show('refused-empty', codes.length === 0);
-  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, r.source), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
+  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, r.source, fields(r.shown)), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
 }
 
 function partitions(s, http) {

@@ -25,8 +25,9 @@
 //
 // # What it does not show
 //
-// Ids are masked or hashed as the configuration says ([fraudstream/cmd/fraudstream/privacy]), and of refused events only
-// the code, the field and the place are shown. No value of an event reaches the page: reasons are texts of the model's bundle.
+// Ids are masked or hashed as the configuration says ([fraudstream/cmd/fraudstream/privacy]), and of refused events the
+// code, the field and the place are shown. Reasons are texts of the model's bundle. No value of an event reaches the page,
+// but for those of the fields that privacy.show names, masked and cut short: what an analyst recognises a payment by.
 package console
 
 import (

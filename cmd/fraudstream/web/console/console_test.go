@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -227,21 +228,21 @@ func TestQuantile(t *testing.T) {
 
 // Requests are counted once each, whatever came of them, and what is remembered of refused ones is their place and code.
 func TestDoor(t *testing.T) {
-	d := NewDoor()
+	d := NewDoor(func(value []byte) map[string]string { return map[string]string{"v": string(value)} })
 	if got := d.samples(); got != nil {
 		t.Errorf("%q was set aside for nobody", got)
 	}
 	origin := scoring.Origin{Request: "q", Index: 1}
 	refused := scoring.Result{Outcome: scoring.Refused, Err: scoring.EventError{Code: scoring.WrongType, Field: "amount"}, Decision: scoring.Decision{Origin: origin}}
 	for range 2 * shown {
-		d.Count([]scoring.Result{{Outcome: scoring.Skipped}, refused}, 3*time.Millisecond)
+		d.Count([]scoring.Event{{}, {Value: []byte("second")}}, []scoring.Result{{Outcome: scoring.Skipped}, refused}, 3*time.Millisecond)
 	}
 	s := State{}
 	d.tell(&s)
 	if s.Totals.Events != 4*shown || s.Totals.Skipped != 2*shown || s.Totals.Refused["wrong_type"] != 2*shown || len(s.Refused) != shown {
 		t.Errorf("%+v, %d refused are remembered", s.Totals, len(s.Refused))
 	}
-	if r := s.Refused[0]; r.Source != "http/q/1" || r.Code != "wrong_type" || r.Field != "amount" {
+	if r := s.Refused[0]; r.Source != "http/q/1" || r.Code != "wrong_type" || r.Field != "amount" || r.Shown["v"] != "second" {
 		t.Errorf("%+v", r)
 	}
 	b := newBuckets(1, 2)
@@ -253,17 +254,18 @@ func TestDoor(t *testing.T) {
 	}
 }
 
-// Of a decision only the masked id, the place, the score, the verdict and the first reason's text are shown.
+// Of a decision only the masked id, the place, the score, the verdict and the first reason's text are shown, and of its event
+// the fields that were picked.
 func TestSampleIsMasked(t *testing.T) {
 	o := &Own{Masker: privacy.New(privacy.Options{})}
-	o.sample([]byte(`{"decision_id":"t/0/7","transaction_id":"4111111111111111","score":0.9,"decision":"block",
-		"reasons":[{"code":"R01","feature":"amount","text":"unusual amount","contribution":1.8}],"secret":"4111111111111111"}`), 5)
-	want := Decision{At: 5, ID: "*1111", Source: "t/0/7", Score: .9, Decision: "block", Reason: "R01 unusual amount"}
-	if len(o.sampled) != 1 || o.sampled[0] != want {
+	o.sample(&consumer.Sample{Shown: map[string]string{"country": "GB"}, Decision: []byte(`{"decision_id":"t/0/7","transaction_id":"4111111111111111","score":0.9,"decision":"block",
+		"reasons":[{"code":"R01","feature":"amount","text":"unusual amount","contribution":1.8}],"secret":"4111111111111111"}`)}, 5)
+	want := Decision{At: 5, ID: "*1111", Source: "t/0/7", Score: .9, Decision: "block", Reason: "R01 unusual amount", Shown: map[string]string{"country": "GB"}}
+	if len(o.sampled) != 1 || !reflect.DeepEqual(o.sampled[0], want) {
 		t.Errorf("%+v", o.sampled)
 	}
 	for range 2 * shown {
-		o.sample([]byte(`{"transaction_id":12345678}`), 6)
+		o.sample(&consumer.Sample{Decision: []byte(`{"transaction_id":12345678}`)}, 6)
 	}
 	if len(o.sampled) != shown || o.sampled[0].ID != "*78" {
 		t.Errorf("%d are kept: %+v", len(o.sampled), o.sampled[0])

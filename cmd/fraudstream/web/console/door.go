@@ -12,16 +12,19 @@ import (
 // Door counts requests where they are the live traffic, for a console without a stream: once for each request, however
 // many events it has.
 type Door struct {
+	show func(value []byte) map[string]string // nil: no field is shown
+
 	mu      sync.Mutex
 	totals  Totals
 	refused []Refusal // the newest first
-	sample  []byte
+	sample  *consumer.Sample
 	wanted  bool
 }
 
-// NewDoor returns a door that has counted nothing.
-func NewDoor() *Door {
-	d := &Door{totals: newTotals()}
+// NewDoor returns a door that has counted nothing. show makes of an event what people may see of it, beside the decision
+// or the fault; nil is nothing.
+func NewDoor(show func(value []byte) map[string]string) *Door {
+	d := &Door{show: show, totals: newTotals()}
 	d.totals.Score = newBuckets(.01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99)
 	d.totals.Latency = newBuckets(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 	return d
@@ -32,8 +35,8 @@ func newBuckets(bounds ...float64) consumer.Buckets {
 }
 
 // Count adds what came of one request. Its time counts for each of its events, since that is how long each of them took
-// to be answered.
-func (d *Door) Count(results []scoring.Result, took time.Duration) {
+// to be answered. The results are those of the events, one for each.
+func (d *Door) Count(events []scoring.Event, results []scoring.Result, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range results {
@@ -45,24 +48,33 @@ func (d *Door) Count(results []scoring.Result, took time.Duration) {
 			count(&d.totals.Score, r.Decision.Score)
 			count(&d.totals.Latency, took.Seconds())
 			if d.wanted {
-				d.sample, d.wanted = r.Decision.AppendJSON(nil), false
+				d.sample = &consumer.Sample{Decision: r.Decision.AppendJSON(nil), Shown: d.shown(events[i].Value)}
+				d.wanted = false
 			}
 		case scoring.Skipped:
 			d.totals.Skipped++
 		case scoring.Refused:
 			d.totals.Refused[string(r.Err.Code)]++
-			d.refuse(r)
+			d.refuse(r, events[i].Value)
 		}
 	}
 }
 
 // refuse remembers the last refused events.
-func (d *Door) refuse(r *scoring.Result) {
+func (d *Door) refuse(r *scoring.Result, value []byte) {
 	one := Refusal{
 		At: time.Now().UnixMilli(), Source: string(r.Decision.Origin.AppendID(nil)), Code: string(r.Err.Code), Field: r.Err.Field,
+		Shown: d.shown(value),
 	}
 	d.refused = slices.Insert(d.refused, 0, one)
 	d.refused = d.refused[:min(len(d.refused), shown)]
+}
+
+func (d *Door) shown(value []byte) map[string]string {
+	if d.show == nil {
+		return nil
+	}
+	return d.show(value)
 }
 
 // count adds a value to its bucket.
@@ -80,7 +92,7 @@ func (d *Door) tell(s *State) {
 }
 
 // samples takes the decision that was set aside since the last call, and asks for the next.
-func (d *Door) samples() [][]byte {
+func (d *Door) samples() []consumer.Sample {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	taken := d.sample
@@ -88,5 +100,5 @@ func (d *Door) samples() [][]byte {
 	if taken == nil {
 		return nil
 	}
-	return [][]byte{taken}
+	return []consumer.Sample{*taken}
 }

@@ -47,7 +47,7 @@ func (o *Own) State(watched bool) State {
 		At: now.UnixMilli(), Scope: o.Scope, Model: o.model(), Stream: o.Stream, Totals: newTotals(),
 		Partitions: []Partition{}, Log: []Line{}, Refused: []Refusal{},
 	}
-	var samples [][]byte
+	var samples []consumer.Sample
 	if watched {
 		samples = o.samples()
 	}
@@ -65,8 +65,8 @@ func (o *Own) State(watched bool) State {
 			r.Source, r.Field = o.Masker.Text(r.Source), o.Masker.Text(r.Field)
 		}
 	}
-	for _, text := range samples {
-		o.sample(text, s.At)
+	for i := range samples {
+		o.sample(&samples[i], s.At)
 	}
 	s.Decisions, s.Drift = slices.Clone(o.sampled), o.drift
 	if s.Decisions == nil {
@@ -75,7 +75,7 @@ func (o *Own) State(watched bool) State {
 	return s
 }
 
-func (o *Own) samples() [][]byte {
+func (o *Own) samples() []consumer.Sample {
 	if o.Consumer != nil {
 		return o.Consumer.Samples()
 	}
@@ -104,6 +104,7 @@ func (o *Own) stream(s *State) {
 		}
 		s.Refused = append(s.Refused, Refusal{
 			At: r.At, Source: fmt.Sprintf("%s/%d/%d", o.Stream.Input, r.Partition, r.Offset), Code: string(r.Code), Field: o.Masker.Text(r.Field),
+			Shown: r.Shown,
 		})
 	}
 }
@@ -123,9 +124,9 @@ func (o *Own) model() Model {
 	return m
 }
 
-// sample takes from a decision what may be shown, and nothing else: its id masked, and the reason that the bundle has
-// words for.
-func (o *Own) sample(text []byte, at int64) {
+// sample takes from a decision what may be shown, and nothing else: its id masked, the reason that the bundle has words
+// for, and the fields of its event that were picked where it was made.
+func (o *Own) sample(sample *consumer.Sample, at int64) {
 	var d struct {
 		ID          string          `json:"decision_id"`
 		Transaction json.RawMessage `json:"transaction_id"`
@@ -133,11 +134,12 @@ func (o *Own) sample(text []byte, at int64) {
 		Decision    string          `json:"decision"`
 		Reasons     []struct{ Code, Feature, Text string }
 	}
-	if err := json.Unmarshal(text, &d); err != nil {
+	if err := json.Unmarshal(sample.Decision, &d); err != nil {
 		return // what the service has published is JSON
 	}
 	shownDecision := Decision{
 		At: at, ID: o.Masker.ID(transaction(d.Transaction)), Source: o.Masker.Text(d.ID), Score: d.Score, Decision: d.Decision,
+		Shown: sample.Shown,
 	}
 	if len(d.Reasons) > 0 {
 		r := d.Reasons[0]

@@ -75,14 +75,19 @@ type Decision struct {
 	Score    float64 `json:"score"`
 	Decision string  `json:"decision"`
 	Reason   string  `json:"reason"`
+
+	Shown map[string]string `json:"shown,omitempty"` // fields of the event that the configuration lets people see
 }
 
-// Refusal is an event that could not be scored: where it lies and what is wrong with it, and none of its bytes.
+// Refusal is an event that could not be scored: where it lies and what is wrong with it, and of its fields those that the
+// configuration lets people see.
 type Refusal struct {
 	At     int64  `json:"at"`
 	Source string `json:"source"`
 	Code   string `json:"code"`
 	Field  string `json:"field"`
+
+	Shown map[string]string `json:"shown,omitempty"`
 }
 
 // Worker is one of several processes.

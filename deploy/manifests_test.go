@@ -69,27 +69,6 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
-// TestBillOfMaterials writes that of the generator, the smallest program here that links a library.
-func TestBillOfMaterials(t *testing.T) {
-	needTools(t)
-	program := filepath.Join(t.TempDir(), "generate")
-	output(t, "go", "build", "-o", program, "../cmd/fraudstream/demo/generate")
-	var bill struct {
-		BomFormat, SpecVersion string
-		Components             []struct{ Name, Version, PURL string }
-	}
-	if err := json.Unmarshal([]byte(output(t, "go", "run", "./sbom", program)), &bill); err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]bool{}
-	for _, c := range bill.Components {
-		found[c.Name] = c.PURL == "pkg:golang/"+c.Name+"@"+c.Version && c.Version != ""
-	}
-	if bill.BomFormat != "CycloneDX" || !found["std"] || !found["github.com/twmb/franz-go"] {
-		t.Errorf("%s %s: %v", bill.BomFormat, bill.SpecVersion, found)
-	}
-}
-
 // TestPrometheusRuleIsTheRules holds the operator's resource and the rule file together.
 func TestPrometheusRuleIsTheRules(t *testing.T) {
 	t.Parallel()

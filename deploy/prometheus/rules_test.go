@@ -33,6 +33,9 @@ type rule struct {
 // testFile is what the tests look at of fraudstream.test.yml.
 type testFile struct {
 	Tests []struct {
+		Input []struct {
+			Series string
+		} `yaml:"input_series"`
 		Alerts []struct {
 			Name     string `yaml:"alertname"`
 			Expected []any  `yaml:"exp_alerts"`
@@ -99,8 +102,17 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	}
 }
 
-func TestEveryAlertIsTestedFiringAndSilent(t *testing.T) {
-	fires, silent := map[string]bool{}, map[string]bool{}
+// TestEveryAlertIsTested wants of each alert a test in which it fires, one in which it is silent, and one in which none of
+// the series is there that it reads, by itself or through what is recorded: an expression that lacks a side mostly says
+// nothing, and sometimes something else than was meant.
+func TestEveryAlertIsTested(t *testing.T) {
+	fires, silent, absent := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	alerts, records := rules(t)
+	reads := map[string]map[string]bool{}
+	for _, a := range alerts {
+		reads[a.Alert] = map[string]bool{}
+		gather(a.Expr, records, reads[a.Alert])
+	}
 	for _, path := range []string{"fraudstream.test.yml", "objectives.test.yml"} {
 		var file testFile
 		read(t, path, &file)
@@ -108,13 +120,32 @@ func TestEveryAlertIsTestedFiringAndSilent(t *testing.T) {
 			for _, a := range test.Alerts {
 				fires[a.Name] = fires[a.Name] || len(a.Expected) > 0
 				silent[a.Name] = silent[a.Name] || len(a.Expected) == 0
+				without := true
+				for _, s := range test.Input {
+					name, _, _ := strings.Cut(s.Series, "{")
+					without = without && !reads[a.Name][name]
+				}
+				absent[a.Name] = absent[a.Name] || without
 			}
 		}
 	}
-	alerts, _ := rules(t)
 	for _, a := range alerts {
-		if !fires[a.Alert] || !silent[a.Alert] {
-			t.Errorf("%s is tested firing: %v, silent: %v", a.Alert, fires[a.Alert], silent[a.Alert])
+		if len(reads[a.Alert]) == 0 {
+			t.Errorf("%s reads no series", a.Alert)
+		}
+		if !fires[a.Alert] || !silent[a.Alert] || !absent[a.Alert] {
+			t.Errorf("%s is tested firing: %v, silent: %v, without its series: %v", a.Alert, fires[a.Alert], silent[a.Alert], absent[a.Alert])
+		}
+	}
+}
+
+// gather collects the scraped series that an expression reads, through the recorded ones.
+func gather(expression string, records []rule, into map[string]bool) {
+	for _, name := range regexp.MustCompile(`[a-z:]*fraudstream_[a-z0-9_:]+`).FindAllString(expression, -1) {
+		if i := slices.IndexFunc(records, func(r rule) bool { return r.Record == name }); i >= 0 {
+			gather(records[i].Expr, records, into)
+		} else {
+			into[name] = true
 		}
 	}
 }

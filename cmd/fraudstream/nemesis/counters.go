@@ -152,6 +152,7 @@ func (r *run) close(ctx context.Context) map[string]int {
 			r.t.Errorf("%s: the last look at the committed offsets: %v", s.Name, err)
 		}
 		cancel()
+		r.judgeOffsets(s)
 		r.summarize(s)
 		if !s.Plain {
 			s.witness.mu.Lock()
@@ -161,6 +162,14 @@ func (r *run) close(ctx context.Context) map[string]int {
 		}
 	}
 	return records
+}
+
+// judgeOffsets demands that a service whose workers have drained has committed all that it answered. It holds the sampler,
+// too: one that sees no offsets would find nothing.
+func (r *run) judgeOffsets(s *Subject) {
+	if short := s.sampler.short(r.book.Ends()); len(short) > 0 && !s.Plain {
+		r.t.Errorf("%s: all workers have drained, and partitions and their committed offsets %v are before the ends %v", s.Name, short, r.book.Ends())
+	}
 }
 
 // summarize says what a subject did over the whole run, and judges what belongs to no fault.

@@ -25,8 +25,9 @@ type sampler struct {
 	topics  outputs
 	witness *witness
 	ledger  *Ledger
-	mu      sync.Mutex // held during a check
-	checks  int        // that came to an end
+	mu      sync.Mutex      // held during a check
+	checks  int             // that came to an end
+	last    map[int32]int64 // committed offsets of the last of them
 }
 
 // sampleEvery is the pause between two samples.
@@ -54,9 +55,23 @@ func (s *sampler) check(ctx context.Context) ([]place, error) {
 		return nil, err
 	}
 	s.checks++
+	s.last = committed
 	passed := s.ledger.Missing(committed)
 	s.ledger.writeOff(passed, true)
 	return passed, nil
+}
+
+// short lists the partitions whose offset stood before an end when it was last looked at.
+func (s *sampler) short(ends map[int32]int64) []place {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []place
+	for p, end := range ends {
+		if s.last[p] < end {
+			all = append(all, place{p, s.last[p]})
+		}
+	}
+	return all
 }
 
 // readToEnd returns when the witness has read what the subject had written when it was called.

@@ -69,6 +69,12 @@ func TestSamplerFindsAnOffsetAhead(t *testing.T) {
 			t.Errorf("with %d committed it finds %v, %v; want %v", c.committed, passed, err, c.passed)
 		}
 	}
+	if short := s.short(map[int32]int64{0: 4}); short != nil {
+		t.Errorf("with all committed, %v is short", short)
+	}
+	if short := s.short(map[int32]int64{0: 5, 1: 1}); len(short) != 2 {
+		t.Errorf("of two offsets that are short, it finds %v", short)
+	}
 	if verdict, _ := s.ledger.of(0); verdict != (Tally{Lost: 2, Ahead: 2}) {
 		t.Errorf("in all: %+v, want two lost that the offset has passed", verdict)
 	}

@@ -29,9 +29,9 @@
 // up what a batch says of itself, so this package writes and reads the two by itself, over a connection that the
 // library's Transport hands over, in whichever version from 4 and 3 on the broker speaks. Where a broker's answers to
 // them cannot be read three times in a row, or [Options].LibraryProtocol says so from the start, the library's own
-// types stand in, behind the same types of ours: the log says it once and fraudstream_library_protocol is 1. That way
-// costs more time, and it tells less of damaged batches; what exactly stands in library.go. The requests of transactions
-// have no such second way.
+// types stand in, behind the same types of ours: the log says it once and fraudstream_library_protocol is 1. They write the
+// requests and read the answers up to the record batches, and the batches are read here in either way: the library would
+// decompress them without bound. The requests of transactions have no such second way.
 //
 // # Why memory is a budget
 //
@@ -40,8 +40,10 @@
 // run is paid for before the broker is asked for it: a fetcher that finds nothing left waits, and shows as paused for
 // memory if that takes long, while heartbeats go on and what is under way is published. A batch larger than a
 // partition's share is waited for until there is room; one that the whole budget has no room for pauses its partition,
-// and the log says which budget would do. How the bytes are divided stands in memory.go. This costs one lock a run, and
-// nothing for an event. Only the library's types, where they stand in, decompress before anybody can ask for the size.
+// and the log says which budget would do. How the bytes are divided stands in memory.go. Decompression is
+// bounded as well: a batch that would become larger than a quarter of the budget, or than 64 MiB whatever the budget, is
+// given up at that size and pauses its partition, and the log says what helps. This costs one lock a run, and nothing
+// for an event.
 //
 // # Why each event is decided at least once
 //

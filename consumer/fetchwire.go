@@ -87,10 +87,7 @@ func (r *fetchRequest) encode(version int16) []byte {
 		b = binary.BigEndian.AppendUint32(b, 0)          // no fetch session
 		b = binary.BigEndian.AppendUint32(b, ^uint32(0)) // session epoch -1
 	}
-	b = binary.BigEndian.AppendUint32(b, 1)
-	b = appendString(b, r.topic)
-	b = binary.BigEndian.AppendUint32(b, 1)
-	b = binary.BigEndian.AppendUint32(b, uint32(r.partition))
+	b = appendTarget(b, r.topic, r.partition)
 	if version >= 9 {
 		b = binary.BigEndian.AppendUint32(b, ^uint32(0)) // leader epoch -1: unknown
 	}
@@ -120,15 +117,10 @@ func parseFetch(buf []byte, version int16) (*fetchResponse, error) {
 	if res.code != 0 {
 		return res, nil
 	}
-	if in.int32() != 1 {
-		return nil, &dialectError{"fetch response without the topic"}
+	var err error
+	if res.code, err = in.target(); err != nil {
+		return nil, err
 	}
-	in.take(int(in.int16()))
-	if in.int32() != 1 {
-		return nil, &dialectError{"fetch response without the partition"}
-	}
-	in.int32()
-	res.code = kafka.Error(in.int16())
 	in.int64() // high watermark
 	res.lastStable = in.int64()
 	if version >= 5 {

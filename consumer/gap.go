@@ -135,7 +135,7 @@ func (f *fetcher) stand(ctx context.Context, w *run, reason string, cause error)
 	p.stoodAt = f.next
 	c.o.Log.Error("the partition pauses before events that cannot be read", slog.String("partition", p.state.name()),
 		slog.Int64("offset", f.next), slog.Any("error", cause), slog.String("advice", fmt.Sprintf(
-			"mend the broker's log, or pass over them: fraudstream offsets skip --topic %s --partition %d --to OFFSET", c.o.Input, p.id)))
+			"mend that, or pass over them: fraudstream offsets skip --topic %s --partition %d --to OFFSET", c.o.Input, p.id)))
 	w.reset(f.next)
 	w.gap = &gap{reason, f.next, f.next, 0}
 	return true, nil

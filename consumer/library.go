@@ -5,12 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
@@ -18,8 +16,6 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 	"github.com/segmentio/kafka-go/protocol/produce"
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
-
-	"fraudstream/consumer/recordbatch"
 )
 
 // dialect says how the requests of the hot path are written: by this package or, because somebody has said so or the
@@ -65,11 +61,11 @@ func (c *Consumer) useLibrary(cause error) {
 	}
 	c.o.Metrics.library.Set(1)
 	if cause == nil {
-		c.o.Log.Info("reading and writing by the types of the Kafka library, as configured: slower, and it checks less")
+		c.o.Log.Info("reading and writing by the types of the Kafka library, as configured")
 		return
 	}
-	c.o.Log.Warn("the broker does not speak Fetch and Produce as this program does, going on by the types of the Kafka library: "+
-		"slower, and it checks less", slog.Any("error", cause))
+	c.o.Log.Warn("the broker does not speak Fetch and Produce as this program does, going on by the types of the Kafka library",
+		slog.Any("error", cause))
 }
 
 // exchange sends a request in the way that is in force. Behind either way stand the same types, so nobody else knows.
@@ -91,145 +87,115 @@ func (c *Consumer) exchange(ctx context.Context, req kafka.Request) (kafka.Respo
 	return res, err
 }
 
-// byLibrary asks with kafka-go's own request and writes the answer anew as the batches that it was read from, so that
-// whoever reads it meets one form. What the library does not tell is lost, and that is why it is the second choice:
+// byLibrary asks with kafka-go's own types: they write the request, in whichever version they have agreed on with the
+// broker, and read the answer up to the record batches. Those are left as the broker has sent them.
 //
-//   - It gives the records of a batch and not the batch's last offset. Between two batches nothing is lost by that. Where
-//     compaction has left nothing at the end of the last batch of an answer, the offset goes on one by one until the
-//     broker gives the next batch.
-//   - Of a batch that holds fewer records than it says, it gives those and no error. Brokers of Apache Kafka refuse such
-//     batches, so only a damaged log whose checksum was made anew can hold one.
-//   - It gives the producer's timestamp also where the topic keeps the time of the append.
-//   - It decompresses a batch before anybody can ask how large it will be.
+// The library's types would read the batches, too, but they decompress each before anybody can ask how large it will be, and
+// without bound: a batch of a few kilobytes may stand for gigabytes. They give up the batch's last offset and its number of
+// records as well, and with them the proof that nothing is missing. So from the batches on both ways are one, and the memory
+// budget, the checksums and the filter of aborted transactions hold in either.
 func (r *fetchRequest) byLibrary(ctx context.Context, t *kafka.Transport, addr net.Addr) (*fetchResponse, error) {
-	answer, err := t.RoundTrip(ctx, addr, &fetch.Request{
+	answer, err := t.RoundTrip(ctx, addr, &libraryFetch{r})
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*fetchResponse), nil
+}
+
+// libraryFetch is a fetchRequest that the library's types write and read.
+type libraryFetch struct{ *fetchRequest }
+
+// RawExchange writes the request and reads the response, of which no more is taken in than there is room for.
+func (r *libraryFetch) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	if err := protocol.WriteRequest(rw, r.version, correlation, r.client, r.request()); err != nil {
+		return nil, err
+	}
+	buf, err := readWithin(rw, r.buf, r.room)
+	if err != nil {
+		return nil, err
+	}
+	return parseByLibrary(buf, r.version)
+}
+
+// request is the library's form of the request: as a reader of committed records, without a fetch session.
+func (r *fetchRequest) request() *fetch.Request {
+	return &fetch.Request{
 		ReplicaID: -1, MaxWaitTime: int32(r.wait.Milliseconds()), MinBytes: 1, MaxBytes: r.maxBytes, IsolationLevel: 1,
 		SessionEpoch: -1,
 		Topics: []fetch.RequestTopic{{Topic: r.topic, Partitions: []fetch.RequestPartition{{
 			Partition: r.partition, CurrentLeaderEpoch: -1, FetchOffset: r.offset, LogStartOffset: -1, PartitionMaxBytes: r.maxBytes,
 		}}}},
-	})
-	if err != nil {
-		return nil, r.libraryError(err)
+	}
+}
+
+// parseByLibrary reads a response, from its correlation id on. It trusts the lengths of the answer's lists, as the library
+// does.
+func parseByLibrary(buf []byte, version int16) (*fetchResponse, error) {
+	in := &sparingReader{size: binary.BigEndian.AppendUint32(nil, uint32(len(buf))), rest: buf}
+	_, answer, err := protocol.ReadResponse(in, protocol.Fetch, version)
+	if err != nil && !errors.Is(err, errBatches) {
+		return nil, &dialectError{"fetch response: " + err.Error()}
 	}
 	res := answer.(*fetch.Response)
-	if res.ErrorCode != 0 {
-		return &fetchResponse{code: kafka.Error(res.ErrorCode), buf: r.buf}, nil
+	out := &fetchResponse{code: kafka.Error(res.ErrorCode), logStart: -1, buf: buf}
+	if out.code != 0 {
+		return out, nil
 	}
 	if len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
 		return nil, &dialectError{"fetch response without the partition"}
 	}
 	p := &res.Topics[0].Partitions[0]
-	out := &fetchResponse{code: kafka.Error(p.ErrorCode), lastStable: p.LastStableOffset, logStart: p.LogStartOffset}
+	out.code, out.lastStable = kafka.Error(p.ErrorCode), p.LastStableOffset
+	if version >= 5 {
+		out.logStart = p.LogStartOffset
+	}
 	for _, a := range p.AbortedTransactions {
 		out.aborted = append(out.aborted, abortedTransaction{a.ProducerID, a.FirstOffset})
 	}
-	out.buf, err = r.rewrite(r.buf[:0], p.RecordSet.Records)
-	out.records = out.buf
-	return out, err
+	stated := int32(binary.BigEndian.Uint32(buf[len(buf)-len(in.batches)-4:])) // the size that stands before the batches
+	if int(max(stated, 0)) != len(in.batches) {
+		return nil, &dialectError{"fetch response cut short"} // the library takes a list that ends early for a whole one
+	}
+	out.records = in.batches
+	return out, nil
 }
 
-// rewrite appends the batches that the library has read.
-func (r *fetchRequest) rewrite(buf []byte, set protocol.RecordReader) ([]byte, error) {
-	if set == nil {
-		return buf, nil
-	}
-	stream, ok := set.(*protocol.RecordStream)
-	if !ok {
-		return buf, &dialectError{fmt.Sprintf("records as %T", set)}
-	}
-	var b recordbatch.Builder
-	for i, one := range stream.Records {
-		last := i == len(stream.Records)-1
-		var err error
-		switch batch := one.(type) {
-		case *protocol.RecordBatch:
-			buf, err = r.rewriteBatch(buf, &b, batch, recordbatch.Position{Base: batch.BaseOffset}, last)
-		case *protocol.ControlBatch:
-			same := protocol.RecordBatch(*batch)
-			buf, err = r.rewriteBatch(buf, &b, &same, recordbatch.Position{Base: batch.BaseOffset, Control: true}, last)
-		default:
-			err = &recordbatch.CorruptError{Offset: r.offset, Detail: "message format before 2, only 2 is read"}
-		}
-		if err != nil {
-			return buf, err
-		}
-	}
-	return buf, nil
+// A sparingReader is a response in memory that ends where its record batches begin. The library looks at the version of a
+// batch, by Peek, before it reads the first byte of it, and at nothing else in this way: so that is where they begin. They
+// are the last field of an answer about one partition.
+type sparingReader struct {
+	size    []byte // of the response, which comes before it
+	rest    []byte
+	batches []byte // a view; nil until they are reached
 }
 
-// rewriteBatch appends one batch. The last one of an answer reaches to the offset that was asked for at least: the broker
-// begins with the batch that holds this offset, so where no record of it is left, there is none.
-func (r *fetchRequest) rewriteBatch(buf []byte, b *recordbatch.Builder, batch *protocol.RecordBatch, at recordbatch.Position, last bool) ([]byte, error) {
-	b.Reset()
-	for {
-		record, err := batch.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return buf, err
-		}
-		at.Last = int32(record.Offset - at.Base)
-		if err := appendRecord(b, at.Last, record); err != nil {
-			return buf, err
-		}
+// errBatches is what the library is told instead of the first batch.
+var errBatches = errors.New("the record batches are read elsewhere")
+
+func (in *sparingReader) Read(p []byte) (n int, err error) {
+	from := &in.size
+	if len(in.size) == 0 {
+		from = &in.rest
 	}
-	if last {
-		at.Last = max(at.Last, int32(min(r.offset-at.Base, 1<<31-1)))
+	if len(*from) == 0 {
+		return 0, io.EOF
 	}
-	producer := recordbatch.Producer{
-		ID: batch.ProducerID, Epoch: batch.ProducerEpoch, Transactional: batch.Attributes.Transactional(),
-	}
-	return append(buf, b.FinishAt(at, producer, batch.BaseSequence)...), nil
+	n = copy(p, *from)
+	*from = (*from)[n:]
+	return n, nil
 }
 
-// appendRecord copies one record out of the library's pages, and gives them back.
-func appendRecord(b *recordbatch.Builder, place int32, record *protocol.Record) error {
-	key, err := readField(record.Key)
-	if err != nil {
-		return err
-	}
-	value, err := readField(record.Value)
-	if err != nil {
-		return err
-	}
-	var h recordbatch.Headers
-	for _, one := range record.Headers {
-		h.Add(one.Key, one.Value)
-	}
-	b.AppendAt(place, record.Time.UnixMilli(), key, value, h)
-	return nil
+// Peek is called at the first batch.
+func (in *sparingReader) Peek(int) ([]byte, error) {
+	in.batches = in.rest
+	return nil, errBatches
 }
 
-// readField reads a key or a value; nil for null.
-func readField(field protocol.Bytes) ([]byte, error) {
-	if field == nil {
-		return nil, nil
-	}
-	defer func() { _ = field.Close() }()
-	return protocol.ReadAll(field)
-}
-
-// libraryError gives an error of the library the meaning that ours would have. It has no type of its own for a batch that
-// cannot be read, so whatever is neither of the network nor of the cluster is held for one: the partition then stands
-// still before it, and says so.
-func (r *fetchRequest) libraryError(err error) error {
-	if err := routeError(err); err != nil {
-		return err
-	}
-	var network net.Error
-	var code kafka.Error
-	switch {
-	case errors.As(err, &network), errors.As(err, &code), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	}
-	detail := err.Error()
-	if strings.HasPrefix(detail, "crc32") {
-		detail = "CRC-32C is wrong: " + detail
-	}
-	return &recordbatch.CorruptError{Offset: r.offset, Detail: detail}
+// Discard passes over what the library does not want any more.
+func (in *sparingReader) Discard(n int) (int, error) {
+	n = min(n, len(in.rest))
+	in.rest = in.rest[n:]
+	return n, nil
 }
 
 // routeError is the code that a broker would answer where the library does not know the leader; nil where it does.

@@ -5,178 +5,117 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/snappy"
-	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
-	"pgregory.net/rapid"
 
 	"fraudstream/consumer/recordbatch"
 )
 
-// packed compresses the records of a batch as other producers do.
-func packed(t interface{ Fatal(...any) }, batch []byte, codec recordbatch.Codec) []byte {
-	var payload bytes.Buffer
-	var w io.WriteCloser
-	switch records := batch[61:]; codec {
-	case recordbatch.Gzip:
-		w = gzip.NewWriter(&payload)
-	case recordbatch.Zstd:
-		w, _ = zstd.NewWriter(&payload)
-	case recordbatch.Snappy:
-		payload.Write(snappy.Encode(nil, records))
-	default:
-		return batch // the builder's own
+// answer encodes a fetch response of one partition as a broker does, from the correlation id on.
+func answer(t interface{ Fatal(...any) }, version int16, topCode, code int16, aborted []abortedTransaction, log []byte) []byte {
+	res := kmsg.NewPtrFetchResponse()
+	res.Version, res.ThrottleMillis, res.SessionID, res.ErrorCode = version, 70, 80, topCode
+	p := kmsg.NewFetchResponseTopicPartition()
+	p.Partition, p.ErrorCode, p.HighWatermark, p.LastStableOffset, p.LogStartOffset = 3, code, 99, 98, 2
+	p.PreferredReadReplica, p.RecordBatches = -1, log
+	for _, a := range aborted {
+		one := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+		one.ProducerID, one.FirstOffset = a.producer, a.first
+		p.AbortedTransactions = append(p.AbortedTransactions, one)
 	}
-	if w != nil {
-		_, _ = w.Write(batch[61:])
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+	topic := kmsg.NewFetchResponseTopic()
+	topic.Topic, topic.Partitions = "in", append(topic.Partitions, p)
+	res.Topics = append(res.Topics, topic)
+	if res.IsFlexible() {
+		t.Fatal("the newest version that is spoken has no tagged fields")
 	}
-	out := append(bytes.Clone(batch[:61]), payload.Bytes()...)
-	binary.BigEndian.PutUint32(out[8:], uint32(len(out)-12))
-	binary.BigEndian.PutUint16(out[21:], binary.BigEndian.Uint16(out[21:])|uint16(codec))
-	binary.BigEndian.PutUint32(out[17:], crc32.Checksum(out[21:], crc32.MakeTable(crc32.Castagnoli)))
-	return out
+	return res.AppendTo(binary.BigEndian.AppendUint32(nil, correlation))
 }
 
-// drawLog draws a log as compaction leaves it: batches of every codec with gaps between and within them, some of them
-// in transactions, some without records.
-func drawLog(t *rapid.T) []byte {
-	field := rapid.OneOf(rapid.Just[[]byte](nil), rapid.SliceOfN(rapid.Byte(), 0, 50))
-	var log []byte
-	base := rapid.Int64Range(0, 1000).Draw(t, "base")
-	for range rapid.IntRange(1, 6).Draw(t, "batches") {
-		codec := rapid.SampledFrom([]recordbatch.Codec{
-			recordbatch.None, recordbatch.Gzip, recordbatch.Snappy, recordbatch.LZ4, recordbatch.Zstd,
-		}).Draw(t, "codec")
-		var b recordbatch.Builder
-		if codec == recordbatch.LZ4 {
-			b.Codec = codec
-		}
-		place := int32(-1)
-		for range rapid.IntRange(0, 5).Draw(t, "records") {
-			place += rapid.Int32Range(1, 3).Draw(t, "place")
-			var h recordbatch.Headers
-			for range rapid.IntRange(0, 2).Draw(t, "headers") {
-				h.Add(rapid.StringN(0, 5, -1).Draw(t, "name"), field.Draw(t, "header"))
-			}
-			b.AppendAt(place, rapid.Int64Range(-1, 1<<40).Draw(t, "timestamp"), field.Draw(t, "key"), field.Draw(t, "value"), h)
-		}
-		last := max(place, 0) + rapid.Int32Range(0, 3).Draw(t, "tail")
-		p := recordbatch.Producer{ID: rapid.Int64Range(-1, 3).Draw(t, "producer"), Transactional: rapid.Bool().Draw(t, "transactional")}
-		encoded := b.FinishAt(recordbatch.Position{Base: base, Last: last}, p, 7)
-		if b.Count() > 0 {
-			encoded = packed(t, encoded, codec)
-		}
-		log = append(log, encoded...)
-		base += int64(last) + 1 + rapid.Int64Range(0, 3).Draw(t, "gap")
+// assertSame demands that an answer is the same whether the library's types have read it or ours.
+func assertSame(t testing.TB, buf []byte, version int16) {
+	t.Helper()
+	own, ownErr := parseFetch(buf, version)
+	library, libraryErr := parseByLibrary(buf, version)
+	if (ownErr == nil) != (libraryErr == nil) {
+		t.Fatalf("version %d: ours says %v, the library %v", version, ownErr, libraryErr)
 	}
-	return log
-}
-
-// byLibrary reads a log as the library does and writes it anew.
-func byLibrary(t interface{ Fatal(...any) }, r *fetchRequest, log []byte) []byte {
-	var set protocol.RecordSet
-	prefixed := append(binary.BigEndian.AppendUint32(nil, uint32(len(log))), log...)
-	if _, err := set.ReadFrom(bytes.NewReader(prefixed)); err != nil {
-		t.Fatal(err)
-	}
-	out, err := r.rewrite(nil, set.Records)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// walk describes the records of a log from an offset on, with what the filter of aborted transactions looks at.
-func walk(t interface{ Fatal(...any) }, log []byte, from int64) (records []string, next int64) {
-	unpack := recordbatch.Decompressor{Limit: 1 << 20}
-	for rest := log; ; {
-		var b recordbatch.Batch
-		var ok bool
-		var err error
-		if rest, ok, err = recordbatch.Next(rest, &b); err != nil {
-			t.Fatal(err)
-		}
-		if !ok {
-			return records, next
-		}
-		payload, err := unpack.Append(nil, &b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		next = b.NextOffset()
-		for all := b.Records(payload); ; {
-			var r recordbatch.Record
-			ok, err := all.Next(&r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !ok {
-				break
-			}
-			if r.Offset >= from {
-				records = append(records, fmt.Sprintf("%d %d %q %q %v %q of %d in %v %v", r.Offset, r.Timestamp, r.Key, r.Value,
-					r.Headers.Count, r.Headers.Raw, b.ProducerID, b.Transactional(), b.Control()))
-			}
-		}
+	if ownErr == nil && (own.code != library.code || own.lastStable != library.lastStable || own.logStart != library.logStart ||
+		!slices.Equal(own.aborted, library.aborted) || !bytes.Equal(own.records, library.records)) {
+		t.Fatalf("version %d: ours reads %+v, the library %+v", version, own, library)
 	}
 }
 
-// What the library has read and this package has written anew holds the same records as the log, and the offset that it
-// ends at lies behind the one that was asked for, and never behind a record that was not seen.
-func TestRewriteKeepsEverything(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		log := drawLog(t)
-		var first recordbatch.Batch
-		if _, _, err := recordbatch.Next(log, &first); err != nil {
-			t.Fatal(err)
+// Both ways make the same of every answer: the code, the offsets, what was aborted, and each byte of the batches,
+// whatever these hold.
+func FuzzLibraryAnswer(f *testing.F) {
+	log, aborted, _ := compacted()
+	f.Add(uint8(0), int16(0), int16(0), uint8(0), []byte{})
+	f.Add(uint8(3), int16(0), int16(1), uint8(1), []byte{})
+	f.Add(uint8(7), int16(6), int16(0), uint8(0), log)
+	f.Add(uint8(7), int16(0), int16(0), uint8(3), log[:len(log)-5])
+	for version := range uint8(fetchVersion - fetchOldest + 1) {
+		f.Add(version, int16(0), int16(0), uint8(len(aborted)), log)
+	}
+	f.Fuzz(func(t *testing.T, version uint8, topCode, code int16, aborted uint8, log []byte) {
+		v := fetchOldest + int16(version)%(fetchVersion-fetchOldest+1)
+		if v < 7 {
+			topCode = 0
 		}
-		from := rapid.Int64Range(first.BaseOffset, first.NextOffset()-1).Draw(t, "from")
-		want, end := walk(t, log, from)
-		got, next := walk(t, byLibrary(t, &fetchRequest{offset: from}, log), from)
-		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Fatalf("records\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		if len(log) > 0 && len(log) <= 17 {
+			return // less than the head of a batch: no broker sends it alone, and the library calls it an error
 		}
-		if next <= from || next > end {
-			t.Fatalf("from %d the next offset is %d, and the log ends at %d", from, next, end)
+		transactions := make([]abortedTransaction, aborted)
+		for i := range transactions {
+			transactions[i] = abortedTransaction{int64(i), int64(i) * 7}
 		}
+		buf := answer(t, v, topCode, code, transactions, log)
+		assertSame(t, buf, v)
 	})
 }
 
-// Errors of the library are told apart: what is of the network or the cluster is waited out, and before anything else the
-// partition stands still.
-func TestErrorsOfTheLibrary(t *testing.T) {
-	r := &fetchRequest{offset: 7}
-	for _, passing := range []error{io.EOF, io.ErrUnexpectedEOF, protocol.NewErrNoTopic("t"), protocol.NewErrNoLeader("t", 1)} {
-		if err := r.libraryError(passing); isCorrupt(err) {
-			t.Errorf("%v is held for a corrupt batch", passing)
+// An answer that ends early is none, wherever that is; the library's way says so, too.
+func TestLibraryAnswerCutShort(t *testing.T) {
+	log, aborted, _ := compacted()
+	whole := answer(t, fetchVersion, 0, 0, aborted, log)
+	for n := 4; n < len(whole); n++ {
+		if res, err := parseByLibrary(whole[:n:n], fetchVersion); err == nil || !isDialect(err) {
+			t.Fatalf("%d bytes of %d pass for an answer: %+v, %v", n, len(whole), res, err)
 		}
 	}
-	log := packed(t, brokenBatch(), recordbatch.Gzip)
-	log[80] ^= 1
-	var set protocol.RecordSet
-	_, err := set.ReadFrom(bytes.NewReader(append(binary.BigEndian.AppendUint32(nil, uint32(len(log))), log...)))
-	if err := r.libraryError(err); !isCorrupt(err) || !strings.Contains(err.Error(), "offset 7") {
-		t.Errorf("a flipped bit gives %v", err)
-	}
-	var old recordbatch.Builder
-	old.Append(1, nil, nil, recordbatch.Headers{})
-	set.Records = &protocol.RecordStream{Records: []protocol.RecordReader{&protocol.MessageSet{}}}
-	if _, err := r.rewrite(nil, set.Records); !isCorrupt(err) {
-		t.Errorf("an old message format gives %v", err)
-	}
+}
+
+// By the library, too, a batch is decompressed within the budget: one that stands for more pauses its partition,
+// which names the setting that helps, and one that fits is decided with the larger one.
+func TestBombByLibrary(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	registry := prometheus.NewRegistry()
+	o := s.options()
+	o.LibraryProtocol, o.Memory, o.Metrics = true, MinMemory, NewMetrics(registry)
+	sent := s.sendPacked("a", 5, strings.Repeat("x", 900<<10), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	stop := s.start(s.consumer(o))
+	s.await("the pause", func() bool {
+		_, series := metric(t, registry, "fraudstream_partition_paused", "reason", corruptBatch)
+		return series == 1
+	})
+	s.await("what helps", func() bool {
+		return strings.Contains(s.logs.String(), "decompresses to more than 4194304 bytes: set memory.budget to 256 MiB")
+	})
+	stop()
+	o.Memory = 64 << 20
+	stop = s.start(s.consumer(o))
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
 }
 
 // compacted is a log with all that compaction and transactions leave behind, the transactions that were aborted, and what

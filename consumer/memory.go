@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -237,7 +238,19 @@ func (m *memory) unpackLarge(b *recordbatch.Batch) (payload []byte, done func(),
 		d.arena = make([]byte, 0, m.large) // whole from the start: one that grew would for a moment be there twice
 	}
 	payload, err = d.unpack.Append(d.arena, b)
-	return payload, func() { m.lane <- d }, err
+	return payload, func() { m.lane <- d }, m.explained(err)
+}
+
+// explained adds to a batch that is too large to be decompressed what helps against it, and returns any other error as it
+// is. A quarter of the budget is what one batch may become, up to maxUnpacked.
+func (m *memory) explained(err error) error {
+	if _, large := errors.AsType[*recordbatch.TooLargeError](err); !large {
+		return err
+	}
+	if m.large < maxUnpacked {
+		return fmt.Errorf("%w: set memory.budget to %d MiB, which lets a batch become %d MiB", err, maxUnpacked>>20*4, maxUnpacked>>20)
+	}
+	return fmt.Errorf("%w: have it produced in smaller batches, no memory.budget lets one become more than %d MiB", err, maxUnpacked>>20)
 }
 
 // sayMemory tells how the budget is divided, once a generation.

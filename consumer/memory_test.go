@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -235,7 +236,7 @@ func TestLargeDesk(t *testing.T) {
 		}
 		w := &run{batches: []recordbatch.Batch{batch}, receipt: receipt{next: batch.NextOffset()}}
 		err := p.score(w)
-		if _, tooLarge := errors.AsType[*recordbatch.TooLargeError](err); fits != (err == nil) || !fits && (!tooLarge || !isCorrupt(err)) {
+		if _, tooLarge := errors.AsType[*recordbatch.TooLargeError](err); fits != (err == nil) || !fits && (!tooLarge || !isCorrupt(err) || !strings.Contains(err.Error(), "set memory.budget to 256 MiB")) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		if fits && w.tally.consumed != 4 {
@@ -244,5 +245,12 @@ func TestLargeDesk(t *testing.T) {
 	}
 	if len(c.memory.lane) != 1 {
 		t.Error("the permit for the large desk is gone")
+	}
+	tooLarge := &recordbatch.TooLargeError{Offset: 7, Codec: recordbatch.Zstd, Limit: maxUnpacked}
+	if err := newMemory(4 * maxUnpacked).explained(tooLarge); !isCorrupt(err) || !strings.Contains(err.Error(), "no memory.budget lets one become more than 64 MiB") {
+		t.Errorf("with the largest desk: %v", err)
+	}
+	if err := newMemory(0).explained(io.EOF); err != io.EOF {
+		t.Errorf("another error becomes %v", err)
 	}
 }

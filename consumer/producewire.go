@@ -63,10 +63,7 @@ func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error)
 	}
 	b = binary.BigEndian.AppendUint16(b, ^uint16(0)) // acks: all
 	b = binary.BigEndian.AppendUint32(b, uint32(r.wait.Milliseconds()))
-	b = binary.BigEndian.AppendUint32(b, 1)
-	b = appendString(b, r.topic)
-	b = binary.BigEndian.AppendUint32(b, 1)
-	b = binary.BigEndian.AppendUint32(b, uint32(r.partition))
+	b = appendTarget(b, r.topic, r.partition)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(r.batch)))
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4+len(r.batch)))
 	if _, err := rw.Write(b); err != nil {
@@ -85,15 +82,11 @@ func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error)
 // parseProduce reads a response, from its correlation id on.
 func parseProduce(buf []byte) (*produceResponse, error) {
 	in := cursor{data: buf[4:]}
-	if in.int32() != 1 {
-		return nil, &dialectError{"produce response without the topic"}
+	code, err := in.target()
+	if err != nil {
+		return nil, err
 	}
-	in.take(int(in.int16()))
-	if in.int32() != 1 {
-		return nil, &dialectError{"produce response without the partition"}
-	}
-	in.int32()
-	res := &produceResponse{code: kafka.Error(in.int16()), baseOffset: in.int64()}
+	res := &produceResponse{code: code, baseOffset: in.int64()}
 	if in.short {
 		return nil, &dialectError{"produce response cut short"}
 	}

@@ -130,7 +130,7 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 		buf = res.buf
 		before := s.from
 		if err := s.read(res.records, newAbortedFilter(res.aborted)); err != nil {
-			return nil, false, err
+			return nil, false, c.memory.explained(err)
 		}
 		if s.from == before {
 			break // nothing is left up to the end

@@ -115,7 +115,7 @@ func (s *scan) step(ctx context.Context, each func(*recordbatch.Record) error) e
 // show shows the records of one batch that are in the range.
 func (s *scan) show(b *recordbatch.Batch, each func(*recordbatch.Record) error) (err error) {
 	if s.arena, err = s.unpack.Append(s.arena[:0], b); err != nil {
-		return err
+		return s.c.memory.explained(err)
 	}
 	var r recordbatch.Record
 	for records := b.Records(s.arena); ; {

@@ -75,6 +75,15 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
+// appendTarget writes the lists of topics and of partitions of a request that is about one partition, up to the fields
+// of that partition.
+func appendTarget(b []byte, topic string, partition int32) []byte {
+	b = binary.BigEndian.AppendUint32(b, 1)
+	b = appendString(b, topic)
+	b = binary.BigEndian.AppendUint32(b, 1)
+	return binary.BigEndian.AppendUint32(b, uint32(partition))
+}
+
 // sized fills in the size of a request that is complete.
 func sized(b []byte) []byte {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
@@ -154,4 +163,18 @@ func (c *cursor) int64() int64 {
 		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
+}
+
+// target reads the same lists in the answer, up to the partition's error code, which is the first of its fields. An
+// answer about anything but one partition is none to what was asked.
+func (c *cursor) target() (kafka.Error, error) {
+	if c.int32() != 1 {
+		return 0, &dialectError{"response without the topic"}
+	}
+	c.take(int(c.int16()))
+	if c.int32() != 1 {
+		return 0, &dialectError{"response without the partition"}
+	}
+	c.int32()
+	return kafka.Error(c.int16()), nil
 }

@@ -80,6 +80,9 @@ func runNemesis(t *testing.T, o *nemesis.Options) {
 			}
 		}
 	}
+	if err := nemesis.Append(file, []nemesis.Result{nemesis.Verdict(o.Ground.Name, o.Seed, t.Failed())}); err != nil {
+		t.Error(err)
+	}
 }
 
 // buildPlain builds the loop that a developer would write.

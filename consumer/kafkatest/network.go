@@ -89,6 +89,16 @@ func (n *Network) Heal(t testing.TB, brokers ...int) {
 	})
 }
 
+// Toll is what has been done to connections and bytes so far, at all brokers together.
+func (n *Network) Toll() (sum Toll) {
+	for _, p := range n.proxies {
+		p.mu.Lock()
+		sum.add(p.toll)
+		p.mu.Unlock()
+	}
+	return sum
+}
+
 // AnswerProduce answers the next requests that produce to a topic with an error code. With applied the broker gets the
 // request and does what it says, and only the answer is changed, as if a replica had failed after the append; without,
 // the broker never hears of it.
@@ -97,9 +107,10 @@ func (n *Network) AnswerProduce(topic string, code int16, applied bool, times in
 }
 
 // LoseAnswer hangs up instead of delivering the answers to the next requests of a kind: the broker has done what was
-// asked, and the client cannot know.
-func (n *Network) LoseAnswer(key kmsg.Key, times int) *Tamper {
-	return n.words.add(&Tamper{key: key, lose: true, applied: true, left: times})
+// asked, and the client cannot know. Only requests count whose topic, group or transactional id begins with a prefix;
+// all do with the empty one, those too that name nothing.
+func (n *Network) LoseAnswer(key kmsg.Key, prefix string, times int) *Tamper {
+	return n.words.add(&Tamper{key: key, prefix: prefix, lose: true, applied: true, left: times})
 }
 
 // CorruptFetch flips a bit in the next fetched batches of a partition that hold the offset, so that their CRC is wrong;

@@ -75,6 +75,9 @@ func TestCutRefuses(t *testing.T) {
 	if err := hear(conn, time.Minute); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a connection that was cut says %v", err)
 	}
+	if toll := n.Toll(); toll != (kafkatest.Toll{Closed: 1}) {
+		t.Errorf("cutting one connection is counted as %+v", toll)
+	}
 	if _, err := net.Dial("tcp", n.Bootstrap()); err == nil {
 		t.Error("a network that is cut takes connections")
 	}
@@ -91,6 +94,9 @@ func TestSwallowIsSilent(t *testing.T) {
 		if err := hear(conn, 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a half-open connection says %v", err)
 		}
+		if toll := n.Toll(); toll != (kafkatest.Toll{Lost: 5}) {
+			t.Errorf("five bytes that are lost are counted as %+v", toll)
+		}
 		n.Heal(t)
 		if err := hear(conn, time.Minute); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a connection that has lost bytes says %v, want it closed", err)
@@ -106,6 +112,9 @@ func TestHoldDeliversLate(t *testing.T) {
 	n.Hold()
 	if err := hear(conn, 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a held connection says %v", err)
+	}
+	if toll := n.Toll(); toll != (kafkatest.Toll{Held: 1}) {
+		t.Errorf("one frame that is held is counted as %+v", toll)
 	}
 	n.Heal(t)
 	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -127,6 +136,9 @@ func TestSlow(t *testing.T) {
 	}
 	if took := time.Since(began); took < 60*time.Millisecond {
 		t.Errorf("there and back took %v, want at least 60 ms", took)
+	}
+	if toll := n.Toll(); toll != (kafkatest.Toll{Delayed: 2}) {
+		t.Errorf("there and back is counted as %+v", toll)
 	}
 }
 
@@ -201,10 +213,10 @@ func TestAppliedOrNot(t *testing.T) {
 func TestLoseAnswer(t *testing.T) {
 	t.Parallel()
 	network, client := fake(t)
-	tamper := network.LoseAnswer(kmsg.Produce, 1)
+	other, tamper := network.LoseAnswer(kmsg.Produce, "keen", 1), network.LoseAnswer(kmsg.Produce, "ke", 1)
 	write(t, client, 0)
-	if tamper.Hits() != 1 {
-		t.Error("no answer was lost")
+	if tamper.Hits() != 1 || other.Hits() != 0 {
+		t.Errorf("%d answers of the topic were lost, want 1, and %d of another, want none", tamper.Hits(), other.Hits())
 	}
 	write(t, client, 0)
 	if n := len(read(t, client, 2)); n != 2 {

@@ -35,7 +35,29 @@ type Proxy struct {
 	link        link
 	changed     chan struct{} // closed when link changes
 	ended       bool
+	toll        Toll
 	running     sync.WaitGroup
+}
+
+// A Toll is what a [Network] has done to connections and bytes so far: what a test that cut or slowed it has to show.
+type Toll struct {
+	Closed  int // connections that were closed while they stood, by Cut and Disconnect
+	Lost    int // bytes that Swallow has lost
+	Held    int // frames that Hold has made wait
+	Delayed int // frames that Slow has made wait
+}
+
+func (t *Toll) add(other Toll) {
+	t.Closed += other.Closed
+	t.Lost += other.Lost
+	t.Held += other.Held
+	t.Delayed += other.Delayed
+}
+
+func (p *Proxy) count(more Toll) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.toll.add(more)
 }
 
 // link is what befalls the bytes.
@@ -129,16 +151,21 @@ func (p *Proxy) cut() {
 	p.disconnect()
 }
 
-func (p *Proxy) disconnect() { p.closeWhere(func(*connection) bool { return true }) }
+func (p *Proxy) disconnect() {
+	p.count(Toll{Closed: p.closeWhere(func(*connection) bool { return true })})
+}
 
-func (p *Proxy) closeWhere(condition func(*connection) bool) {
+// closeWhere returns how many connections it has closed.
+func (p *Proxy) closeWhere(condition func(*connection) bool) (closed int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.connections {
 		if condition(c) {
 			c.close(true)
+			closed++
 		}
 	}
+	return closed
 }
 
 func (p *Proxy) heal() error {
@@ -295,6 +322,9 @@ func (c *connection) answer(frame []byte) error {
 // pass writes bytes as the link allows it.
 func (c *connection) pass(to net.Conn, data []byte, way Way) error {
 	l, changed := c.proxy.state()
+	if l.held {
+		c.proxy.count(Toll{Held: 1})
+	}
 	for l.held {
 		select {
 		case <-c.closed:
@@ -306,6 +336,7 @@ func (c *connection) pass(to net.Conn, data []byte, way Way) error {
 	if l.swallows&way != 0 {
 		c.proxy.mu.Lock()
 		c.lost = true
+		c.proxy.toll.Lost += len(data)
 		c.proxy.mu.Unlock()
 		return nil
 	}
@@ -314,6 +345,7 @@ func (c *connection) pass(to net.Conn, data []byte, way Way) error {
 		wait += time.Duration(len(data)) * time.Second / time.Duration(l.rate)
 	}
 	if wait > 0 {
+		c.proxy.count(Toll{Delayed: 1})
 		select {
 		case <-c.closed:
 			return net.ErrClosed

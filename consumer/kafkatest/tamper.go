@@ -3,6 +3,7 @@ package kafkatest
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kbin"
@@ -15,6 +16,7 @@ type Tamper struct {
 	all       *tampering
 	key       kmsg.Key
 	topic     string
+	prefix    string // of a name in the request whose answer is lost
 	partition int32
 	offset    int64
 	code      int16
@@ -90,19 +92,23 @@ func (a *tampering) read(frame []byte) (c call, silent bool) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if produce, ok := request.(*kmsg.ProduceRequest); ok {
-		produce.Version = c.version
-		if produce.IsFlexible() {
-			kmsg.SkipTags(&r)
-		}
-		if produce.ReadFrom(r.Src) != nil {
-			return c, false
-		}
+	produce, ok := request.(*kmsg.ProduceRequest)
+	if !ok && !slices.ContainsFunc(a.all, func(m *Tamper) bool { return m.left != 0 && m.key == kmsg.Key(c.key) }) {
+		return c, false
+	}
+	request.SetVersion(c.version)
+	if request.IsFlexible() {
+		kmsg.SkipTags(&r)
+	}
+	if request.ReadFrom(r.Src) != nil {
+		return c, false
+	}
+	if ok {
 		a.readProduce(&c, produce)
 		return c, produce.Acks == 0
 	}
 	for _, m := range a.all {
-		if m.left != 0 && m.lose && m.key == kmsg.Key(c.key) {
+		if m.left != 0 && m.lose && m.key == kmsg.Key(c.key) && strings.HasPrefix(named(request), m.prefix) {
 			m.hit()
 			c.tamper = m
 			break
@@ -111,9 +117,37 @@ func (a *tampering) read(frame []byte) (c call, silent bool) {
 	return c, false
 }
 
+// named is the group or the transactional id that a request is about, or the first topic that it writes to.
+func named(request kmsg.Request) string {
+	switch r := request.(type) {
+	case *kmsg.ProduceRequest:
+		if len(r.Topics) > 0 {
+			return r.Topics[0].Topic
+		}
+	case *kmsg.OffsetCommitRequest:
+		return r.Group
+	case *kmsg.TxnOffsetCommitRequest:
+		return r.TransactionalID
+	case *kmsg.AddPartitionsToTxnRequest:
+		return r.TransactionalID
+	case *kmsg.AddOffsetsToTxnRequest:
+		return r.TransactionalID
+	case *kmsg.EndTxnRequest:
+		return r.TransactionalID
+	case *kmsg.InitProducerIDRequest:
+		if r.TransactionalID != nil {
+			return *r.TransactionalID
+		}
+	}
+	return ""
+}
+
 func (a *tampering) readProduce(c *call, request *kmsg.ProduceRequest) {
 	for _, m := range a.all {
 		if m.left == 0 || m.key != kmsg.Produce {
+			continue
+		}
+		if m.lose && !strings.HasPrefix(named(request), m.prefix) {
 			continue
 		}
 		if !m.lose && !slices.ContainsFunc(request.Topics, func(t kmsg.ProduceRequestTopic) bool { return t.Topic == m.topic }) {

@@ -92,13 +92,14 @@ func (r *run) compareCounters(s *Subject, before [2]int) {
 	}
 }
 
-// The counters that are compared.
+// The counters that are compared, and that of failed attempts.
 const (
 	consumedTotal  = "fraudstream_events_consumed_total"
 	decisionsTotal = "fraudstream_decisions_total"
 	lettersTotal   = "fraudstream_dead_letters_total"
 	skippedTotal   = "fraudstream_events_skipped_total"
 	gapsTotal      = "fraudstream_offsets_skipped_total"
+	retriesTotal   = "fraudstream_retries_total" // by operation and code
 )
 
 // boundCounters checks the counters of the whole run: a worker that was killed took its last counts along, so they may
@@ -158,6 +159,7 @@ func (r *run) close(ctx context.Context) map[string]int {
 			s.witness.mu.Lock()
 			records[s.Topics.decisions] = s.witness.counts[s.Topics.decisions]
 			records[s.Topics.letters] = s.witness.counts[s.Topics.letters]
+			records[s.Topics.alerts] = s.witness.counts[s.Topics.alerts]
 			s.witness.mu.Unlock()
 		}
 	}
@@ -182,8 +184,9 @@ func (r *run) summarize(s *Subject) {
 		all.Duplicated += t.Duplicated
 	}
 	decided, letters := s.Ledger.records()
-	r.logf("%-13s sent=%d decided=%d dead_letter=%d lost=%d deleted=%d duplicated=%d, %d samples of committed offsets, %d workers, %d ended by themselves",
-		s.Name, r.book.Acked(), decided, letters, all.Lost, all.Deleted, all.Duplicated, s.sampler.checks, s.started, s.restarts)
+	checks, failed, trouble := s.sampler.soFar()
+	r.logf("%-13s sent=%d decided=%d dead_letter=%d lost=%d deleted=%d duplicated=%d, %d samples of committed offsets, %d given up (%v), %d workers, %d ended by themselves",
+		s.Name, r.book.Acked(), decided, letters, all.Lost, all.Deleted, all.Duplicated, checks, failed, trouble, s.started, s.restarts)
 	for _, text := range s.Ledger.examples {
 		r.logf("    %s", text)
 	}
@@ -195,8 +198,31 @@ func (r *run) summarize(s *Subject) {
 	}
 	last, _ := s.Ledger.of(0)
 	r.judge(s, "between the faults", &last, true)
-	r.boundCounters(s, all.Deleted)
+	r.judgeNotes(s)
+	r.boundCounters(s, s.Ledger.unanswered())
 	for _, text := range s.oddities {
 		r.t.Errorf("%s: %s", s.Name, text)
+	}
+}
+
+// judgeNotes judges what the service writes beside its answers: alerts and the snapshots of the drift monitor. In
+// exactly-once mode everything is written in transactions, and no alert is there twice.
+func (r *run) judgeNotes(s *Subject) {
+	n := s.witness.noted()
+	r.logf("%-13s %d alerts of %d ids, %d snapshots of the drift monitor", s.Name, n.alerts, n.ids, n.snapshots)
+	if n.alerts == 0 || n.snapshots == 0 {
+		r.t.Errorf("%s: %d alerts and %d snapshots: nothing was there to be judged", s.Name, n.alerts, n.snapshots)
+	}
+	if n.nameless > 0 {
+		r.t.Errorf("%s: %d alerts without ce_id", s.Name, n.nameless)
+	}
+	if !s.ExactlyOnce {
+		return
+	}
+	if n.alerts != n.ids {
+		r.t.Errorf("%s: %d alerts have been there before, such as %s", s.Name, n.alerts-n.ids, n.again)
+	}
+	if n.outside > 0 {
+		r.t.Errorf("%s: %d records were written outside of transactions, the first to %s", s.Name, n.outside, n.where)
 	}
 }

@@ -56,8 +56,9 @@ func (w *World) Burst(n int) { w.run.generator.burst(n) }
 // Struck says that the fault has struck n times, where that is not once.
 func (w *World) Struck(n int) { w.strike.runs = n }
 
-// Mended sets the moment from which recovery counts, where that is not when Strike returns. The last call holds.
-func (w *World) Mended() { w.strike.mended = time.Now() }
+// Mended says that a harm is mended, where that is not when Strike returns, or more than one was done: recovery is
+// counted from each of these moments on.
+func (w *World) Mended() { w.strike.mend(w.run.book) }
 
 // Note adds a figure or a remark to the strike's line in the results, under a name.
 func (w *World) Note(name string, value any) { w.strike.note(name, value) }

@@ -18,29 +18,48 @@ func brokerFaults() []Fault {
 }
 
 // brokersKilled is kill -9 to one broker after the other, the one that leads most first. Each comes back with its data,
-// and the next goes only when all replicas are in step again. What the clients can do about it waits for the controller:
-// only when the dead broker's session is over has the partition another leader. So the longest silence of each
-// partition is noted beside that session.
+// and the next goes only when all replicas are in step again and everybody leads his own. What the clients can do about it
+// waits for the controller: only when the dead broker's session is over has the partition another leader. So the silence
+// of each partition that the dead one led is noted beside that session.
 func brokersKilled() Fault {
 	return Fault{"broker SIGKILL and restart, one by one, the leader first", func(w *World) {
 		session := w.Ground.Kafka.Session()
 		silences := map[string][]float64{}
 		for _, broker := range w.byLeadership() {
 			w.awaitInStep()
+			w.preferLeaders()
+			led, ends := w.ledBy(broker), w.Book().Ends()
 			killed := time.Now()
 			w.Ground.Kafka.StopNode(w.T, broker, true)
-			w.Sleep(2*session + w.Between(4*time.Second, 6*time.Second))
-			for name, longest := range w.silences(killed) {
-				silences[name] = append(silences[name], longest...)
+			w.awaitFlow(led, ends, 2*session+10*time.Second)
+			for s, longest := range w.silences(led, killed) {
+				silences[s.Name] = append(silences[s.Name], longest...)
+				w.Met(s, "partitions that the killed broker led", len(led))
+				w.Met(s, "seconds of silence", int(slices.Max(append(longest, 0))))
 			}
 			w.Ground.Kafka.StartNode(w.T)
-			w.awaitInStep()
 			w.Mended()
 		}
+		w.awaitInStep()
 		w.Struck(w.Ground.Kafka.Nodes())
 		w.Note("broker_session_s", session.Seconds())
 		w.Note("silent_s", silences)
 	}}
+}
+
+// awaitFlow returns when every subject has answered, in each of the partitions, an event that was sent after the given
+// ends, or when it has had the patience for it: who is silent for longer is silent for longer.
+func (w *World) awaitFlow(partitions []int32, ends map[int32]int64, patience time.Duration) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pauseFor(100 * time.Millisecond) {
+		if !slices.ContainsFunc(w.Subjects, func(s *Subject) bool {
+			return slices.ContainsFunc(partitions, func(p int32) bool {
+				_, answered := s.Ledger.answersIn(p, ends[p]+1, 1<<40)
+				return answered == 0
+			})
+		}) {
+			return
+		}
+	}
 }
 
 // twoBrokersDown leaves one of three: nothing can be written, since two replicas must have it, and the controllers have
@@ -49,10 +68,12 @@ func twoBrokersDown() Fault {
 	return Fault{"two of three brokers down", func(w *World) {
 		order := w.Random.Perm(w.Ground.Kafka.Nodes())
 		w.awaitInStep()
+		w.Burst(300)
 		for _, i := range order[:2] {
 			w.Ground.Kafka.StopNode(w.T, i+1, true)
 		}
-		w.Sleep(w.Between(10*time.Second, 20*time.Second))
+		w.Sleep(w.Between(8*time.Second, 12*time.Second))
+		w.MetWaiting()
 		w.Ground.Kafka.StartNode(w.T)
 		w.awaitInStep()
 		w.Mended()
@@ -64,11 +85,12 @@ func twoBrokersDown() Fault {
 func coordinatorMoved() Fault {
 	return Fault{"coordinator moved", func(w *World) {
 		const times = 3
-		for range times {
+		w.eachMoved("coordinators moved", times, w.coordinators, func() {
 			w.Burst(300)
 			w.moveLeaders("__consumer_offsets", "__transaction_state")
+			w.Mended()
 			w.Sleep(w.Between(time.Second, 3*time.Second))
-		}
+		})
 		w.Struck(times)
 	}}
 }
@@ -81,11 +103,12 @@ func leaderMoved() Fault {
 		for _, s := range w.Subjects {
 			topics = append(topics, s.Topics.decisions, s.Topics.letters)
 		}
-		for range times {
+		w.eachMoved("partitions moved", times, w.leaders, func() {
 			w.Burst(300)
 			w.moveLeaders(topics...)
+			w.Mended()
 			w.Sleep(w.Between(time.Second, 3*time.Second))
-		}
+		})
 		w.Struck(times)
 	}}
 }
@@ -103,6 +126,10 @@ func tooFewReplicas() Fault {
 		w.Ground.Kafka.StopNode(w.T, 1+w.Random.IntN(w.Ground.Kafka.Nodes()), true)
 		w.eventually("NOT_ENOUGH_REPLICAS", time.Minute, func() bool { return w.more(before, w.refused("19")) })
 		w.Sleep(w.Between(2*time.Second, 6*time.Second))
+		for s, n := range w.refused("19") {
+			w.Met(s, "refusals", int(n-before[s]))
+		}
+		w.MetWaiting()
 		w.Ground.Kafka.StartNode(w.T)
 		w.awaitInStep()
 		for _, s := range w.Subjects {
@@ -139,6 +166,46 @@ func (w *World) byLeadership() []int {
 	}
 	slices.SortStableFunc(brokers, func(a, b int) int { return leads[b] - leads[a] })
 	return brokers
+}
+
+// ledBy lists the partitions of the input that a broker leads now.
+func (w *World) ledBy(broker int) (partitions []int32) {
+	w.T.Helper()
+	m, err := w.metadata()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for _, t := range m.Topics {
+		if *t.Topic != input {
+			continue
+		}
+		for _, p := range t.Partitions {
+			if int(p.Leader) == broker {
+				partitions = append(partitions, p.Partition)
+			}
+		}
+	}
+	return partitions
+}
+
+// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again.
+func (w *World) preferLeaders() {
+	w.T.Helper()
+	w.eventually("the preferred leaders", time.Minute, func() bool {
+		_, _ = kmsg.NewPtrElectLeadersRequest().RequestWith(w.T.Context(), w.run.admin) // whether it did something is seen below
+		m, err := w.metadata()
+		if err != nil {
+			return false
+		}
+		for _, t := range m.Topics {
+			for _, p := range t.Partitions {
+				if p.Leader != p.Replicas[0] {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 // awaitInStep waits until every partition of the cluster has a leader, and every replica has what the leader has.
@@ -211,37 +278,46 @@ func (w *World) led(leaders map[lane]int32) bool {
 	return true
 }
 
-// silences finds, for each subject and input partition, the longest time between two decisions that follow each other, from
-// shortly before a moment until now: the records' times, which are those of scoring.
-func (w *World) silences(since time.Time) map[string][]float64 {
+// silences finds, for each subject and each of the input partitions, the longest time between two decisions that follow
+// each other, from shortly before a moment until now: the records' times, which are those of scoring. Where none has
+// followed yet the partition is silent still, and where there was none at all it has been since that moment.
+func (w *World) silences(partitions []int32, since time.Time) map[*Subject][]float64 {
 	w.T.Helper()
-	all := map[string][]float64{}
+	all := map[*Subject][]float64{}
 	for _, s := range w.Subjects {
-		gaps := map[int32]time.Duration{}
-		last := map[int32]time.Time{}
+		times := map[int32][]time.Time{}
 		now := time.Now()
 		err := w.scan(s.Topics.decisions, since.Add(-3*time.Second), func(r *kgo.Record) {
 			var d struct{ Source struct{ Partition int32 } }
 			if json.Unmarshal(r.Value, &d) != nil {
 				return // the ledger has counted it
 			}
-			if before, ok := last[d.Source.Partition]; ok {
-				gaps[d.Source.Partition] = max(gaps[d.Source.Partition], r.Timestamp.Sub(before))
-			}
-			last[d.Source.Partition] = r.Timestamp
+			times[d.Source.Partition] = append(times[d.Source.Partition], r.Timestamp)
 		})
 		if err != nil {
 			w.T.Errorf("silence of %s: %v", s.Name, err)
 		}
-		for p := range w.partitions(input) {
-			begun, decided := last[p]
-			if !decided {
-				begun = since
-			}
-			all[s.Name] = append(all[s.Name], seconds(max(gaps[p], now.Sub(begun)))) // it may be silent still
+		for _, p := range partitions {
+			all[s] = append(all[s], seconds(longestGap(times[p], since, now)))
 		}
 	}
 	return all
+}
+
+// longestGap is the longest time between two moments that follow each other, of those up to the end. Before the first
+// stands the beginning, unless one is earlier.
+func longestGap(moments []time.Time, begin, end time.Time) (longest time.Duration) {
+	last := begin
+	if len(moments) > 0 && moments[0].Before(begin) {
+		last = moments[0]
+	}
+	for _, at := range moments {
+		if at.After(end) {
+			break
+		}
+		longest, last = max(longest, at.Sub(last)), at
+	}
+	return max(longest, end.Sub(last))
 }
 
 // scan reads what a topic has from a time until now.

@@ -24,19 +24,19 @@ func InProcess() []Fault {
 // written what it says that it has not.
 func answered(name string, code *kerr.Error) Fault {
 	return Fault{name, func(w *World) {
-		var faults []kfake.Fault
+		handles := map[*Subject]*kfake.FaultHandle{}
 		for _, s := range w.Subjects {
+			var faults []kfake.Fault
 			for _, topic := range []string{s.Topics.decisions, s.Topics.letters} {
 				faults = append(faults, kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: code, Count: -1})
 			}
+			handles[s] = w.Ground.Fake.Fault(faults...)
 		}
-		handle := w.Ground.Fake.Fault(faults...)
 		w.Burst(500)
 		w.Sleep(w.Between(time.Second, 3*time.Second))
-		handle.Remove()
-		w.Note("answers", handle.Hits())
-		if handle.Hits() == 0 {
-			w.T.Errorf("%s: nobody met it", name)
+		for s, handle := range handles {
+			handle.Remove()
+			w.Met(s, "answers", handle.Hits())
 		}
 	}}
 }
@@ -44,30 +44,32 @@ func answered(name string, code *kerr.Error) Fault {
 // leadersMoved gives every partition a new leader, several times.
 func leadersMoved() Fault {
 	return Fault{"leader moved", func(w *World) {
-		for range 5 {
+		w.eachMoved("partitions moved", 5, w.leaders, func() {
 			w.Ground.Fake.ShufflePartitionLeaders()
 			w.Sleep(w.Between(50*time.Millisecond, 500*time.Millisecond))
-		}
+		})
 	}}
 }
 
 // coordinatorsMoved gives the groups and the transactional ids other coordinators.
 func coordinatorsMoved() Fault {
 	return Fault{"coordinator moved", func(w *World) {
-		for range 5 {
+		w.eachMoved("coordinators moved", 5, w.coordinators, func() {
 			w.Ground.Fake.RehashCoordinators()
 			w.Sleep(w.Between(50*time.Millisecond, 500*time.Millisecond))
-		}
+		})
 	}}
 }
 
 // connectionsCut ends all connections, in the middle of whatever is on them, again and again.
 func connectionsCut() Fault {
 	return Fault{"connections cut", func(w *World) {
+		before := w.troubled()
 		for range 10 {
 			w.Burst(200)
-			w.Ground.connections.cut()
+			w.MetAll("connections closed", w.Ground.connections.cut())
 			w.Sleep(w.Between(10*time.Millisecond, 400*time.Millisecond))
 		}
+		w.MetTrouble(before)
 	}}
 }

@@ -39,9 +39,28 @@ func (w *World) services() []*Subject {
 func (w *World) refused(code string) map[*Subject]float64 {
 	counts := map[*Subject]float64{}
 	for _, s := range w.services() {
-		counts[s] = s.countedWhere("fraudstream_retries_total", fmt.Sprintf("code=%q", code))
+		counts[s] = s.countedWhere(retriesTotal, fmt.Sprintf("code=%q", code))
 	}
 	return counts
+}
+
+// troubled is how often the workers of each service have had to try something again, whatever it was.
+func (w *World) troubled() map[*Subject]float64 {
+	counts := map[*Subject]float64{}
+	for _, s := range w.services() {
+		for _, worker := range s.Workers() {
+			worker.scrape()
+		}
+		counts[s] = s.counted(retriesTotal)
+	}
+	return counts
+}
+
+// MetTrouble says that the workers of each service have had to try things again since a count was taken.
+func (w *World) MetTrouble(before map[*Subject]float64) {
+	for s, n := range w.troubled() {
+		w.Met(s, "attempts that failed", int(n-before[s]))
+	}
 }
 
 // more tells whether the counts of every service have grown.
@@ -79,6 +98,21 @@ func (s *Subject) said(text string) int {
 	for _, file := range files {
 		log, _ := os.ReadFile(file)
 		n += strings.Count(string(log), text)
+	}
+	return n
+}
+
+// saidOf counts the lines of a subject's workers that hold both texts.
+func (s *Subject) saidOf(text, about string) int {
+	files, _ := filepath.Glob(filepath.Join(s.logs, s.Name+"-*.log"))
+	n := 0
+	for _, file := range files {
+		log, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(log)) {
+			if strings.Contains(line, text) && strings.Contains(line, about) {
+				n++
+			}
+		}
 	}
 	return n
 }

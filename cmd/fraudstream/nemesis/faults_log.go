@@ -3,7 +3,9 @@ package nemesis
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"fraudstream/consumer/kafkatest"
 )
 
 // logFaults happen to what is written down.
@@ -22,29 +26,115 @@ func logFaults() []Fault {
 	}
 }
 
-// outputDeleted deletes the topics of decisions and makes them anew after a while. What had been published and not been
-// read by then is gone. Whoever had committed up to some offset owes no more for what is below it; all else must be
-// decided, into the new topics.
+// outputDeleted deletes the topics of decisions and makes them anew after a while. Nothing reaches the brokers while they go,
+// so what they hold then is known record by record: it is deleted, and nothing else may be missing. What is decided
+// later goes into the new topics, once.
 func outputDeleted() Fault {
 	return Fault{"output topic deleted, and made again", func(w *World) {
 		w.Unwatched(func() {
-			w.Burst(500)
+			named := map[*Subject]int{}
 			for _, s := range w.Subjects {
-				w.deleteTopic(s.Topics.decisions)
+				named[s] = s.saidOf("retrying", s.Topics.decisions)
 			}
-			w.eventually("pauses before a topic that is not there", 50*time.Second, func() bool {
-				return !w.anyService(func(s *Subject) bool { return s.paused("") == 0 })
-			})
-			w.Sleep(w.Between(4*time.Second, 6*time.Second)) // commits that were under way are through
+			w.Burst(500)
+			w.Sleep(w.Between(0, 200*time.Millisecond))
+			w.Ground.Kafka.Network.Hold()
 			for _, s := range w.Subjects {
-				for p, end := range w.committed(s) {
-					s.Ledger.Excuse(p, 0, end)
-				}
+				w.deleteHeld(s)
+			}
+			w.Ground.Kafka.Network.Heal(w.T)
+			for _, s := range w.services() {
+				w.eventually(s.Name+" to stand still before a topic that is not there, and to name it", 50*time.Second, func() bool {
+					return s.paused("") > 0 && s.saidOf("retrying", s.Topics.decisions) > named[s]
+				})
+				w.Met(s, "partitions that stand still", s.paused(""))
+				w.Met(s, "lines of the log that name the topic", s.saidOf("retrying", s.Topics.decisions)-named[s])
+			}
+			w.Sleep(w.Between(2*time.Second, 4*time.Second))
+			w.MetWaiting()
+			for _, s := range w.Subjects {
 				s.witness.forget(s.Topics.decisions)
 				w.Ground.createTopic(w.T, w.run.admin, s.Topics.decisions, w.partitions(input))
 			}
 		})
 	}}
+}
+
+// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it.
+func (w *World) deleteHeld(s *Subject) {
+	w.T.Helper()
+	held := w.held(s)
+	w.deleteTopic(s.Topics.decisions)
+	deleted, elsewhere := s.Ledger.topicDeleted(held)
+	if elsewhere > 0 {
+		w.T.Errorf("%s: %d decisions that were read are not among the %d that its topic held", s.Name, elsewhere, len(held))
+	}
+	w.Met(s, "decisions deleted", deleted)
+	w.Logf("    %s: %d decisions go with their topic, and %d records that are not committed", s.Name, deleted, len(held)-deleted)
+}
+
+// held are the origins of all records that a subject's topic of decisions holds, decided or in transactions that are still
+// open, while nothing is written to it any more. It returns when the witness, too, has read what is committed of them.
+func (w *World) held(s *Subject) map[place]bool {
+	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), time.Minute)
+	defer cancel()
+	var ends, committed map[lane]int64
+	w.eventually("an end of the writes to "+s.Topics.decisions, 30*time.Second, func() bool {
+		before := ends
+		var err1, err2 error
+		ends, err1 = s.sampler.ends(ctx, false)
+		committed, err2 = s.sampler.ends(ctx, true)
+		pauseFor(200 * time.Millisecond) // what was under way is written by then
+		return err1 == nil && err2 == nil && maps.Equal(before, ends) && s.witness.has(committed)
+	})
+	held := map[place]bool{}
+	for at := range ends {
+		if at.topic != s.Topics.decisions {
+			delete(ends, at)
+		}
+	}
+	if err := w.readAll(ctx, s.Topics.decisions, ends, func(r *kgo.Record) {
+		var d struct {
+			Source struct {
+				Partition int32
+				Offset    int64
+			}
+		}
+		if json.Unmarshal(r.Value, &d) == nil {
+			held[place{d.Source.Partition, d.Source.Offset}] = true
+		}
+	}); err != nil {
+		w.T.Fatalf("what %s holds: %v", s.Topics.decisions, err)
+	}
+	return held
+}
+
+// readAll reads a topic from its beginning up to given ends, whatever of it is committed.
+func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record)) error {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250*time.Millisecond),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	maps.DeleteFunc(ends, func(_ lane, end int64) bool { return end == 0 })
+	for len(ends) > 0 {
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				see(r)
+			}
+			if at := (lane{topic: topic, out: r.Partition}); r.Offset+1 >= ends[at] {
+				delete(ends, at)
+			}
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // recordTooLarge lowers the limit of the decisions' topics, and sends some events whose ids, and so whose decisions, are over
@@ -70,6 +160,11 @@ func recordTooLarge() Fault {
 		}
 		for _, s := range w.Subjects {
 			w.configure(s.Topics.decisions, "max.message.bytes", "1048588")
+			if s.Plain {
+				w.Met(s, "giants", giants) // they are on its way like on the others'
+				continue
+			}
+			w.Met(s, "dead letters as output_too_large", int(s.countedWhere(lettersTotal, `code="output_too_large"`)-before[s]))
 		}
 		w.Struck(giants)
 	}}
@@ -95,12 +190,19 @@ func corruptOnTheWire() Fault {
 	return Fault{"corrupt batch on the wire", func(w *World) {
 		const times = 10
 		before := w.refused("corrupt")
+		var tampers []*kafkatest.Tamper
 		for p := range w.partitions(input) {
-			w.Ground.Kafka.Network.CorruptFetch(input, p, -1, times)
+			tampers = append(tampers, w.Ground.Kafka.Network.CorruptFetch(input, p, -1, times))
 		}
 		w.Burst(500)
 		w.eventually("a CRC that is wrong", 30*time.Second, func() bool { return w.more(before, w.refused("corrupt")) })
 		w.Sleep(w.Between(3*time.Second, 5*time.Second))
+		for s, n := range w.refused("corrupt") {
+			w.Met(s, "batches refused for their CRC", int(n-before[s]))
+		}
+		for _, tamper := range tampers {
+			w.MetAll("batches corrupted", tamper.Hits())
+		}
 	}}
 }
 
@@ -110,6 +212,7 @@ func corruptOnTheWire() Fault {
 func corruptOnDisk() Fault {
 	return Fault{"corrupt batch on disk, until offsets skip", func(w *World) {
 		p := w.Random.Int32N(w.partitions(input))
+		marks := w.alertMarks()
 		tamper := w.Ground.Kafka.Network.CorruptFetch(input, p, w.Book().Ends()[p]+50, -1)
 		defer tamper.End()
 		w.eventually("a pause before the corrupt batch", time.Minute, func() bool {
@@ -119,13 +222,15 @@ func corruptOnDisk() Fault {
 		first, last := tamper.Batch()
 		for _, s := range w.Subjects {
 			s.Ledger.Excuse(p, first, last+1)
+			w.Met(s, "offsets corrupt", int(last+1-first))
 		}
 		for _, s := range w.services() {
 			if at := w.committed(s)[p]; at > first {
 				w.T.Errorf("%s has committed %d, past the corrupt batch at %d to %d", s.Name, at, first, last)
 			}
-			w.expectAlert(s, p, "paused", "corrupt_batch")
+			w.expectAlert(s, marks[s], gapAlert{"offset", "paused", "corrupt_batch", p, first, first, 0})
 			w.skip(s, p, last+1)
+			w.expectAlert(s, marks[s], gapAlert{"offset", "skipped", "corrupt_batch", p, first, last + 1, last + 1 - first})
 			w.expectGap(s, p, first, last+1)
 		}
 		w.Note("corrupt_offsets", last+1-first)
@@ -156,28 +261,59 @@ func (w *World) expectGap(s *Subject, partition int32, from, to int64) {
 	}
 }
 
-// expectAlert waits for the alert about a partition's offsets.
-func (w *World) expectAlert(s *Subject, partition int32, state, reason string) {
-	want := []string{`"state":"` + state + `"`, `"reason":"` + reason + `"`, `"partition":"` + strconv.Itoa(int(partition)) + `"`}
-	w.eventually(fmt.Sprintf("%s's alert %s", s.Name, want), 30*time.Second, func() bool {
-		for _, alert := range s.witness.Alerts() {
-			found := true
-			for _, text := range want {
-				found = found && strings.Contains(alert, text)
+// gapAlert is what an alert says of offsets that cannot be read, declared here once more: from the first that is not read to
+// the first that is.
+type gapAlert struct {
+	Kind      string `json:"kind"`
+	State     string `json:"state"`
+	Reason    string `json:"reason"`
+	Partition int32  `json:"partition,string"`
+	Offset    int64  `json:"offset"`
+	Next      int64  `json:"next"`
+	Records   int64  `json:"records"`
+}
+
+// alertMarks are how many alerts of each subject have been read so far.
+func (w *World) alertMarks() map[*Subject]int {
+	marks := map[*Subject]int{}
+	for _, s := range w.Subjects {
+		marks[s] = len(s.witness.Alerts())
+	}
+	return marks
+}
+
+// expectAlert waits for an alert behind a mark that says of the offsets just what has happened to them, and shows those that
+// came instead. In exactly-once mode it must be the only one that says so.
+func (w *World) expectAlert(s *Subject, mark int, want gapAlert) {
+	w.T.Helper()
+	var said []gapAlert
+	equal := 0
+	w.eventually(fmt.Sprintf("%s's alert %+v", s.Name, want), 30*time.Second, func() bool {
+		said, equal = nil, 0
+		for _, alert := range s.witness.Alerts()[mark:] {
+			var got gapAlert
+			if json.Unmarshal([]byte(alert.value), &got) != nil || got.Kind != "offset" {
+				continue
 			}
-			if found {
-				return true
+			said = append(said, got)
+			if got == want {
+				equal++
 			}
 		}
-		return false
+		return equal > 0
 	})
+	if equal == 0 {
+		w.T.Errorf("%s has said of offsets only %+v", s.Name, said)
+	}
+	w.Met(s, "alerts "+want.State, equal)
+	w.Logf("    %s: alert %+v", s.Name, want)
 }
 
 // abortedUpstream is a program before ours that writes in transactions: most of them it aborts. Nobody may answer an event
 // of these; those of the others must be answered.
 func abortedUpstream() Fault {
 	return Fault{"aborted upstream transactions", func(w *World) {
-		const times = 8
+		const times = 4
 		client, err := kgo.NewClient(
 			kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
 			kgo.TransactionalID(fmt.Sprintf("upstream-%d", w.strike.number)),
@@ -200,6 +336,10 @@ func abortedUpstream() Fault {
 			w.Sleep(w.Between(100*time.Millisecond, 2*time.Second)) // the workers read up to the open transaction
 			if err := client.EndTransaction(w.T.Context(), kgo.TransactionEndTry(commit)); err != nil {
 				w.T.Fatal(err)
+			}
+			w.Mended()
+			if !commit {
+				w.MetAll("events of aborted transactions", 100)
 			}
 		}
 		w.Struck(times)
@@ -232,6 +372,7 @@ func partitionAdded() Fault {
 		for _, s := range w.Subjects {
 			w.addPartition(s.Topics.decisions, n+1)
 			w.addPartition(s.Topics.letters, n+1)
+			w.addPartition(s.Topics.state, n+1)
 		}
 		w.addPartition(input, n+1)
 		began := time.Now()
@@ -242,6 +383,7 @@ func partitionAdded() Fault {
 				return answered > 0
 			})
 			took[s.Name] = seconds(time.Since(began))
+			w.Met(s, "first answers from the new partition", 1)
 		}
 		w.Note("first_answer_s", took)
 	}}
@@ -258,13 +400,14 @@ func recordsDeleted() Fault {
 				s.Bury(worker)
 			}
 		})
-		p := w.Random.Int32N(w.partitions(input))
+		p, marks := w.Random.Int32N(w.partitions(input)), w.alertMarks()
 		target := w.Book().Ends()[p] + 100
 		w.eventually("events to delete", time.Minute, func() bool { w.Burst(100); return w.Book().Ends()[p] > target+20 })
 		committed := map[*Subject]int64{}
 		for _, s := range w.Subjects {
 			committed[s] = w.committed(s)[p]
 			s.Ledger.Excuse(p, committed[s], target)
+			w.Met(s, "offsets deleted", int(target-committed[s]))
 		}
 		w.deleteRecords(p, target)
 		w.Each(func(s *Subject, _ *rand.Rand) {
@@ -275,7 +418,8 @@ func recordsDeleted() Fault {
 		})
 		w.Mended()
 		for _, s := range w.services() {
-			w.expectAlert(s, p, "skipped", "out_of_range")
+			from, n := committed[s], target-committed[s]
+			w.expectAlert(s, marks[s], gapAlert{"offset", "skipped", "out_of_range", p, from, target, n})
 			w.eventually(s.Name+" to count what is gone", time.Minute, func() bool { return s.counted(gapsTotal) > s.expectedGaps })
 			w.expectGap(s, p, committed[s], target)
 		}

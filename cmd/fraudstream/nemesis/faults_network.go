@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -23,10 +24,14 @@ func networkFaults() []Fault {
 // networkCut ends every connection to every broker, and refuses new ones.
 func networkCut(name string, length time.Duration) Fault {
 	return Fault{name, func(w *World) {
+		network := w.Ground.Kafka.Network
+		before := network.Toll()
 		w.Burst(500)
-		w.Ground.Kafka.Network.Cut()
+		network.Cut()
 		w.Sleep(length)
-		w.Ground.Kafka.Network.Heal(w.T)
+		w.MetAll("connections closed", network.Toll().Closed-before.Closed)
+		w.MetWaiting()
+		network.Heal(w.T)
 	}}
 }
 
@@ -36,10 +41,13 @@ func halfOpen() Fault {
 	return Fault{"half-open connection", func(w *World) {
 		network := w.Ground.Kafka.Network
 		for _, way := range []kafkatest.Way{kafkatest.ToClient, kafkatest.ToBroker} {
+			before := network.Toll()
 			broker := 1 + w.Random.IntN(w.Ground.Kafka.Nodes())
 			w.Burst(300)
 			network.Swallow(way, broker)
-			w.Sleep(w.Between(15*time.Second, 20*time.Second))
+			w.Sleep(w.Between(15*time.Second, 18*time.Second))
+			w.MetAll("bytes lost", network.Toll().Lost-before.Lost)
+			w.MetWaiting()
 			network.Heal(w.T, broker)
 			w.Mended()
 			w.Sleep(3 * time.Second)
@@ -48,12 +56,20 @@ func halfOpen() Fault {
 	}}
 }
 
-// slowLink delays every frame by 200 ms and lets 100 kB a second through each connection.
+// slowLink delays every frame by 200 ms and lets 100 kB a second through each connection. A decision takes a request at
+// least, so there and back nobody has its answer within twice the delay.
 func slowLink() Fault {
 	return Fault{"slow link: 200 ms, 100 kB/s", func(w *World) {
-		w.Ground.Kafka.Network.Slow(200*time.Millisecond, 100_000)
-		w.Sleep(w.Between(20*time.Second, 25*time.Second))
-		w.Ground.Kafka.Network.Heal(w.T)
+		const delay = 200 * time.Millisecond
+		network := w.Ground.Kafka.Network
+		before := network.Toll()
+		network.Slow(delay, 100_000)
+		w.Sleep(w.Between(12*time.Second, 15*time.Second))
+		w.MetAll("frames delayed", network.Toll().Delayed-before.Delayed)
+		for _, s := range w.Subjects {
+			w.Met(s, "events waiting for longer than the delay", s.Ledger.waiting(delay))
+		}
+		network.Heal(w.T)
 	}}
 }
 
@@ -61,57 +77,89 @@ func slowLink() Fault {
 // group has given up by then, in connections that are closed at the other end.
 func heldBack() Fault {
 	return Fault{"everything sent arrives 15 s late", func(w *World) {
+		network := w.Ground.Kafka.Network
+		before := network.Toll()
+		was := map[*Subject]map[string]bool{}
+		for _, s := range w.Subjects {
+			was[s] = w.members(s)
+		}
 		w.Burst(500)
-		w.Ground.Kafka.Network.Hold()
+		network.Hold()
 		w.Sleep(15 * time.Second)
-		w.Ground.Kafka.Network.Heal(w.T)
+		w.MetAll("frames held", network.Toll().Held-before.Held)
+		w.MetWaiting()
+		for _, s := range w.Subjects {
+			w.Met(s, "members given up meanwhile", gone(was[s], w.members(s)))
+		}
+		network.Heal(w.T)
 	}}
 }
 
 // answersLost lets the broker do what it is asked and loses the answer: to writes, to each request of a transaction, and
-// to commits.
+// to commits. Each subject loses answers to each kind of request that it makes.
 func answersLost() Fault {
 	return Fault{"answers lost after the broker has acted", func(w *World) {
-		keys := []kmsg.Key{
-			kmsg.Produce, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn, kmsg.InitProducerID,
-			kmsg.OffsetCommit,
+		all := []kmsg.Key{kmsg.Produce, kmsg.InitProducerID}
+		transactional := []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn}
+		for _, key := range all {
+			w.loseAnswers(key, w.Subjects...)
 		}
-		hits := map[string]int{}
-		for _, key := range keys {
-			w.Burst(200)
-			tamper := w.Ground.Kafka.Network.LoseAnswer(key, 1+w.Random.IntN(5))
-			if key != kmsg.InitProducerID { // nobody needs a new producer without a fault
-				w.eventually("a lost answer to "+key.Name(), time.Minute, func() bool { return tamper.Hits() > 0 })
-			}
-			w.Sleep(w.Between(500*time.Millisecond, 1500*time.Millisecond))
-			tamper.End()
-			hits[key.Name()] = tamper.Hits()
+		w.loseAnswers(kmsg.OffsetCommit, slices.DeleteFunc(slices.Clone(w.Subjects), func(s *Subject) bool { return s.ExactlyOnce })...)
+		for _, key := range transactional {
+			w.loseAnswers(key, w.subject("exactly-once"))
 		}
-		w.Note("answers_lost", hits)
-		w.Struck(len(keys))
+		w.Struck(len(all) + len(transactional) + 1)
 	}}
+}
+
+// loseAnswers loses some answers to one kind of request of each of the subjects. Nobody needs a new producer without a
+// fault, so answers to that request need not be lost.
+func (w *World) loseAnswers(key kmsg.Key, subjects ...*Subject) {
+	w.Burst(200)
+	times := 1 + w.Random.IntN(5)
+	tampers := map[*Subject]*kafkatest.Tamper{}
+	for _, s := range subjects {
+		prefix := s.Group // of transactional ids too
+		if key == kmsg.Produce {
+			prefix = s.Name + "."
+		}
+		tampers[s] = w.Ground.Kafka.Network.LoseAnswer(key, prefix, times)
+	}
+	needed := key != kmsg.InitProducerID
+	for s, tamper := range tampers {
+		if needed {
+			w.eventually("a lost answer to "+key.Name()+" of "+s.Name, time.Minute, func() bool { return tamper.Hits() > 0 })
+		}
+	}
+	w.Sleep(w.Between(500*time.Millisecond, 1500*time.Millisecond))
+	for s, tamper := range tampers {
+		tamper.End()
+		if hits := tamper.Hits(); hits > 0 || needed {
+			w.Met(s, "answers lost to "+key.Name(), hits)
+		}
+	}
+	w.Mended()
 }
 
 // answeredByProxy changes the answers to what the subjects write, for a few seconds. With applied the broker has written
 // what the answer says that it has not.
 func answeredByProxy(name string, code *kerr.Error, applied bool) Fault {
 	return Fault{name, func(w *World) {
-		var tampers []*kafkatest.Tamper
+		tampers := map[*Subject][]*kafkatest.Tamper{}
 		for _, s := range w.Subjects {
 			for _, topic := range []string{s.Topics.decisions, s.Topics.letters} {
-				tampers = append(tampers, w.Ground.Kafka.Network.AnswerProduce(topic, code.Code, applied, -1))
+				tampers[s] = append(tampers[s], w.Ground.Kafka.Network.AnswerProduce(topic, code.Code, applied, -1))
 			}
 		}
 		w.Burst(500)
 		w.Sleep(w.Between(time.Second, 3*time.Second))
-		hits := 0
-		for _, tamper := range tampers {
-			tamper.End()
-			hits += tamper.Hits()
-		}
-		w.Note("answers", hits)
-		if hits == 0 {
-			w.T.Errorf("%s: nobody met it", name)
+		for s, own := range tampers {
+			hits := 0
+			for _, tamper := range own {
+				tamper.End()
+				hits += tamper.Hits()
+			}
+			w.Met(s, "answers", hits)
 		}
 	}}
 }

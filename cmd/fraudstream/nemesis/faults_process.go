@@ -14,7 +14,8 @@ func ProcessFaults(kills, burst int, frozen time.Duration) []Fault {
 }
 
 // killed is kill -9 in the middle of a batch, several times: the workers are given something to do, and one of them goes
-// before it is done. Another takes its place at once; the group knows of its death when its session is over.
+// before it is done. Another takes its place at once; the group knows of its death when its session is over, and until then
+// nobody has its partitions, so the next one goes when the group is at rest again and its victim is busy.
 func killed(times, burst int) Fault {
 	return Fault{"SIGKILL in mid-batch", func(w *World) {
 		for range times {
@@ -23,8 +24,11 @@ func killed(times, burst int) Fault {
 			w.Each(func(s *Subject, random *rand.Rand) {
 				w.calm(s.Group)
 				victim := s.Pick(random)
+				busy := w.inMidBatch(s, victim)
 				victim.Kill()
 				s.must(s.Replace(victim))
+				w.Met(s, "events in flight", busy)
+				w.Met(s, "kills in mid-batch", min(busy, 1))
 			})
 			w.Mended()
 			w.Sleep(w.Between(500*time.Millisecond, 4*time.Second))
@@ -43,9 +47,11 @@ func terminated() Fault {
 				_, err := s.Start()
 				s.must(err)
 				pauseFor(between(random, time.Second, 2*time.Second))
+				before := w.members(s)
 				took, err := worker.Terminate(patienceOfDrain)
 				s.must(err)
 				s.Bury(worker)
+				w.Met(s, "members that have left", gone(before, w.members(s)))
 				mu.Lock()
 				longest[s.Name] = max(longest[s.Name], seconds(took))
 				mu.Unlock()
@@ -61,6 +67,7 @@ func comingAndGoing() Fault {
 		const times = 14
 		w.Each(func(s *Subject, _ *rand.Rand) {
 			var leaving sync.WaitGroup
+			seen := w.members(s)
 			for range times {
 				guest, err := s.Start()
 				s.must(err)
@@ -68,6 +75,9 @@ func comingAndGoing() Fault {
 					continue
 				}
 				pauseFor(700 * time.Millisecond)
+				now := w.members(s)
+				w.Met(s, "changes of the members", min(gone(seen, now)+gone(now, seen), 1))
+				seen = now
 				leaving.Go(func() {
 					_, err := guest.Terminate(patienceOfDrain)
 					s.must(err)
@@ -88,8 +98,11 @@ func zombie(burst int, frozen time.Duration) Fault {
 		w.Each(func(s *Subject, random *rand.Rand) {
 			w.calm(s.Group)
 			undead := s.Pick(random)
+			busy, before := w.inMidBatch(s, undead), w.members(s)
 			undead.Stop()
 			pauseFor(frozen)
+			w.Met(s, "events in flight", busy)
+			w.Met(s, "members given up while they stood still", gone(before, w.members(s)))
 			undead.Continue()
 		})
 		w.Note("frozen_s", frozen.Seconds())
@@ -103,9 +116,12 @@ func allKilled(burst int) Fault {
 		w.Sleep(w.Between(0, 200*time.Millisecond))
 		w.Each(func(s *Subject, random *rand.Rand) {
 			w.calm(s.Group)
-			for _, victim := range s.Workers() {
+			victims := s.Workers()
+			w.Met(s, "events in flight", w.inMidBatch(s, victims[0]))
+			for _, victim := range victims {
 				victim.Kill()
 				s.Bury(victim)
+				w.Met(s, "kills", 1)
 			}
 			pauseFor(between(random, 0, 2*time.Second))
 			for range s.size {

@@ -20,6 +20,10 @@ func StartSecure(t testing.TB) *Ground {
 	for _, r := range rights() {
 		cluster.Security.Allow(t, kafkatest.User, r.grants...)
 	}
+	for _, prefix := range []string{"exactly-once.", "at-least-once."} { // the snapshots of the drift monitor are read again
+		cluster.Security.Allow(t, kafkatest.User,
+			kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: prefix, Operation: kafka.ACLOperationTypeRead, Prefix: true})
+	}
 	password := kafkatest.WriteFile(t, filepath.Join(t.TempDir(), "password"), []byte(kafkatest.Password+"\n"))
 	return &Ground{
 		Name: kafkaName() + " with TLS, SASL and ACLs", Brokers: cluster.Network.Bootstrap(), Direct: cluster.Bootstrap(), Replication: 3,
@@ -90,6 +94,13 @@ func aclWithdrawn(r right) Fault {
 		for name, text := range r.said {
 			w.eventually(name+" to say that it lacks "+text, 50*time.Second, func() bool { return w.subject(name).said(text) > before[name] })
 		}
+		for _, s := range w.Subjects {
+			if text := r.said[s.Name]; text != "" {
+				w.Met(s, "lines of the log that name the right", s.said(text)-before[s.Name])
+			} else {
+				w.Spared(s)
+			}
+		}
 		w.Sleep(w.Between(3*time.Second, 8*time.Second))
 		security.Allow(w.T, kafkatest.User, r.grants...)
 	}}
@@ -118,8 +129,10 @@ func certificateExpired() Fault {
 		w.Ground.Kafka.Network.Disconnect()
 		for _, s := range w.services() {
 			w.eventually(s.Name+" to say that the certificate has expired", 50*time.Second, func() bool { return s.said("expired") > before[s] })
+			w.Met(s, "lines of the log that say expired", s.said("expired")-before[s])
 		}
 		w.Sleep(w.Between(3*time.Second, 8*time.Second))
+		w.MetWaiting()
 		w.Ground.Kafka.ShowCertificate(w.T, time.Now().Add(time.Hour))
 		for _, s := range w.Subjects {
 			for _, worker := range s.Workers() {

@@ -14,6 +14,10 @@ import (
 // poisonEvery is how many events there are to one that nobody can score.
 const poisonEvery = 50
 
+// shiftEvery is how many events there are before the amounts come in cents instead of euros, and as many again before they are
+// right: so the drift monitors have alarms to raise and to end, in the midst of the faults.
+const shiftEvery = 4000
+
 // A generator sends card payments with ids that are never used twice to the input: at a steady rate all the time, and
 // more of them when it is asked to. Payments of a card have the card as their key, so they share a partition. It is
 // idempotent and tries without end, for a payment that Kafka never took cannot be lost by those who read from Kafka.
@@ -69,8 +73,11 @@ func (g *generator) send() {
 	g.mu.Lock()
 	payment := g.cards.Next()
 	g.drawn++
-	poison := g.drawn%poisonEvery == 0
+	poison, shifted := g.drawn%poisonEvery == 0, g.drawn/shiftEvery%2 == 1
 	g.mu.Unlock()
+	if shifted {
+		payment.Amount *= 100
+	}
 	value := payment.AppendJSON(nil)
 	if poison {
 		value = value[:len(value)-2-len(value)/3]

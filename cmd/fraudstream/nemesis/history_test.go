@@ -10,7 +10,7 @@ import (
 )
 
 // outcomes are the topics of a history.
-var outcomes = outputs{decisions: "decisions", letters: "letters", alerts: "alerts"}
+var outcomes = outputs{decisions: "decisions", letters: "letters", alerts: "alerts", state: "drift-state"}
 
 // historyBook has four events acknowledged in partition 0, of which the one at offset 2 is poison.
 func historyBook() *Book {

@@ -1,7 +1,9 @@
 package nemesis
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,10 +77,11 @@ type listener struct {
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+	accepted, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
+	conn := &connection{accepted, l.connections}
 	l.connections.mu.Lock()
 	defer l.connections.mu.Unlock()
 	if l.connections.all == nil {
@@ -88,12 +91,27 @@ func (l *listener) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-// cut closes every connection, in the middle of whatever is on it.
-func (c *connections) cut() {
+// cut closes every connection, in the middle of whatever is on it, and returns how many stood. Those that their clients
+// had closed are gone from the list: the broker closes its end of them.
+func (c *connections) cut() int {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.all {
-		_ = conn.Close() // most have been closed by their clients long ago
+	all := slices.Collect(maps.Keys(c.all))
+	c.mu.Unlock()
+	for _, conn := range all {
+		_ = conn.Close() // the broker's end may be closed by now
 	}
-	clear(c.all)
+	return len(all)
+}
+
+// connection is one that takes itself off the list when it is closed.
+type connection struct {
+	net.Conn
+	list *connections
+}
+
+func (c *connection) Close() error {
+	c.list.mu.Lock()
+	delete(c.list.all, c)
+	c.list.mu.Unlock()
+	return c.Conn.Close()
 }

@@ -11,6 +11,7 @@ type answer struct {
 	decisions, letters uint16
 	content            uint64 // digest of the first answer
 	writtenOff         bool   // counted as lost, or as deleted by the fault
+	deleted            bool   // it was given, and has gone with its topic
 }
 
 func (a *answer) given() bool { return a.decisions > 0 || a.letters > 0 }
@@ -76,6 +77,7 @@ type Ledger struct {
 	seen     map[string]bool
 	decided  int // records
 	letters  int
+	unread   int // events that count as deleted without an answer that was ever read
 }
 
 func newLedger(book *Book) *Ledger {
@@ -143,7 +145,10 @@ func (l *Ledger) answered(r reply) {
 	a.content = r.content
 	if a.writtenOff {
 		a.writtenOff = false
-		if !l.isExcused(r.from) {
+		if l.isExcused(r.from) {
+			l.tally().Deleted--
+			l.unread--
+		} else {
 			l.tally().Lost--
 		}
 		l.example("late", "%v is answered after it was given up", r.from)
@@ -223,6 +228,36 @@ func (l *Ledger) Excuse(partition int32, from, to int64) {
 	l.excused[partition] = append(l.excused[partition], span{from, to})
 }
 
+// topicDeleted books that a topic of decisions is gone with what it held: the origins of all its records, committed or not.
+// Decisions that were read of it count as deleted, and the same events must not be decided again. Of events whose
+// decisions were not committed nobody knows what becomes of their transactions; they may be missing or decided again.
+// elsewhere are decisions that were read and that the topic did not hold.
+func (l *Ledger) topicDeleted(held map[place]bool) (deleted, elsewhere int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for partition := range l.answers {
+		for offset := range l.answers[partition] {
+			a, p := &l.answers[partition][offset], place{partition, int64(offset)}
+			switch {
+			case a.decisions > 0 && !a.deleted && held[p]:
+				a.deleted = true
+				deleted++
+			case a.decisions > 0 && !a.deleted:
+				elsewhere++
+			case held[p]:
+				l.excused[partition] = append(l.excused[partition], span{p.offset, p.offset + 1})
+			}
+		}
+	}
+	for p := range held {
+		if p.offset >= int64(len(l.answers[p.partition])) {
+			l.excused[p.partition] = append(l.excused[p.partition], span{p.offset, p.offset + 1})
+		}
+	}
+	l.tally().Deleted += deleted
+	return deleted, elsewhere
+}
+
 func (l *Ledger) isExcused(p place) bool {
 	for _, s := range l.excused[p.partition] {
 		if p.offset >= s.from && p.offset < s.to {
@@ -245,6 +280,7 @@ func (l *Ledger) writeOff(events []place, passed bool) {
 		a.writtenOff = true
 		if l.isExcused(p) {
 			l.tally().Deleted++
+			l.unread++
 			continue
 		}
 		l.tally().Lost++
@@ -270,6 +306,13 @@ func (l *Ledger) of(strike int) (Tally, time.Duration) {
 		return *t, l.waits[strike]
 	}
 	return Tally{}, l.waits[strike]
+}
+
+// unanswered is how many events count as deleted whose answers nobody has read.
+func (l *Ledger) unanswered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unread
 }
 
 // records is how many decisions and dead letters were read, repeated ones too.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ func (r *run) prepare(ctx context.Context) {
 		o.Ground.createTopic(r.t, r.admin, s.Topics.decisions, o.Partitions)
 		o.Ground.createTopic(r.t, r.admin, s.Topics.letters, o.Partitions)
 		o.Ground.createTopic(r.t, r.admin, s.Topics.alerts, 1)
+		o.Ground.createTopic(r.t, r.admin, s.Topics.state, o.Partitions)
 		s.witness, err = newWitness(o.Ground, input, s.Topics, s.Ledger)
 		fatal(err)
 		s.sampler = &sampler{client: r.admin, input: input, group: s.Group, topics: s.Topics, witness: s.witness, ledger: s.Ledger}
@@ -60,7 +62,7 @@ func (g *Ground) client() (*kgo.Client, error) {
 func (r *run) subject(name string) *Subject {
 	return &Subject{
 		Name: name, Group: "nemesis-" + name, Ledger: newLedger(r.book), size: r.o.Workers, logs: r.o.Logs,
-		Topics:      outputs{name + ".decisions", name + ".dlq", name + ".alerts"},
+		Topics:      outputs{name + ".decisions", name + ".dlq", name + ".alerts", name + ".drift-state"},
 		environment: withoutOwnVariables(os.Environ()),
 	}
 }
@@ -70,18 +72,22 @@ func (r *run) service(name string, exactlyOnce bool) *Subject {
 	s := r.subject(name)
 	s.ExactlyOnce = exactlyOnce
 	config := filepath.Join(r.o.Logs, name+".yaml")
-	text := fmt.Sprintf("kafka:\n  brokers: [%s]\n  group: %s\n  input: %s\n  output: %s\n  dead_letter: %s\n  alerts: %s\n%s"+
+	text := fmt.Sprintf("kafka:\n  brokers: [%s]\n  group: %s\n  input: %s\n  output: %s\n  dead_letter: %s\n  alerts: %s\n  drift_state: %s\n%s"+
 		"model: {path: %q}\ndelivery: %s\n",
-		quoted(r.o.Ground.Brokers), s.Group, input, s.Topics.decisions, s.Topics.letters, s.Topics.alerts,
+		quoted(r.o.Ground.Brokers), s.Group, input, s.Topics.decisions, s.Topics.letters, s.Topics.alerts, s.Topics.state,
 		r.o.Ground.Access, r.o.Model, name)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	s.command = func(_, listen string) (string, []string) {
-		return r.o.Executable, []string{"run", "--config", config, "--listen", listen}
+		return r.o.Executable, []string{"run", "--config", config, "--listen", listen, "--drift-tick-events", strconv.Itoa(tickEvents)}
 	}
 	return s
 }
+
+// tickEvents is the length of a drift interval: short, so that snapshots of the monitor are written all the time and are
+// in the batches that the faults strike.
+const tickEvents = 100
 
 // quoted is a list of addresses for YAML.
 func quoted(addresses string) string { return `"` + strings.ReplaceAll(addresses, ",", `", "`) + `"` }

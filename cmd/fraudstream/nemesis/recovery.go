@@ -11,19 +11,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// recoverAll waits for every subject, and returns how long each took from the end of the fault. One that makes no progress
-// is stuck: the plain loop may hang for good, or meet an event again and again that it cannot get past. Then what the
-// person on call would do is done.
-func (r *run) recoverAll(ends map[int32]int64, current *strike) map[*Subject]time.Duration {
+// recoverAll waits for every subject, and tells which have recovered. One that makes no progress is stuck: the plain loop
+// may hang for good, or meet an event again and again that it cannot get past. Then what the person on call would do is
+// done.
+func (r *run) recoverAll(ends map[int32]int64) map[*Subject]bool {
 	var mu sync.Mutex
-	recovered := map[*Subject]time.Duration{}
+	recovered := map[*Subject]bool{}
 	var all sync.WaitGroup
 	for _, s := range r.subjects {
 		all.Go(func() {
 			if r.await(s, ends) {
 				mu.Lock()
 				defer mu.Unlock()
-				recovered[s] = max(0, time.Since(current.mended))
+				recovered[s] = true
 			} else {
 				r.rescue(s, ends)
 			}

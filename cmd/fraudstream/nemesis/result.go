@@ -23,10 +23,12 @@ type Result struct {
 	Events  int     `json:"events"` // acknowledged from its beginning to the recovery of all
 	Seconds float64 `json:"seconds"`
 	Tally
-	Recovery float64        `json:"recovery_s"` // from the end of the fault until all events acknowledged by then were answered
-	Wait     float64        `json:"wait_s"`     // the longest that an event sent meanwhile waited for a visible answer
-	Stuck    bool           `json:"stuck"`      // it did not recover in time, and its workers were started anew
-	Notes    map[string]any `json:"notes,omitempty"`
+	Recoveries []float64      `json:"recoveries_s"`     // from the end of each harm until all events acknowledged by then were answered
+	Wait       float64        `json:"wait_s"`           // the longest that an event sent meanwhile waited for a visible answer
+	Stuck      bool           `json:"stuck"`            // it did not recover in time, and its workers were started anew
+	Failed     bool           `json:"failed,omitempty"` // the test has failed by it
+	Met        map[string]int `json:"met,omitempty"`    // what the subject has met of the fault, and how often
+	Notes      map[string]any `json:"notes,omitempty"`
 }
 
 // Append writes results as lines of JSON.
@@ -69,16 +71,16 @@ func (c *cell) add(r *Result) {
 	c.disordered += r.Disordered
 	if r.Stuck {
 		c.stuck++
-		return
 	}
-	c.recoveries = append(c.recoveries, r.Recovery)
+	c.recoveries = append(c.recoveries, r.Recoveries...)
 }
 
 // columns are the subjects of the table, in its order.
 func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
 
 // Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they are
-// listed. Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong.
+// listed. Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong, and
+// with the number of recoveries that were measured where that is not the number of runs.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
 	runs := map[string]int{}
@@ -141,6 +143,7 @@ func (c *cell) merge(other *cell) {
 	if other == nil {
 		return
 	}
+	c.runs += other.runs
 	c.lost += other.lost
 	c.deleted += other.deleted
 	c.duplicated += other.duplicated
@@ -170,6 +173,9 @@ func (c *cell) text() string {
 	if n := len(c.recoveries); n > 0 {
 		slices.Sort(c.recoveries)
 		recovery = fmt.Sprintf("%.1f (%.1f)", c.recoveries[n/2], c.recoveries[n-1])
+		if n != c.runs {
+			recovery += fmt.Sprintf(", %d measured", n)
+		}
 	}
 	if c.stuck > 0 {
 		recovery += fmt.Sprintf(", stuck %d×", c.stuck)
@@ -182,33 +188,33 @@ func seconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
 }
 
-// Silences tells, for each subject, how long its partitions were silent when a broker was killed, those of them too that
-// the broker did not lead, beside the session that a broker has with its controller: until that is over nobody else
-// leads what the dead one led. It takes what that fault has noted, and is empty if it has not struck.
+// Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were
+// silent: from the last decision before to the first one after. The session is that which a broker has with its
+// controller: until it is over nobody else leads what the dead one led. It takes what that fault has noted, and is empty if
+// it has not struck.
 func Silences(results []Result) string {
-	longest := map[string][]float64{}
-	var session any
+	all := map[string][]float64{}
 	for i := range results {
 		r := &results[i]
-		all, ok := r.Notes["silent_s"].(map[string]any)
+		noted, ok := r.Notes["silent_s"].(map[string]any)
 		if !ok {
 			continue
 		}
-		session = r.Notes["broker_session_s"]
-		partitions, _ := all[r.Subject].([]any)
+		name := fmt.Sprintf("%s, a broker's session of %v s, %s", r.Ground, r.Notes["broker_session_s"], r.Subject)
+		partitions, _ := noted[r.Subject].([]any)
 		for _, silent := range partitions {
 			if s, ok := silent.(float64); ok {
-				longest[r.Subject] = append(longest[r.Subject], s)
+				all[name] = append(all[name], s)
 			}
 		}
 	}
 	var b strings.Builder
-	for _, subject := range columns() {
-		if all := longest[subject]; len(all) > 0 {
-			slices.Sort(all)
-			fmt.Fprintf(&b, "%s: silent for %.1f s (median of %d partitions and kills), %.1f s (nine tenths), %.1f s (longest); the broker's session is %v s\n",
-				subject, all[len(all)/2], len(all), all[len(all)*9/10], all[len(all)-1], session)
-		}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		silent := all[name]
+		slices.Sort(silent)
+		n := len(silent)
+		fmt.Fprintf(&b, "%s: silent for %.1f s at least, %.1f s (median), %.1f s (nine tenths), %.1f s at most; %d partitions of killed leaders\n",
+			name, silent[0], silent[n/2], silent[n*9/10], silent[n-1], n)
 	}
 	return b.String()
 }

@@ -33,10 +33,10 @@ func TestScheduleIsReplayed(t *testing.T) {
 // Results of several runs, written and read again, add up in one table.
 func TestTableAddsUp(t *testing.T) {
 	results := []Result{
-		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Recovery: 1},
-		{Fault: "network cut for 5 s", Subject: "plain", Runs: 1, Tally: Tally{Lost: 3, Phantoms: 1}, Recovery: 4},
-		{Fault: "SIGKILL in mid-batch", Subject: "exactly-once", Runs: 6, Recovery: 2},
-		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Tally: Tally{Deleted: 5}, Recovery: 3},
+		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Recoveries: []float64{1}},
+		{Fault: "network cut for 5 s", Subject: "plain", Runs: 1, Tally: Tally{Lost: 3, Phantoms: 1}, Recoveries: []float64{4}},
+		{Fault: "SIGKILL in mid-batch", Subject: "exactly-once", Runs: 6, Recoveries: []float64{2, 2, 2}},
+		{Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Tally: Tally{Deleted: 5}, Recoveries: []float64{3}},
 		{Fault: "network cut for 5 s", Subject: "plain", Runs: 1, Tally: Tally{Duplicated: 7, Disordered: 2}, Stuck: true},
 	}
 	var file bytes.Buffer
@@ -49,11 +49,40 @@ func TestTableAddsUp(t *testing.T) {
 	}
 	lines := strings.Split(Table(read), "\n")
 	want := []string{
-		"| SIGKILL in mid-batch | 6 | 0 | 0 | 2.0 (2.0) | – | – | – | – | – | – |",
-		"| network cut for 5 s | 2 | 0 (+5 deleted) | 0 | 3.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
-		"| **all** | 8 | 0 (+5 deleted) | 0 | 2.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), stuck 1× |",
+		"| SIGKILL in mid-batch | 6 | 0 | 0 | 2.0 (2.0), 3 measured | – | – | – | – | – | – |",
+		"| network cut for 5 s | 2 | 0 (+5 deleted) | 0 | 3.0 (3.0) | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), 1 measured, stuck 1× |",
+		"| **all** | 8 | 0 (+5 deleted) | 0 | 2.0 (3.0), 5 measured | – | – | – | 3, 1 invented | 7, 2 out of order | 4.0 (4.0), 1 measured, stuck 1× |",
 	}
 	if !reflect.DeepEqual(lines[2:5], want) {
 		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// A table holds the runs of one version that have come to a good end, and the others are named.
+func TestBadRunsAreLeftOut(t *testing.T) {
+	row := func(ground string, seed uint64, failed bool) Result {
+		return Result{Ground: ground, Seed: seed, Fault: "network cut for 5 s", Subject: "exactly-once", Runs: 1, Failed: failed}
+	}
+	results := []Result{
+		row("Apache Kafka 4.4.0", 1, false), Verdict("Apache Kafka 4.4.0", 1, false),
+		row("Apache Kafka 4.4.0", 2, true), Verdict("Apache Kafka 4.4.0", 2, true),
+		row("Apache Kafka 4.4.0", 3, false), Verdict("Apache Kafka 4.4.0", 3, true),
+		row("Apache Kafka 4.4.0", 4, false),
+		row("Apache Kafka 4.4.0 with TLS", 5, false), Verdict("Apache Kafka 4.4.0 with TLS", 5, false),
+		row("Apache Kafka 3.9.2", 1, false), Verdict("Apache Kafka 3.9.2", 1, false),
+	}
+	want := []Tier{
+		{Name: "Apache Kafka 3.9.2", Runs: []string{"Apache Kafka 3.9.2, seed 1"}, Results: []Result{row("Apache Kafka 3.9.2", 1, false)}},
+		{
+			Name: "Apache Kafka 4.4.0", Runs: []string{"Apache Kafka 4.4.0, seed 1", "Apache Kafka 4.4.0 with TLS, seed 5"},
+			LeftOut: []string{
+				"Apache Kafka 4.4.0, seed 2: failed; network cut for 5 s, exactly-once", "Apache Kafka 4.4.0, seed 3: failed",
+				"Apache Kafka 4.4.0, seed 4: broken off",
+			},
+			Results: []Result{row("Apache Kafka 4.4.0", 1, false), row("Apache Kafka 4.4.0 with TLS", 5, false)},
+		},
+	}
+	if got := Tiers(results); !reflect.DeepEqual(got, want) {
+		t.Errorf("sorted into %+v", got)
 	}
 }

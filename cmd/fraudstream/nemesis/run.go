@@ -51,11 +51,14 @@ type run struct {
 
 // strike is one fault of a run under way.
 type strike struct {
-	number int
-	runs   int
-	mended time.Time
-	mu     sync.Mutex
-	notes  map[string]any
+	number  int
+	runs    int
+	traces  traces
+	watches map[*Subject]*stopwatch
+
+	mu       sync.Mutex
+	mendings []mending // in their order
+	notes    map[string]any
 }
 
 func (s *strike) note(name string, value any) {
@@ -125,29 +128,35 @@ func (r *run) suffer(number int, next scheduled) []Result {
 	for _, s := range r.subjects {
 		s.Ledger.setStrike(number)
 	}
-	began, before := time.Now(), r.book.Acked()
+	began, before, sampled := time.Now(), r.book.Acked(), r.samples()
 	current := &strike{number: number, runs: 1}
 	w := &World{T: r.t, Ground: r.o.Ground, Subjects: r.subjects, Random: newRandom(next.seed), run: r, strike: current}
 	r.logf("fault %d: %s", number, next.fault.Name)
+	timing, over := context.WithCancel(context.Background())
+	watches := r.startWatches(timing, current)
 	next.fault.Strike(w)
-	if current.mended.IsZero() {
-		current.mended = time.Now()
+	if len(current.allMendings()) == 0 {
+		current.mend(r.book)
 	}
-	ends := r.book.Ends()
-	recovered := r.recoverAll(ends, current)
+	recovered := r.recoverAll(r.book.Ends())
+	over()
+	watches.Wait()
 	r.settle()
+	r.sampleAgain(sampled)
 	for _, s := range r.subjects {
 		tally, wait := s.Ledger.of(number)
-		took, ok := recovered[s]
 		result := Result{
 			Ground: r.o.Ground.Name, Seed: r.o.Seed, Number: number, Fault: next.fault.Name, Subject: s.Name,
 			Runs: current.runs, Events: r.book.Acked() - before, Seconds: seconds(time.Since(began)),
-			Tally: tally, Recovery: seconds(took), Wait: seconds(wait), Stuck: !ok, Notes: maps.Clone(current.notes),
+			Tally: tally, Recoveries: current.took(s), Wait: seconds(wait), Stuck: !recovered[s],
+			Met: current.traces.of(s), Notes: maps.Clone(current.notes),
 		}
+		broken, unmet := r.judge(s, result.Fault, &tally, !result.Stuck), r.judgeTraces(s, result.Fault, result.Met)
+		result.Failed = broken || unmet
 		results = append(results, result)
-		r.logf("    %-13s lost=%d duplicated=%d deleted=%d phantoms=%d disordered=%d recovery=%.1f s longest wait %.1f s stuck=%v",
-			s.Name, tally.Lost, tally.Duplicated, tally.Deleted, tally.Phantoms, tally.Disordered, result.Recovery, result.Wait, result.Stuck)
-		r.judge(s, next.fault.Name, &tally, ok)
+		r.logf("    %-13s lost=%d duplicated=%d deleted=%d phantoms=%d disordered=%d recovery=%v s longest wait %.1f s stuck=%v met=%v",
+			s.Name, tally.Lost, tally.Duplicated, tally.Deleted, tally.Phantoms, tally.Disordered, result.Recoveries, result.Wait,
+			result.Stuck, result.Met)
 	}
 	r.results = append(r.results, results...)
 	return results
@@ -169,15 +178,52 @@ func (r *run) settle() {
 	}
 }
 
-// judge fails the test for what the service promises.
-func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) {
-	if s.Plain {
-		return
+// samples are how many looks at the committed offsets of each subject came to an end so far.
+func (r *run) samples() map[*Subject]int {
+	all := map[*Subject]int{}
+	for _, s := range r.subjects {
+		all[s], _, _ = s.sampler.soFar()
 	}
-	if broken := tally.broken(s.ExactlyOnce); broken != "" {
+	return all
+}
+
+// sampleAgain holds that the committed offsets of every subject were looked at since there were so many samples, and waits
+// for that if need be: a sampler that is refused all the time finds nothing wrong.
+func (r *run) sampleAgain(since map[*Subject]int) {
+	for _, s := range r.subjects {
+		for deadline := time.Now().Add(time.Minute); ; pauseFor(50 * time.Millisecond) {
+			checks, failed, trouble := s.sampler.soFar()
+			if checks > since[s] {
+				break
+			}
+			if time.Now().After(deadline) {
+				r.t.Errorf("%s: nobody could look at its committed offsets; %d attempts were given up, the last with %v", s.Name, failed, trouble)
+				break
+			}
+		}
+	}
+}
+
+// judge fails the test for what the service promises, and tells whether it has.
+func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) (failed bool) {
+	if s.Plain {
+		return false
+	}
+	broken := tally.broken(s.ExactlyOnce)
+	if broken != "" {
 		r.t.Errorf("%s, %s:%s", fault, s.Name, broken)
 	}
 	if !recovered {
 		r.t.Errorf("%s, %s: no recovery within %v", fault, s.Name, r.o.Patience)
 	}
+	return broken != "" || !recovered
+}
+
+// judgeTraces fails the test for a fault that has not met a subject, and tells whether it has.
+func (r *run) judgeTraces(s *Subject, fault string, met map[string]int) (failed bool) {
+	missing := unmet(met)
+	if missing != "" {
+		r.t.Errorf("%s has not struck %s: %s", fault, s.Name, missing)
+	}
+	return missing != ""
 }

@@ -28,6 +28,8 @@ type sampler struct {
 	mu      sync.Mutex      // held during a check
 	checks  int             // that came to an end
 	last    map[int32]int64 // committed offsets of the last of them
+	failed  int             // that did not
+	trouble error           // of the last of those
 }
 
 // sampleEvery is the pause between two samples.
@@ -37,10 +39,28 @@ const sampleEvery = 500 * time.Millisecond
 func (s *sampler) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		attempt, cancel := context.WithTimeout(ctx, 15*time.Second)
-		_, _ = s.check(attempt)
+		_, err := s.check(attempt)
 		cancel()
+		if err != nil && ctx.Err() == nil {
+			s.note(err)
+		}
 		_ = pause(ctx, sampleEvery) // the loop asks why
 	}
+}
+
+// note counts a sample that was given up.
+func (s *sampler) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed++
+	s.trouble = err
+}
+
+// soFar is how many samples came to an end, how many did not, and why the last of those did not.
+func (s *sampler) soFar() (checks, failed int, trouble error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checks, s.failed, s.trouble
 }
 
 // check takes one sample and returns the events that the committed offset has passed without an answer.
@@ -54,7 +74,9 @@ func (s *sampler) check(ctx context.Context) ([]place, error) {
 	if err := s.readToEnd(ctx); err != nil {
 		return nil, err
 	}
-	s.checks++
+	if len(committed) > 0 { // else nothing was held against anything
+		s.checks++
+	}
 	s.last = committed
 	passed := s.ledger.Missing(committed)
 	s.ledger.writeOff(passed, true)
@@ -76,7 +98,7 @@ func (s *sampler) short(ends map[int32]int64) []place {
 
 // readToEnd returns when the witness has read what the subject had written when it was called.
 func (s *sampler) readToEnd(ctx context.Context) error {
-	ends, err := s.ends(ctx)
+	ends, err := s.ends(ctx, false)
 	for err == nil && !s.witness.has(ends) {
 		err = pause(ctx, 20*time.Millisecond)
 	}
@@ -109,14 +131,17 @@ func (s *sampler) committed(ctx context.Context) (map[int32]int64, error) {
 	return offsets, nil
 }
 
-// ends asks for the ends of the decisions and the dead letters, whatever of them is committed.
-func (s *sampler) ends(ctx context.Context) (map[lane]int64, error) {
+// ends asks for the ends of the decisions and the dead letters: of what is committed, or of all.
+func (s *sampler) ends(ctx context.Context, committed bool) (map[lane]int64, error) {
 	partitions, err := partitionsOf(ctx, s.client, s.topics.decisions, s.topics.letters)
 	if err != nil {
 		return nil, err
 	}
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
+	if committed {
+		req.IsolationLevel = 1
+	}
 	for name, n := range partitions {
 		topic := kmsg.NewListOffsetsRequestTopic()
 		topic.Topic = name

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,15 +26,30 @@ type witness struct {
 	mu     sync.Mutex
 	next   map[lane]int64 // by topic and output partition, the offset to be read next
 	counts map[string]int // records by topic
-	alerts []string       // values of the alerts topic
+	alerts []alertRecord
+	known  map[string]bool // the ids of the alerts
+	notes  notes
+}
+
+// alertRecord is a record of the topic of alerts.
+type alertRecord struct{ id, value string }
+
+// notes are what is written beside the answers: alerts and the snapshots of the drift monitor.
+type notes struct {
+	alerts, ids int // ids without those that were there before
+	nameless    int // alerts without an id
+	snapshots   int
+	outside     int    // records of any topic that no transaction holds
+	where       string // the first of these
+	again       string // the id that was last there before
 }
 
 // outputs are the topics that one subject writes.
-type outputs struct{ decisions, letters, alerts string }
+type outputs struct{ decisions, letters, alerts, state string }
 
 func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts),
+		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts, topics.state),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), // markers stand at the ends of the topics
 		kgo.MetadataMinAge(200*time.Millisecond), kgo.MetadataMaxAge(time.Second),
@@ -43,7 +59,7 @@ func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witne
 	}
 	return &witness{
 		client: client, ledger: l, input: input, topics: topics, done: make(chan struct{}),
-		next: map[lane]int64{}, counts: map[string]int{},
+		next: map[lane]int64{}, counts: map[string]int{}, known: map[string]bool{},
 	}, nil
 }
 
@@ -90,16 +106,49 @@ func (w *witness) forget(topic string) {
 }
 
 func (w *witness) read(r *kgo.Record) {
+	if !r.Attrs.IsTransactional() {
+		w.mu.Lock()
+		if w.notes.outside++; w.notes.outside == 1 {
+			w.notes.where = fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)
+		}
+		w.mu.Unlock()
+	}
 	switch r.Topic {
 	case w.topics.decisions:
 		w.decision(r)
 	case w.topics.letters:
 		w.letter(r)
 	case w.topics.alerts:
+		w.alert(alertRecord{header(r, "ce_id"), string(r.Value)})
+	case w.topics.state:
 		w.mu.Lock()
-		w.alerts = append(w.alerts, string(r.Value))
+		w.notes.snapshots++
 		w.mu.Unlock()
 	}
+}
+
+// alert books an alert. Its id names what it tells: whoever has seen the id has seen the alert.
+func (w *witness) alert(a alertRecord) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alerts = append(w.alerts, a)
+	w.notes.alerts++
+	if a.id == "" {
+		w.notes.nameless++
+	}
+	if w.known[a.id] {
+		w.notes.again = a.id
+		return
+	}
+	w.known[a.id] = true
+	w.notes.ids++
+}
+
+// noted is what was written beside the answers so far.
+func (w *witness) noted() notes {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.notes
 }
 
 // decision believes nothing: the id must be the one that the source makes. It is declared here once more and not imported,
@@ -161,9 +210,9 @@ func (w *witness) has(ends map[lane]int64) bool {
 	return true
 }
 
-// Alerts are the values that the alerts topic holds so far.
-func (w *witness) Alerts() []string {
+// Alerts are the records that the alerts topic holds so far.
+func (w *witness) Alerts() []alertRecord {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.alerts...)
+	return slices.Clone(w.alerts)
 }

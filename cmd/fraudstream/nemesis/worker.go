@@ -22,6 +22,7 @@ type Worker struct {
 	listen  string // of its metrics; empty: it has none
 	log     string // file with what it says
 	command *exec.Cmd
+	began   time.Time
 	expired chan struct{} // closed when the process has ended
 	ending  atomic.Bool   // it was told to end, or killed
 
@@ -42,6 +43,7 @@ func start(name, log, listen string, environment []string, path string, argument
 	w.command.Stdout, w.command.Stderr = file, file
 	w.command.Env = environment
 	w.command.SysProcAttr = childAttributes()
+	w.began = time.Now()
 	if err := w.command.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -76,12 +78,14 @@ func (w *Worker) Terminate(patience time.Duration) (time.Duration, error) {
 		w.Kill()
 		return time.Since(began), fmt.Errorf("%s had not ended %v after SIGTERM", w.Name, patience)
 	}
-	// One that has said nothing yet had not come so far as to catch the signal.
-	if last := w.last(3); last != "" && !w.command.ProcessState.Success() {
-		return time.Since(began), fmt.Errorf("%s ended after SIGTERM with %v: %s", w.Name, w.command.ProcessState, last)
+	if last := w.last(3); !w.command.ProcessState.Success() && (last != "" || began.Sub(w.began) > unaware) {
+		return time.Since(began), fmt.Errorf("%s, %v old, ended after SIGTERM with %v: %q", w.Name, began.Sub(w.began), w.command.ProcessState, last)
 	}
 	return time.Since(began), nil
 }
+
+// unaware is how old a process may be that has said nothing yet and so may not have come so far as to catch a signal.
+const unaware = 3 * time.Second
 
 // fell tells whether the process has ended without being told to.
 func (w *Worker) fell() bool {

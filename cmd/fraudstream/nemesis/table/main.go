@@ -1,5 +1,6 @@
 // Command table adds up the results of several runs of the nemesis into the table of the README. It takes the results
-// files, each with one line of JSON for every fault and subject:
+// files, each with one line of JSON for every fault and subject: one table for each version of Kafka. Runs that have failed
+// or were broken off are left out, and named:
 //
 //	go run ./cmd/fraudstream/nemesis/table bin/nemesis/results.jsonl
 package main
@@ -7,9 +8,7 @@ package main
 import (
 	"fmt"
 	"log"
-	"maps"
 	"os"
-	"slices"
 
 	"fraudstream/cmd/fraudstream/nemesis"
 )
@@ -28,12 +27,16 @@ func main() {
 		_ = file.Close() // it was only read
 		all = append(all, results...)
 	}
-	seeds := map[string]bool{}
-	for i := range all {
-		seeds[fmt.Sprintf("%s, seed %d", all[i].Ground, all[i].Seed)] = true
+	for _, tier := range nemesis.Tiers(all) {
+		fmt.Printf("# %s\n\n", tier.Name)
+		for _, run := range tier.Runs {
+			fmt.Println(run)
+		}
+		for _, run := range tier.LeftOut {
+			fmt.Println("left out:", run)
+		}
+		if len(tier.Results) > 0 {
+			fmt.Printf("\n%s\n%s\n", nemesis.Table(tier.Results), nemesis.Silences(tier.Results))
+		}
 	}
-	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
-		fmt.Println(seed)
-	}
-	fmt.Printf("\n%s\n%s", nemesis.Table(all), nemesis.Silences(all))
 }

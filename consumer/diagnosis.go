@@ -19,16 +19,48 @@ import (
 
 // Diagnose looks at the cluster once, as far as this program needs it, and says what it finds, a line each: brokers and
 // what they speak, topics, access, the group. It changes nothing, takes no part in the group and waits for nothing
-// longer than its requests' deadlines.
+// longer than its requests' deadlines, nor in all for longer than one of them until a cluster is ready that has only begun.
 func (c *Consumer) Diagnose(ctx context.Context) []Finding {
 	defer c.transport.CloseIdleConnections()
 	var f findings
 	if cluster := c.diagnoseCluster(ctx, &f); cluster != nil {
-		c.diagnoseAccess(ctx, &f)
-		c.diagnoseBreaker(ctx, &f)
-		c.diagnoseGroup(ctx, &f)
+		ready := c.expectReady()
+		c.diagnoseAccess(ctx, ready, &f)
+		c.diagnoseBreaker(ctx, ready, &f)
+		c.diagnoseGroup(ctx, ready, &f)
 	}
 	return f
+}
+
+// readiness is until when a cluster may still be starting. With its first group and its first transaction a new cluster
+// creates the topics that it keeps both in, which takes some seconds; until then coordinators answer 14, 15 or 16, and
+// leaders of topics that were just created 5 or 6.
+type readiness struct {
+	c     *Consumer
+	until time.Time
+}
+
+func (c *Consumer) expectReady() readiness { return readiness{c, time.Now().Add(c.timing.request)} }
+
+// try makes an attempt, and more of them while the cluster says that it is not ready, until it is or should be.
+func (r readiness) try(ctx context.Context, resource string, attempt func(context.Context) error) error {
+	tries := r.c.retrying("preflight", resource, nil)
+	tries.silent = true
+	for {
+		limited, cancel := context.WithTimeout(ctx, r.c.timing.request)
+		err := attempt(limited)
+		cancel()
+		if !isStarting(err) || time.Now().After(r.until) || tries.wait(ctx, err) != nil {
+			return err
+		}
+	}
+}
+
+// isStarting tells the answers of a coordinator that is not ready, and of a partition that has no leader yet.
+func isStarting(err error) bool {
+	return errors.Is(err, kafka.GroupLoadInProgress) || errors.Is(err, kafka.GroupCoordinatorNotAvailable) ||
+		errors.Is(err, kafka.NotCoordinatorForGroup) || errors.Is(err, kafka.LeaderNotAvailable) ||
+		errors.Is(err, kafka.NotLeaderForPartition)
 }
 
 // diagnoseCluster is what Diagnose says of brokers and topics; nil if there is nobody to ask.
@@ -120,11 +152,9 @@ func lacks(answer *kafka.ApiVersionsResponse, versions map[protocol.ApiKey]int16
 }
 
 // diagnoseAccess tries what the service will do, without doing it.
-func (c *Consumer) diagnoseAccess(ctx context.Context, f *findings) {
+func (c *Consumer) diagnoseAccess(ctx context.Context, ready readiness, f *findings) {
 	for _, p := range c.probes() {
-		attempt, cancel := context.WithTimeout(ctx, c.timing.request)
-		err := p.try(attempt)
-		cancel()
+		err := ready.try(ctx, p.resource, p.try)
 		switch {
 		case err == nil:
 			f.ok(p.resource, p.action+" is allowed")
@@ -139,12 +169,12 @@ func (c *Consumer) diagnoseAccess(ctx context.Context, f *findings) {
 }
 
 // diagnoseBreaker tries what ends a pause of the breaker. The stream runs without it, so it is no failure.
-func (c *Consumer) diagnoseBreaker(ctx context.Context, f *findings) {
+func (c *Consumer) diagnoseBreaker(ctx context.Context, ready readiness, f *findings) {
 	if c.o.Breaker.Share <= 0 || c.o.Breaker.Share >= 1 {
 		return
 	}
 	subject := "group " + c.breakerGroup()
-	_, err := c.acceptedUpTo(ctx, 0)
+	err := ready.try(ctx, subject, func(ctx context.Context) error { _, err := c.acceptedUpTo(ctx, 0); return err })
 	switch {
 	case err == nil:
 		f.ok(subject, "reading offsets is allowed")
@@ -157,25 +187,19 @@ func (c *Consumer) diagnoseBreaker(ctx context.Context, f *findings) {
 
 // diagnoseGroup looks for members that are none of ours. Two programs under one name share its partitions, so each
 // misses what the other is given.
-func (c *Consumer) diagnoseGroup(ctx context.Context, f *findings) {
+func (c *Consumer) diagnoseGroup(ctx context.Context, ready readiness, f *findings) {
 	subject := "group " + c.o.Group
-	res, err := c.roundTrip(ctx, 0, &describegroups.Request{Groups: []string{c.o.Group}})
-	if err != nil {
-		f.failed(c, subject, "could not be described", err)
-		return
-	}
-	groups := res.(*describegroups.Response).Groups
-	if len(groups) != 1 {
-		f.ok(subject, "is new")
-		return
-	}
-	g := groups[0]
-	switch code := kafka.Error(g.ErrorCode); {
-	case code == kafka.GroupAuthorizationFailed:
+	var g describegroups.ResponseGroup
+	err := ready.try(ctx, subject, func(ctx context.Context) (err error) { g, err = c.describeGroup(ctx); return err })
+	switch {
+	case errors.Is(err, kafka.GroupAuthorizationFailed):
 		f.warn(subject, "describing is denied", "grant it to the user of this service, or see to it that nobody else uses this group")
 		return
-	case code != 0 && code != kafka.GroupIdNotFound:
-		f.failed(c, subject, "could not be described", code)
+	case errors.Is(err, kafka.GroupIdNotFound):
+		f.ok(subject, "is new")
+		return
+	case err != nil:
+		f.failed(c, subject, "could not be described", err)
 		return
 	case g.ProtocolType != "" && g.ProtocolType != "consumer" && len(g.Members) > 0:
 		f.fail(subject, "is in use by members of type "+g.ProtocolType, "give kafka.group another name")
@@ -187,6 +211,19 @@ func (c *Consumer) diagnoseGroup(ctx context.Context, f *findings) {
 		return
 	}
 	f.ok(subject, fmt.Sprintf("%d members, all of them ours", len(g.Members)))
+}
+
+// describeGroup asks for the members of the group.
+func (c *Consumer) describeGroup(ctx context.Context) (g describegroups.ResponseGroup, err error) {
+	res, err := c.roundTrip(ctx, 0, &describegroups.Request{Groups: []string{c.o.Group}})
+	if err != nil {
+		return g, err
+	}
+	groups := res.(*describegroups.Response).Groups
+	if len(groups) != 1 {
+		return g, kafka.GroupIdNotFound
+	}
+	return groups[0], codeOf(kafka.Error(groups[0].ErrorCode))
 }
 
 // strangers are the members that read something else, or are called otherwise.
@@ -226,8 +263,9 @@ func (c *Consumer) reportCluster(ctx context.Context) error {
 	defer cancel()
 	var f findings
 	if c.diagnoseCluster(ctx, &f) != nil {
-		c.diagnoseBreaker(ctx, &f)
-		c.diagnoseGroup(ctx, &f)
+		ready := c.expectReady()
+		c.diagnoseBreaker(ctx, ready, &f)
+		c.diagnoseGroup(ctx, ready, &f)
 	}
 	return c.say(ctx, f)
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -209,4 +211,46 @@ func TestDiagnosisOfReplicas(t *testing.T) {
 	var f findings
 	c.diagnoseTopic(&f, topic(3, 3, "h"), nil, nil, 1, 3)
 	assertLine(t, f, "warn topic out", "grant DescribeConfigs")
+}
+
+// A coordinator that is only starting is asked again, for as long as a request may take and not longer.
+func TestDiagnosisOfAStartingCluster(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	o := s.options()
+	o.ExactlyOnce, o.Breaker.Share = true, .5
+	for key, code := range map[kmsg.Key]*kerr.Error{
+		kmsg.OffsetFetch: kerr.CoordinatorLoadInProgress, kmsg.DescribeGroups: kerr.CoordinatorNotAvailable,
+		kmsg.InitProducerID: kerr.NotCoordinator, kmsg.Produce: kerr.NotLeaderForPartition,
+	} {
+		begun := s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: code, Count: 3})
+		for _, f := range s.diagnose(o) {
+			if f.Level == Fail {
+				t.Errorf("%s answers %v three times: %+v", key.Name(), code, f)
+			}
+		}
+		if n := begun.Hits(); n != 3 {
+			t.Errorf("%s answered %v %d times", key.Name(), code, n)
+		}
+	}
+	s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	c := s.consumer(o)
+	c.timing.request = 300 * time.Millisecond
+	begun := time.Now()
+	all := c.Diagnose(t.Context())
+	if took := time.Since(begun); took > 5*3*c.timing.request {
+		t.Errorf("it took %v", took)
+	}
+	assertLine(t, all, "fail group "+s.name+": reading offsets could not be tried", "[14] Group Load In Progress")
+	ctx, cancel := context.WithCancel(t.Context())
+	attempts := 0
+	err := readiness{c, time.Now().Add(time.Hour)}.try(ctx, "group", func(context.Context) error {
+		if attempts++; attempts == 3 {
+			cancel()
+		}
+		return kafka.GroupLoadInProgress
+	})
+	if attempts != 3 || !errors.Is(err, kafka.GroupLoadInProgress) {
+		t.Errorf("%d attempts until the context ended, %v", attempts, err)
+	}
 }

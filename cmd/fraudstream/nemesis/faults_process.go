@@ -1,16 +1,17 @@
 package nemesis
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 )
 
 // ProcessFaults happen to the workers and need nothing of the cluster. One kill -9 is one run of its row, so there are
-// several in each strike; burst is how many events the workers are given to be in the middle of, and frozen how long a
-// zombie stands still.
-func ProcessFaults(kills, burst int, frozen time.Duration) []Fault {
-	return []Fault{killed(kills, burst), terminated(), comingAndGoing(), zombie(burst, frozen), allKilled(burst)}
+// several in each strike; burst is how many events the workers are given to be in the middle of, and frozen how long one
+// zombie after the other stands still.
+func ProcessFaults(kills, burst int, frozen ...time.Duration) []Fault {
+	return []Fault{killed(kills, burst), terminated(), comingAndGoing(), zombie(burst, frozen...), allKilled(burst)}
 }
 
 // killed is kill -9 in the middle of a batch, several times: the workers are given something to do, and one of them goes
@@ -90,22 +91,28 @@ func comingAndGoing() Fault {
 }
 
 // zombie is a worker that stands still, with all its connections open, until the group has gone on without it, and then
-// goes on as if nothing had been: in the middle of a batch, of a transaction, of a commit.
-func zombie(burst int, frozen time.Duration) Fault {
+// goes on as if nothing had been: in the middle of a batch, of a transaction, of a commit. One that comes back within the
+// time of its transaction finds it open, unless it was fenced; for one that comes back later the coordinator has aborted it.
+func zombie(burst int, frozen ...time.Duration) Fault {
 	return Fault{"zombie: SIGSTOP, then SIGCONT", func(w *World) {
-		w.Burst(burst)
-		w.Sleep(w.Between(0, 150*time.Millisecond))
-		w.Each(func(s *Subject, random *rand.Rand) {
-			w.calm(s.Group)
-			undead := s.Pick(random)
-			busy, before := w.inMidBatch(s, undead), w.members(s)
-			undead.Stop()
-			pauseFor(frozen)
-			w.Met(s, "events in flight", busy)
-			w.Met(s, "members given up while they stood still", gone(before, w.members(s)))
-			undead.Continue()
-		})
-		w.Note("frozen_s", frozen.Seconds())
+		for _, still := range frozen {
+			w.Burst(burst)
+			w.Sleep(w.Between(0, 150*time.Millisecond))
+			w.Each(func(s *Subject, random *rand.Rand) {
+				w.calm(s.Group)
+				undead := s.Pick(random)
+				busy, before := w.inMidBatch(s, undead), w.members(s)
+				undead.Stop()
+				pauseFor(still)
+				w.Met(s, "events in flight", busy)
+				w.Met(s, "members given up while they stood still", gone(before, w.members(s)))
+				undead.Continue()
+			})
+			w.Mended()
+			w.Sleep(w.Between(3*time.Second, 5*time.Second)) // until the group has taken it back
+		}
+		w.Struck(len(frozen))
+		w.Note("frozen", fmt.Sprint(frozen))
 	}}
 }
 

@@ -50,7 +50,7 @@ func rightHistory() []*kgo.Record {
 
 // verdictOn is what the ledger holds of a history when all of it is read and what is missing is given up.
 func verdictOn(history []*kgo.Record) Tally {
-	w := &witness{ledger: newLedger(historyBook()), input: input, topics: outcomes, next: map[lane]int64{}, counts: map[string]int{}}
+	w := &witness{ledger: newLedger(historyBook()), input: input, topics: outcomes, next: map[lane]int64{}, counts: map[string]int{}, known: map[string]bool{}}
 	for _, r := range history {
 		w.see(r)
 	}
@@ -135,6 +135,23 @@ func TestWitnessFindsWhatIsWrong(t *testing.T) {
 			"a decision's id is not that of its source", func(h []*kgo.Record) []*kgo.Record {
 				return append(h, &kgo.Record{Topic: outcomes.decisions, Offset: 4, Value: []byte(
 					`{"decision_id":"` + input + `/0/2","transaction_id":"tx-3","source":{"topic":"` + input + `","partition":0,"offset":3}}`)})
+			},
+			Tally{Phantoms: 1},
+			" phantoms=1",
+		},
+		{
+			"a decision is on an event of another topic", func(h []*kgo.Record) []*kgo.Record {
+				return append(h, &kgo.Record{Topic: outcomes.decisions, Offset: 4, Value: []byte(
+					`{"decision_id":"` + input + `/0/3","transaction_id":"tx-3","source":{"topic":"other","partition":0,"offset":3}}`)})
+			},
+			Tally{Phantoms: 1},
+			" phantoms=1",
+		},
+		{
+			"a dead letter is of another topic", func(h []*kgo.Record) []*kgo.Record {
+				r := refusedAt(2, 1)
+				r.Headers[0].Value = []byte("other")
+				return append(h, r)
 			},
 			Tally{Phantoms: 1},
 			" phantoms=1",

@@ -27,5 +27,5 @@ func kafkaName() string {
 
 // OnKafka lists the faults for three brokers of Apache Kafka.
 func OnKafka() []Fault {
-	return append(ProcessFaults(6, 300, 40*time.Second), KafkaFaults()...)
+	return append(ProcessFaults(6, 300, 40*time.Second, 16*time.Second), KafkaFaults()...)
 }

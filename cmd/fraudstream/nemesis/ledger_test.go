@@ -114,3 +114,23 @@ func TestAnswerBeforeAcknowledgement(t *testing.T) {
 		t.Errorf("%+v, and missing is %v", got, l.Missing(map[int32]int64{0: 1}))
 	}
 }
+
+// An answer that comes after its event was given up takes the loss back, and a second one is a duplicate as ever.
+func TestLateAnswer(t *testing.T) {
+	l, _ := desk()
+	for _, offset := range []int64{0, 1, 2} {
+		l.answered(answerTo(offset))
+	}
+	l.writeOff(l.Missing(map[int32]int64{0: 4}), false)
+	if got, _ := l.of(0); got != (Tally{Lost: 1}) {
+		t.Fatalf("%+v before the answer, want one lost", got)
+	}
+	l.answered(answerTo(3))
+	if got, _ := l.of(0); got != (Tally{}) {
+		t.Errorf("%+v after it, want nothing", got)
+	}
+	l.answered(answerTo(3))
+	if got, _ := l.of(0); got != (Tally{Duplicated: 1}) {
+		t.Errorf("%+v after another, want one duplicate", got)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // protocol is a test that keeps what a run says to it, so that a test of ours can see a run fail.
@@ -143,6 +145,43 @@ func TestCountersOfTheWholeRunAreBounded(t *testing.T) {
 		r.boundCounters(s, 0)
 		if !p.said(c.want) {
 			t.Errorf("%s: the run says %q, want %q", c.name, p.errors, c.want)
+		}
+	}
+}
+
+// Alerts and snapshots are judged, too: in exactly-once mode no alert is there twice, and nothing is written outside of
+// transactions.
+func TestNotesAreJudged(t *testing.T) {
+	alert := func(id string, at int64) *kgo.Record {
+		return &kgo.Record{Topic: outcomes.alerts, Offset: at, Headers: []kgo.RecordHeader{{Key: "ce_id", Value: []byte(id)}}}
+	}
+	right := []*kgo.Record{alert("a", 0), alert("b", 1)}
+	for _, c := range []struct {
+		name             string
+		alerts           []*kgo.Record
+		snapshots, stray int
+		want             [2]string // of exactly once and at least once
+	}{
+		{"all is well", right, 1, 0, [2]string{}},
+		{"an alert is read twice, since the client went back", append(right, right[1]), 1, 0, [2]string{}},
+		{"an alert is there twice", append(right, alert("a", 2)), 1, 0, [2]string{"have been there before, such as a"}},
+		{"an alert has no id", append(right, alert("", 2)), 1, 0, [2]string{"without ce_id", "without ce_id"}},
+		{"there was no alert", nil, 1, 0, [2]string{"nothing was there", "nothing was there"}},
+		{"there was no snapshot", right, 0, 0, [2]string{"nothing was there", "nothing was there"}},
+		{"one record is outside of the transactions", right, 1, 1, [2]string{"outside of transactions"}},
+	} {
+		for i, exactlyOnce := range []bool{true, false} {
+			w := &witness{topics: outcomes, next: map[lane]int64{}, counts: map[string]int{}, known: map[string]bool{}}
+			for _, r := range c.alerts {
+				w.see(r)
+			}
+			// No test can make a record that is part of a transaction.
+			w.notes.snapshots, w.notes.outside = c.snapshots, c.stray
+			p := &protocol{TB: t}
+			(&run{t: p, o: &Options{}}).judgeNotes(&Subject{Name: "s", ExactlyOnce: exactlyOnce, witness: w})
+			if !p.said(c.want[i]) {
+				t.Errorf("%s, exactly once %v: the run says %q, want %q", c.name, exactlyOnce, p.errors, c.want[i])
+			}
 		}
 	}
 }

@@ -49,6 +49,7 @@ func conformance() []promise {
 		{"topics are created once", topicsAreCreatedOnce, command},
 		{"diagnosis names what is wrong", diagnosisNamesWhatIsWrong, command},
 		{"partition added", partitionAdded, stream},
+		{"leaves and finds in time", leavesAndFindsInTime, stream},
 		{"monitor moves with its partition", monitorMovesWithItsPartition, stream},
 		{"monitor survives crashes", monitorSurvivesCrashes, stream},
 	}

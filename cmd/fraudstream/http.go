@@ -179,7 +179,16 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group) {
 func (c *Config) topics() web.Topics {
 	return web.Topics{
 		Input: c.Kafka.Input, Output: c.Kafka.Output, DeadLetter: c.Kafka.DeadLetter, Alerts: c.Kafka.Alerts,
+		DriftState: c.Kafka.DriftState, DriftTicks: c.driftTicks(),
 		Group: c.Kafka.Group, ExactlyOnce: c.Delivery == exactlyOnce,
 		LetterMode: c.DLQ.Mode.String(),
 	}
+}
+
+// driftTicks is the topic of the pool, which nobody uses without one.
+func (c *Config) driftTicks() string {
+	if !c.Drift.Pool {
+		return ""
+	}
+	return c.Kafka.DriftTicks
 }

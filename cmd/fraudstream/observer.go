@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/consumer"
 	"fraudstream/drift"
 	"fraudstream/scoring"
@@ -68,7 +69,7 @@ func (w *driftWatch) streams(o consumer.Options, ticks string, model *scoring.Sc
 		return []*consumer.Consumer{consumer.New(o, model)}
 	}
 	pool := consumer.Options{
-		Dial: o.Dial, SASL: o.SASL, Brokers: o.Brokers, Group: o.Group + ".drift-pool", Input: ticks,
+		Dial: o.Dial, SASL: o.SASL, Brokers: o.Brokers, Group: o.Group + web.PoolSuffix, Input: ticks,
 		Log: o.Log, Metrics: o.Metrics, Observer: w.pool, Alerts: o.Alerts, State: o.State,
 		ExactlyOnce: o.ExactlyOnce, CommitInterval: o.CommitInterval, CommitEvents: o.CommitEvents,
 		Memory: consumer.MinMemory, LibraryProtocol: o.LibraryProtocol,

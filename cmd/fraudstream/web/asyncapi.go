@@ -12,6 +12,8 @@ import (
 // not used; without an input there is nothing to describe.
 type Topics struct {
 	Input, Output, DeadLetter, Alerts string
+	DriftState                        string
+	DriftTicks                        string // with a pool
 
 	Group       string
 	ExactlyOnce bool
@@ -24,31 +26,15 @@ func (s *Server) asyncAPI(t Topics) []byte {
 	if t.ExactlyOnce {
 		guarantee = "Exactly once: readers that read committed records see each decision once."
 	}
-	channels, operations, messages := object{}, object{}, object{}
-	topic := func(channel, address, action, about string, all map[string]object) {
-		if address == "" {
-			return
-		}
-		inChannel, inOperation := object{}, []any{}
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			messages[name] = all[name]
-			inChannel[name] = object{"$ref": "#/components/messages/" + name}
-			inOperation = append(inOperation, object{"$ref": "#/channels/" + channel + "/messages/" + name})
-		}
-		channels[channel] = object{
-			"address": address, "description": about, "messages": inChannel,
-			"bindings": object{"kafka": object{"topic": address, "bindingVersion": kafkaBinding}},
-		}
-		operation := object{"action": action, "channel": object{"$ref": "#/channels/" + channel}, "messages": inOperation, "summary": about}
-		if action == "receive" {
-			operation["bindings"] = object{"kafka": object{"groupId": object{"const": t.Group}, "bindingVersion": kafkaBinding}}
-		}
-		operations[action+channel] = operation
-	}
-	topic("Input", t.Input, "receive", "The transactions to score.", map[string]object{"Event": s.eventMessage()})
-	topic("Output", t.Output, "send", "One decision for each event that has a score. "+guarantee, map[string]object{"Decision": s.decisionMessage()})
-	topic("DeadLetter", t.DeadLetter, "send", "The events that have none, with the reason.", map[string]object{"DeadLetter": letterMessage(t)})
-	topic("Alerts", t.Alerts, "send", "Episodes of drift, pauses of the breaker, gaps in the input.", alertMessages())
+	d := description{t.Group, object{}, object{}, object{}}
+	d.add("Input", t.Input, "The transactions to score.", []string{"receive"}, map[string]object{"Event": s.eventMessage()})
+	d.add("Output", t.Output, "One decision for each event that has a score. "+guarantee, []string{"send"}, map[string]object{"Decision": s.decisionMessage()})
+	d.add("DeadLetter", t.DeadLetter, "The events that have none, with the reason.", []string{"send"}, map[string]object{"DeadLetter": letterMessage(t)})
+	d.add("Alerts", t.Alerts, "Episodes of drift, pauses of the breaker, gaps in the input.", []string{"send"}, alertMessages())
+	d.add("DriftState", t.DriftState, "The memory of the drift detectors, compacted: whoever takes a partition over goes on where the last owner stopped.",
+		[]string{"send", "receive"}, map[string]object{"DriftSnapshot": snapshotMessage()})
+	d.add("DriftTicks", t.DriftTicks, "What each partition has counted in a drift interval, for the pool of the detectors.",
+		[]string{"send", "receive"}, map[string]object{"DriftTick": tickMessage()})
 	b := &s.options.Scorer.Bundle
 	return appendJSON(nil, object{
 		"asyncapi": "3.0.0", "defaultContentType": "application/json",
@@ -56,17 +42,66 @@ func (s *Server) asyncAPI(t Topics) []byte {
 			"title": "fraudstream", "version": serverVersion(), "license": object{"name": "Apache-2.0"},
 			"description": "Scores " + t.Input + " with " + b.Name + ", version " + b.Version + ".",
 		},
-		"channels": channels, "operations": operations, "components": object{"messages": messages},
+		"channels": d.channels, "operations": d.operations, "components": object{"messages": d.messages},
 	})
 }
+
+// description is what grows with each topic.
+type description struct {
+	group                          string
+	channels, operations, messages object
+}
+
+// add describes a topic, if it is used: the channel, what is done with it, and the messages that it holds.
+func (d *description) add(channel, address, about string, actions []string, all map[string]object) {
+	if address == "" {
+		return
+	}
+	inChannel, inOperation := object{}, []any{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		d.messages[name] = all[name]
+		inChannel[name] = object{"$ref": "#/components/messages/" + name}
+		inOperation = append(inOperation, object{"$ref": "#/channels/" + channel + "/messages/" + name})
+	}
+	d.channels[channel] = object{
+		"address": address, "description": about, "messages": inChannel,
+		"bindings": object{"kafka": object{"topic": address, "bindingVersion": kafkaBinding}},
+	}
+	for _, action := range actions {
+		operation := object{"action": action, "channel": object{"$ref": "#/channels/" + channel}, "messages": inOperation, "summary": about}
+		if group := d.groupOf(channel); action == "receive" && group != "" {
+			operation["bindings"] = object{"kafka": object{"groupId": object{"const": group}, "bindingVersion": kafkaBinding}}
+		}
+		d.operations[action+channel] = operation
+	}
+}
+
+// groupOf is the consumer group that reads a topic. State is read by offset, without a group; the pool has one of its own.
+func (d *description) groupOf(channel string) string {
+	switch channel {
+	case "DriftState":
+		return ""
+	case "DriftTicks":
+		return d.group + PoolSuffix
+	}
+	return d.group
+}
+
+// PoolSuffix makes the name of the group that reads the drift ticks from that of the group that reads the events.
+const PoolSuffix = ".drift-pool"
 
 // kafkaBinding is the version of the bindings that say what is Kafka's own: keys, topics, groups.
 const kafkaBinding = "0.5.0"
 
-// message is one kind of record.
+// message is one kind of record, of JSON.
 func message(title, about string, key, headers, payload object) object {
+	return messageOf("application/json", title, about, key, headers, payload)
+}
+
+// messageOf is one kind of record.
+func messageOf(contentType, title, about string, key, headers, payload object) object {
 	return object{
-		"name": title, "title": title, "summary": about, "contentType": "application/json", "payload": payload, "headers": headers,
+		"name": title, "title": title, "summary": about, "contentType": contentType, "payload": payload, "headers": headers,
 		"bindings": object{"kafka": object{"key": key, "bindingVersion": kafkaBinding}},
 	}
 }
@@ -173,4 +208,32 @@ func alertMessages() map[string]object {
 		"OffsetAlert": message("OffsetAlert", "Records of the input are passed over, or cannot be.", byPartition, headers("fraudstream.offset.alert.v1"),
 			record("", gap, "kind", "state", "reason", "partition", "offset", "next", "records")),
 	}
+}
+
+// partitionKey is the key of what speaks of one partition of the input.
+var partitionKey = object{"type": "string", "pattern": "^.+/[0-9]+$", "description": "The group and the partition of the input: GROUP/PARTITION."}
+
+// snapshotMessage is the state of the detectors of a partition. Its bytes are this program's own affair; what others may
+// rely on is whose they are, so that they can count, copy or delete them.
+func snapshotMessage() object {
+	headers := object{
+		"type": "object", "required": []string{"fraudstream.input"},
+		"properties": object{"fraudstream.input": text("The topic whose offsets the snapshot speaks of.")},
+	}
+	payload := object{
+		"type": "string", "format": "binary",
+		"description": "4 bytes of length, so many bytes of JSON (life, merged, accepted), then counts and evidence, " +
+			"which begin with fsdr and end with a CRC-32C. Of another version of the model it is left unread.",
+	}
+	return messageOf("application/octet-stream", "DriftSnapshot", "All that the detectors of one partition remember.", partitionKey, headers, payload)
+}
+
+// tickMessage is what one partition has counted in one interval.
+func tickMessage() object {
+	payload := object{
+		"type": "string", "format": "binary",
+		"description": "16 bytes that name the tick (the life of the partition's counts and the number of the tick in it, big-endian), " +
+			"then the counts, which begin with fsdr and end with a CRC-32C. A tick that comes twice is counted once.",
+	}
+	return messageOf("application/octet-stream", "DriftTick", "The counts of one drift interval.", partitionKey, object{"type": "object"}, payload)
 }

@@ -39,14 +39,18 @@ func publishedAsyncAPI(t *testing.T) *jsonschema.Schema {
 
 func TestAsyncAPIIsAsyncAPI(t *testing.T) {
 	published := publishedAsyncAPI(t)
-	for name, change := range map[string]func(*Options){
-		"all topics":   nil,
-		"no alerts":    func(o *Options) { o.Topics.Alerts = "" },
-		"debezium":     func(o *Options) { o.Scorer = enveloped(t, "debezium", nil) },
-		"cloudevents":  func(o *Options) { o.Scorer = enveloped(t, "cloudevents", nil) },
-		"exactly once": func(o *Options) { o.Topics.ExactlyOnce, o.Topics.LetterMode = true, "reference" },
+	for name, c := range map[string]struct {
+		channels int
+		change   func(*Options)
+	}{
+		"all topics":   {6, func(o *Options) { o.Topics.DriftState, o.Topics.DriftTicks = "drift-state", "drift-ticks" }},
+		"no pool":      {5, func(o *Options) { o.Topics.DriftState = "drift-state" }},
+		"no alerts":    {3, func(o *Options) { o.Topics.Alerts = "" }},
+		"debezium":     {4, func(o *Options) { o.Scorer = enveloped(t, "debezium", nil) }},
+		"cloudevents":  {4, func(o *Options) { o.Scorer = enveloped(t, "cloudevents", nil) }},
+		"exactly once": {4, func(o *Options) { o.Topics.ExactlyOnce, o.Topics.LetterMode = true, "reference" }},
 	} {
-		door := newCards(t, change).http.Handler
+		door := newCards(t, c.change).http.Handler
 		var document any
 		ask(t, door, "GET", "/asyncapi.json", "", &document)
 		if err := published.Validate(document); err != nil {
@@ -54,10 +58,26 @@ func TestAsyncAPIIsAsyncAPI(t *testing.T) {
 		}
 		holdReferences(t, document, document)
 		channels := document.(map[string]any)["channels"].(map[string]any)
-		if _, alerts := channels["Alerts"]; len(channels) < 3 || alerts != (name != "no alerts") {
+		if _, alerts := channels["Alerts"]; len(channels) != c.channels || alerts != (name != "no alerts") {
 			t.Errorf("%s: channels %v", name, channels)
 		}
+		groups := map[string]string{"receiveInput": "g", "receiveDriftTicks": "g.drift-pool", "receiveDriftState": ""}
+		for operation, o := range document.(map[string]any)["operations"].(map[string]any) {
+			group, reads := groups[operation]
+			if said := groupOf(o); reads != strings.HasPrefix(operation, "receive") || said != group {
+				t.Errorf("%s: %s reads in the group %q, want %q", name, operation, said, group)
+			}
+		}
 	}
+}
+
+// groupOf is the group that an operation names, if any.
+func groupOf(operation any) string {
+	bindings, _ := operation.(map[string]any)["bindings"].(map[string]any)
+	if bindings == nil {
+		return ""
+	}
+	return bindings["kafka"].(map[string]any)["groupId"].(map[string]any)["const"].(string)
 }
 
 // holdReferences fails where a reference leads nowhere: the published schema does not look.

@@ -83,7 +83,7 @@ func (c *Config) unfit(subject string, err error) consumer.Finding {
 	return consumer.Finding{Level: consumer.Fail, Subject: subject, Detail: text}
 }
 
-// checkFiles opens what the keys name: certificates, tokens, the collector's address.
+// checkFiles opens the files that the keys name, certificates and tokens, and finds keys that want each other.
 func (c *Config) checkFiles() (lines []consumer.Finding) {
 	silent := slog.New(slog.DiscardHandler)
 	if _, _, err := c.Kafka.access(silent); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -38,6 +40,7 @@ func (s *strict) walk(k *configKey, at string, node ast.Node) {
 		s.entry(k, at, n)
 	case ast.ScalarNode:
 		s.word(k, at, n)
+		s.whole(k, at, n)
 	}
 }
 
@@ -110,6 +113,15 @@ func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 		said += fmt.Sprintf("; did you mean %q?", near)
 	}
 	s.wrong = append(s.wrong, said)
+}
+
+// whole checks that a number has no fraction where the decoder would cut it off.
+func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
+	number, ok := n.GetValue().(float64)
+	if !ok || !k.kind.ConvertibleTo(reflect.TypeFor[int64]()) || k.kind.Kind() == reflect.Float64 || number == math.Trunc(number) {
+		return
+	}
+	s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: %v is no whole number", n.GetToken().Position.Line, at, number))
 }
 
 // locate puts the line of the key in front that an error begins with: "drift.features: country: …" is about

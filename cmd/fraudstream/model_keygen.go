@@ -16,7 +16,7 @@ import (
 type modelKeygenCommand struct {
 	Secret       string `help:"File for the secret key, encrypted with the password." default:"fraudstream.key" type:"path" placeholder:"FILE"`
 	Public       string `help:"File for the public key." default:"fraudstream.pub" type:"path" placeholder:"FILE"`
-	PasswordFile string `help:"File that holds the password; default: $$FRAUDSTREAM_KEY_PASSWORD, else the terminal." type:"path" placeholder:"FILE"`
+	PasswordFile string `help:"File that holds the password; without one $$FRAUDSTREAM_KEY_PASSWORD, else it is asked for, which needs a terminal." type:"path" placeholder:"FILE"`
 	JSON         bool   `help:"Print JSON." name:"json"`
 }
 

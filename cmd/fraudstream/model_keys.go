@@ -61,7 +61,7 @@ func readPassword(file string, fresh bool, s streams) (string, error) {
 	}
 	terminal, ok := s.in.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		return "", fmt.Errorf("no password: give --password-file FILE or set %s", passwordVariable)
+		return "", fmt.Errorf("no password, and no terminal to ask for it: give --password-file FILE or set %s", passwordVariable)
 	}
 	password, err := ask(terminal, s.err, "Password of the secret key: ")
 	if err != nil || !fresh {

@@ -20,7 +20,7 @@ import (
 type modelSignCommand struct {
 	Path         string `arg:"" help:"Bundle folder." type:"path"`
 	Secret       string `help:"File of the secret key." default:"fraudstream.key" type:"path" placeholder:"FILE"`
-	PasswordFile string `help:"File that holds the password; default: $$FRAUDSTREAM_KEY_PASSWORD, else the terminal." type:"path" placeholder:"FILE"`
+	PasswordFile string `help:"File that holds the password; without one $$FRAUDSTREAM_KEY_PASSWORD, else it is asked for, which needs a terminal." type:"path" placeholder:"FILE"`
 	JSON         bool   `help:"Print JSON." name:"json"`
 }
 

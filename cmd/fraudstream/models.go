@@ -12,7 +12,7 @@ type modelCommand struct {
 	Inspect modelInspectCommand `cmd:"" help:"Show what a model holds, whether it would load or not."`
 	Verify  modelVerifyCommand  `cmd:"" help:"Take a model through the whole gate and print the figures."`
 	Diff    modelDiffCommand    `cmd:"" help:"Put two models side by side on the same rows."`
-	Keygen  modelKeygenCommand  `cmd:"" help:"Make a pair of keys for signing models."`
+	Keygen  modelKeygenCommand  `cmd:"" help:"Make a pair of keys for signing models. Its password comes from a file, from $$FRAUDSTREAM_KEY_PASSWORD or from a terminal."`
 	Sign    modelSignCommand    `cmd:"" help:"Sign a bundle."`
 }
 

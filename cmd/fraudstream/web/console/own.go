@@ -23,7 +23,7 @@ type Own struct {
 	Scope      string
 	Scorer     *scoring.Scorer
 	Thresholds scoring.Thresholds // in force
-	From       string             // bundle or config
+	From       string             // where they stand, as the page says it: of the bundle, of the configuration
 	Stream     *Stream
 	Consumer   *consumer.Consumer
 	Door       *Door

@@ -23,7 +23,10 @@
 //     committed offsets first and then reading the outputs up to what was their end after that;
 //   - the counters of the workers equal the ids: for the whole run they may not exceed what was read, since a killed
 //     process takes its last counts along, and over a last undisturbed stretch, with workers that began with it, they are
-//     equal one by one.
+//     equal one by one;
+//   - the snapshots of the drift monitor and the alerts are there, each alert has an id, and in exactly-once mode everything
+//     is written in transactions and no alert is there twice. Intervals are short and the amounts shift to and fro, so
+//     that both are in the batches that the faults strike.
 //
 // What the service breaks of this fails the test. What the plain loop breaks is counted.
 //
@@ -34,7 +37,14 @@
 // waits until each subject has answered every event that was acknowledged by the end of the fault, which is its
 // recovery time, and a little longer for what comes late, until the groups are at rest. So what is lost, or comes twice,
 // belongs to the row of that fault. All faults of a run happen in one cluster's life, and events go on flowing in
-// all of it.
+// all of it. Committed offsets must have been looked at during each fault or after it, however often a look was refused.
+//
+// # Why a fault must show that it has struck
+//
+// A fault that nobody met would claim that something was survived which never happened. So each counts what every
+// subject has met of it: events in flight at a kill, members that the group gave up while they stood still, answers that
+// were changed, events that waited for over a second while the network was away. A subject that has met nothing, or a
+// count that stays at nought, fails the test; the counts are in the results file.
 //
 // A subject that makes no progress is stuck. That fails the test of the service; of the plain loop the workers are started
 // anew, and if that does not help its partitions are moved over the event that they stand before, by hand.
@@ -48,21 +58,25 @@
 // All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults may strike;
 // each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the variables that choose
 // the version and the faults. FRAUDSTREAM_SEED replays a schedule: the same faults in the same order with the same draws;
-// the machine's own timing is not repeated with it. Each strike is a line of JSON in the results file, a [Result], and
-// [Table] adds up the lines of any number of runs.
+// the machine's own timing is not repeated with it. Each strike is a line of JSON in the results file, a [Result], and the
+// last line of a run is its [Verdict]. [Tiers] sorts the lines of any number of runs by version of Kafka, and leaves out, by
+// name, the runs that have failed or were broken off; [Table] adds up the rest.
 //
 // # How to read a row
 //
-// Recovery is counted from the end of the fault: the kill itself, since nothing is mended afterwards, but the return of the
-// network and not its loss. The wait in the results file is the longest that an event which was sent during the fault
+// Recovery is counted from the end of each harm: the kill itself, since nothing is mended afterwards, but the return of the
+// network and not its loss. Where a strike does harm several times, a recovery may reach into the next harm, so it is
+// an upper bound; where it does so without a moment in between there are fewer recoveries than runs, and the table says
+// how many. The wait in the results file is the longest that an event which was sent during the fault
 // waited for an answer that a reader of committed records could see; that is the silence of a partition, as a person
-// downstream would measure it.
+// downstream would measure it. What [Silences] prints is narrower: the partitions of the input that a killed broker led, each
+// from its last decision before the kill to its first one after.
 //
 // # How to add a fault
 //
 // Write a function that returns a [Fault] and add it to the list of its ground: [ProcessFaults], [InProcess],
 // [KafkaFaults] or [SecureFaults]. Its Strike gets the [World], does the harm, mends it, and returns when everything
 // works again. It draws from World.Random alone, waits with World.Sleep, and fails the test through World.T where
-// the harm cannot be done. A fault that nobody met is a defect too, so it looks for a trace of itself.
-// One that deletes events, or answers, says so to the [Ledger] with Excuse before it does.
+// the harm cannot be done. It says with World.Met what each subject has met of it, and with World.Spared whom it has
+// nothing to do with. One that deletes events says so to the [Ledger] with Excuse before it does.
 package nemesis

@@ -65,8 +65,28 @@ func (s *stage) grow(name string, partitions int32) {
 	if res, err := req.RequestWith(s.t.Context(), s.client); err != nil || res.Topics[0].ErrorCode != 0 {
 		s.t.Fatalf("add partitions: %v %+v", err, res)
 	}
+	s.await("the leaders of the new partitions", func() bool { return s.leaders(name) == partitions })
 	s.client.Close()
 	s.client = s.newClient() // which knows of the new partitions
+}
+
+// leaders is the number of a topic's partitions that have one.
+func (s *stage) leaders(name string) (n int32) {
+	s.t.Helper()
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &name
+	req.Topics = append(req.Topics, topic)
+	res, err := req.RequestWith(s.t.Context(), s.client)
+	if err != nil || len(res.Topics) != 1 {
+		s.t.Fatalf("metadata of %s: %v", name, err)
+	}
+	for _, p := range res.Topics[0].Partitions {
+		if p.ErrorCode == 0 && p.Leader >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // An output that answers slowly holds up the fetching, within bounds, and not the group.

@@ -10,8 +10,11 @@ import (
 	"net/url"
 	"sync"
 
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"fraudstream/cmd/fraudstream/privacy"
 )
 
 // collector is the far end of the traces: an [otlptrace.Client] that posts protobuf. OpenTelemetry's own client does the
@@ -54,10 +57,44 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	for _, r := range spans {
 		for _, s := range r.ScopeSpans {
 			n += len(s.Spans)
+			for _, span := range s.Spans {
+				maskSpan(span)
+			}
 		}
 	}
 	c.count(n, c.post(ctx, spans))
 	return nil
+}
+
+// maskSpan cuts the card numbers short in all texts of a span. Of a request it has the path and the trace state, which are
+// whatever the caller has made them; of an event it has nothing, and stays that way whoever adds an attribute.
+func maskSpan(s *tracepb.Span) {
+	masker := privacy.New(privacy.Options{})
+	mask := func(texts ...*string) {
+		for _, t := range texts {
+			*t = masker.Text(*t)
+		}
+	}
+	attributes := func(all []*commonpb.KeyValue) {
+		for _, a := range all {
+			if text, ok := a.Value.GetValue().(*commonpb.AnyValue_StringValue); ok {
+				mask(&text.StringValue)
+			}
+		}
+	}
+	mask(&s.Name, &s.TraceState)
+	if s.Status != nil {
+		mask(&s.Status.Message)
+	}
+	attributes(s.Attributes)
+	for _, e := range s.Events {
+		mask(&e.Name)
+		attributes(e.Attributes)
+	}
+	for _, l := range s.Links {
+		mask(&l.TraceState)
+		attributes(l.Attributes)
+	}
 }
 
 // post sends one request. TracesData is ExportTraceServiceRequest under another name: both hold the spans as field 1, and

@@ -179,13 +179,14 @@ func lettersInEveryMode(t *testing.T, b *broker) {
 		headers    []string
 		says       string
 	}{
-		{deadletter.Raw, "card-4111", string(value), []string{"traceparent", "secret"}, ""},
+		{deadletter.Raw, "card-4111", string(value), []string{"traceparent", "tracestate", "secret"}, ""},
 		{deadletter.Redacted, "xxxx-9999", `{"transaction_id":"t-1","income":"9999 9999","debt":9}`, []string{"traceparent"}, "redacted"},
 		{deadletter.Reference, "", "", []string{"traceparent"}, "omitted"},
 	} {
 		s := newStage(t, b, 1, 1)
 		s.produce(&kgo.Record{Key: []byte("card-4111"), Value: value, Headers: []kgo.RecordHeader{
-			{Key: "traceparent", Value: []byte("00-1-2-01")}, {Key: "secret", Value: []byte("4111")},
+			{Key: "traceparent", Value: []byte("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")},
+			{Key: "tracestate", Value: []byte("card=4111")}, {Key: "secret", Value: []byte("4111")},
 		}})
 		o := s.options()
 		o.ExitAtEnd, o.LetterMode, o.LetterKeep = true, c.mode, []string{"transaction_id"}
@@ -203,7 +204,7 @@ func lettersInEveryMode(t *testing.T, b *broker) {
 		if header(l, deadletter.HeaderValue) != c.says || header(l, deadletter.HeaderOffset) != "0" || header(l, deadletter.HeaderCode) != "wrong_type" {
 			t.Errorf("%v: headers %v", c.mode, l.Headers)
 		}
-		for _, name := range []string{"traceparent", "secret"} {
+		for _, name := range []string{"traceparent", "tracestate", "secret"} {
 			if (header(l, name) != "") != slices.Contains(c.headers, name) {
 				t.Errorf("%v: header %s is %q", c.mode, name, header(l, name))
 			}

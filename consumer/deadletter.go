@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"bytes"
+	"regexp"
 	"strconv"
 
 	"fraudstream/consumer/deadletter"
@@ -47,7 +49,7 @@ func (w *writer) errorHeaders(r *recordbatch.Record, origin scoring.Origin, e *s
 }
 
 // keepHeaders copies the headers of a record, without those of an earlier failure. Where the value is not to be seen,
-// neither are headers that hold who knows what: only the trace and the kind of content stay.
+// neither are headers that hold who knows what: only the id of the trace and the kind of content stay.
 func (w *writer) keepHeaders(from recordbatch.Headers) {
 	whole := w.mode == deadletter.Raw
 	for key := range from.All() {
@@ -59,12 +61,37 @@ func (w *writer) keepHeaders(from recordbatch.Headers) {
 	}
 	w.headers.Count, w.headers.Raw = 0, w.headers.Raw[:0]
 	for key, value := range from.All() {
-		if !deadletter.IsErrorHeader(key) && (w.mode == deadletter.Raw || harmless(string(key))) {
-			w.headers.Add(string(key), value)
+		if deadletter.IsErrorHeader(key) {
+			continue
 		}
+		if w.mode != deadletter.Raw {
+			if value = harmless(string(key), value); value == nil {
+				continue
+			}
+		}
+		w.headers.Add(string(key), value)
 	}
 }
 
-func harmless(key string) bool {
-	return key == headerParent || key == headerState || key == "content-type"
+// harmless is what of a header cannot hold anything of a payment: a trace parent of the form of W3C Trace Context, and a
+// media type without its parameters. A trace state is free text of whoever wrote it. Nil: nothing.
+func harmless(key string, value []byte) []byte {
+	switch key {
+	case headerParent:
+		if wellFormedParent.Match(value) {
+			return value
+		}
+	case "content-type":
+		media, _, _ := bytes.Cut(value, []byte(";"))
+		if media = bytes.TrimSpace(media); mediaType.Match(media) {
+			return media
+		}
+	}
+	return nil
 }
+
+// The forms of those two. A media type of digits is none that is registered.
+var (
+	wellFormedParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+	mediaType        = regexp.MustCompile(`^[a-zA-Z]+/[a-zA-Z][a-zA-Z.+-]*$`)
+)

@@ -47,7 +47,8 @@ bench:
 # The bad day on three brokers of Apache Kafka behind proxies, both modes and the plain loop beside them: every fault once,
 # and more of them until NEMESIS is over, then those of rights and certificates on brokers with logins. The seed is printed,
 # and FRAUDSTREAM_SEED=… replays its schedule; FAULTS=cut,SIGKILL keeps the rows with one of the words. Results and logs
-# stay in bin/nemesis; nemesis-table adds up the results of all runs there into the table of the README.
+# stay in bin/nemesis; nemesis-table adds up the results there into the table of the README: one table for each version of
+# Kafka, of the runs that came to a good end; it names those that did not.
 NEMESIS = 10m
 KAFKA = 4.4.0
 FAULTS =

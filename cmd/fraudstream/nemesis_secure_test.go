@@ -12,7 +12,7 @@ import (
 func TestNemesisSecure(t *testing.T) {
 	nemesisTime(t) // without the variable there is no nemesis; here each fault strikes once, however long that takes
 	runNemesis(t, &nemesis.Options{
-		Ground: nemesis.StartSecure(t), Plain: buildPlain(t), Faults: nemesis.SecureFaults(),
+		Faults: chosen(t, nemesis.SecureFaults()), Ground: nemesis.StartSecure(t), Plain: buildPlain(t),
 		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
 	})
 }

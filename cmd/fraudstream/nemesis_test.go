@@ -18,7 +18,7 @@ import (
 func TestNemesisInProcess(t *testing.T) {
 	length := nemesisTime(t)
 	runNemesis(t, &nemesis.Options{
-		Ground: nemesis.StartInProcess(t), Faults: nemesis.InProcess(), For: length,
+		Faults: chosen(t, nemesis.InProcess()), Ground: nemesis.StartInProcess(t), For: length,
 		Partitions: 6, Rate: 400, Workers: 3, Patience: 90 * time.Second, Settle: 500 * time.Millisecond,
 	})
 }
@@ -27,7 +27,7 @@ func TestNemesisInProcess(t *testing.T) {
 func TestNemesis(t *testing.T) {
 	length := nemesisTime(t)
 	runNemesis(t, &nemesis.Options{
-		Ground: nemesis.StartKafka(t), Plain: buildPlain(t), Faults: nemesis.OnKafka(), For: length,
+		Faults: chosen(t, nemesis.OnKafka()), Ground: nemesis.StartKafka(t), Plain: buildPlain(t), For: length,
 		Partitions: 6, Rate: 100, Workers: 3, Patience: 3 * time.Minute, Settle: 2 * time.Second,
 	})
 }
@@ -50,9 +50,6 @@ func nemesisTime(t *testing.T) time.Duration {
 func runNemesis(t *testing.T, o *nemesis.Options) {
 	t.Helper()
 	o.Seed = nemesisSeed(t)
-	if o.Faults = chosen(o.Faults); len(o.Faults) == 0 {
-		t.Skip("no fault of this test has a word of FRAUDSTREAM_NEMESIS_FAULTS in its name")
-	}
 	o.Logs = t.TempDir()
 	if dir := os.Getenv("FRAUDSTREAM_NEMESIS_DIR"); dir != "" {
 		o.Logs = filepath.Join(dir, strconv.FormatUint(o.Seed, 10))
@@ -96,15 +93,20 @@ func buildPlain(t *testing.T) string {
 }
 
 // chosen are the faults whose names have one of the words of FRAUDSTREAM_NEMESIS_FAULTS, which are separated by commas;
-// all of them without it.
-func chosen(faults []nemesis.Fault) []nemesis.Fault {
+// all of them without it. A test that has none of them skips itself before it starts a cluster.
+func chosen(t *testing.T, faults []nemesis.Fault) []nemesis.Fault {
+	t.Helper()
 	text := os.Getenv("FRAUDSTREAM_NEMESIS_FAULTS")
 	if text == "" {
 		return faults
 	}
-	return slices.DeleteFunc(faults, func(f nemesis.Fault) bool {
+	faults = slices.DeleteFunc(faults, func(f nemesis.Fault) bool {
 		return !slices.ContainsFunc(strings.Split(text, ","), func(word string) bool { return strings.Contains(f.Name, word) })
 	})
+	if len(faults) == 0 {
+		t.Skip("no fault of this test has a word of FRAUDSTREAM_NEMESIS_FAULTS in its name")
+	}
+	return faults
 }
 
 // nemesisSeed is that of FRAUDSTREAM_SEED, or a new one.

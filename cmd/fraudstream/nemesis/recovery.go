@@ -57,7 +57,7 @@ func (r *run) await(s *Subject, ends map[int32]int64) bool {
 }
 
 // patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s.
-const patienceWithPlain = 45 * time.Second
+const patienceWithPlain = 30 * time.Second
 
 // rescue starts the workers of a subject anew. If that does not help, the partitions that stand still are moved by hand
 // past the event that they stand before, as the person on call would do, and what is missing then is lost.

@@ -238,10 +238,7 @@ func TestHealthDoesNotDependOnTheBroker(t *testing.T) {
 		first = time.Now().UnixNano()
 		return strings.Contains(s.logs.String(), "init_producer fails")
 	})
-	s.await("a turn after it", func() bool {
-		all := c.o.Metrics.partitions()
-		return len(all) == 1 && all[0].turned.Load() > first
-	})
+	s.await("a turn after it", onlyPartition(c, func(p *state) bool { return p.turned.Load() > first }))
 	c.o.Metrics.partitions()[0].turned.Store(time.Now().Add(-time.Minute).UnixNano())
 	s.await("health after the next attempt", c.Healthy)
 }

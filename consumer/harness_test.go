@@ -283,6 +283,14 @@ func (s *stage) await(what string, met func() bool) {
 	}
 }
 
+// onlyPartition tells whether a consumer has been given one partition, and whether its state meets a condition.
+func onlyPartition(c *Consumer, met func(*state) bool) func() bool {
+	return func() bool {
+		all := c.o.Metrics.partitions()
+		return len(all) == 1 && met(all[0])
+	}
+}
+
 // decisionIDs are the transaction ids of the decisions read, with their number of copies.
 func (s *stage) decisionIDs() map[string]int {
 	s.t.Helper()

@@ -197,10 +197,7 @@ func TestCompactedLog(t *testing.T) {
 			o.LibraryProtocol = library
 			c := s.consumer(o)
 			stop := s.start(c)
-			s.await("the end of the log", func() bool {
-				all := c.o.Metrics.partitions()
-				return len(all) == 1 && all[0].next.Load() == 56
-			})
+			s.await("the end of the log", onlyPartition(c, func(p *state) bool { return p.next.Load() == 56 }))
 			stop()
 			s.assertOnce(ids, s.decisionIDs())
 		})

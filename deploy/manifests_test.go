@@ -3,12 +3,14 @@ package deploy_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -39,23 +41,175 @@ func needTools(t *testing.T) {
 func TestManifestsAgreeWithTheirSchemas(t *testing.T) {
 	needTools(t)
 	dir := t.TempDir()
-	definitions := filepath.Join(dir, "definitions")
-	copyFiles(t, filepath.Join(module(t, kedaModule), "config/crd/bases"), definitions, "keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml")
-	copyFiles(t, filepath.Join(module(t, operatorModule), "example/prometheus-operator-crd"), definitions,
-		"monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml")
 	for _, overlay := range []string{"dev", "prod"} {
-		built := filepath.Join(dir, overlay+".yaml")
 		text := output(t, "go", "run", kustomize, "build", "kubernetes/overlays/"+overlay)
-		write(t, built, text)
-		output(t, "go", "run", validator, "--version", "1.30", "--local-crds", definitions, built)
-
-		broken := filepath.Join(dir, "broken.yaml")
-		write(t, broken, strings.Replace(text, "terminationGracePeriodSeconds", "terminationGraceSeconds", 1))
-		if said, err := exec.CommandContext(t.Context(), "go", "run", validator, "--version", "1.30", "--local-crds", definitions, broken).CombinedOutput(); err == nil {
+		validate(t, dir, text)
+		broken := strings.Replace(text, "terminationGracePeriodSeconds", "terminationGraceSeconds", 1)
+		if said, err := validation(t, dir, broken).CombinedOutput(); err == nil {
 			t.Errorf("%s: a misspelt field passes: %s", overlay, said)
 		}
 		assertRestricted(t, text)
+		assertComplete(t, overlay, text)
 	}
+}
+
+// TestComponents builds prod with TLS and traces, as an overlay of somebody's own would.
+func TestComponents(t *testing.T) {
+	needTools(t)
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "kubernetes"), os.DirFS("kubernetes")); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "kubernetes", "overlays", "own")
+	if err := os.Mkdir(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(own, "kustomization.yaml"), "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"+
+		"resources: [../prod]\ncomponents: [../../components/https, ../../components/tracing]\n")
+	text := output(t, "go", "run", kustomize, "build", own)
+	validate(t, dir, text)
+	assertRestricted(t, text)
+	assertComplete(t, "prod", text)
+	built := resources(t, text)
+	for path, want := range map[string]string{
+		"Deployment spec.template.spec.containers.0.startupProbe.httpGet.scheme":   "HTTPS",
+		"Deployment spec.template.spec.containers.0.readinessProbe.httpGet.scheme": "HTTPS",
+		"Deployment spec.template.spec.containers.0.livenessProbe.httpGet.scheme":  "HTTPS",
+		"Deployment spec.template.spec.volumes.2.secret.secretName":                "fraudstream-http",
+		"ServiceMonitor spec.endpoints.0.scheme":                                   "https",
+		"ServiceMonitor spec.endpoints.0.tlsConfig.ca.secret.key":                  "ca.crt",
+		"NetworkPolicy spec.egress.2.ports.0.port":                                 "4318",
+	} {
+		kind, path, _ := strings.Cut(path, " ")
+		if got := fmt.Sprint(at(built[kind], path)); got != want {
+			t.Errorf("%s: %s is %s, want %s", kind, path, got, want)
+		}
+	}
+}
+
+// validate gives manifests to the API server's own validation, with the schemas of the kinds that Kubernetes itself does
+// not know. It keeps them, and the schemas, in dir.
+func validate(t *testing.T, dir, manifests string) {
+	t.Helper()
+	if said, err := validation(t, dir, manifests).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// validation is the command that does it.
+func validation(t *testing.T, dir, manifests string) *exec.Cmd {
+	t.Helper()
+	definitions, path := filepath.Join(dir, "definitions"), filepath.Join(dir, "built.yaml")
+	copyFiles(t, filepath.Join(module(t, kedaModule), "config/crd/bases"), definitions, "keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml")
+	copyFiles(t, filepath.Join(module(t, operatorModule), "example/prometheus-operator-crd"), definitions,
+		"monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml")
+	write(t, path, manifests)
+	return exec.CommandContext(t.Context(), "go", "run", validator, "--version", "1.30", "--local-crds", definitions, path)
+}
+
+// promised are the parts of a deployment, by overlay: what is looked up by path in the resource of the kind must say what
+// stands beside it. "*" is any value that there is.
+var promised = map[string]map[string]map[string]string{
+	"both": {
+		"Deployment": {
+			"spec.template.spec.containers.0.startupProbe.httpGet.path":                 "/healthz",
+			"spec.template.spec.containers.0.readinessProbe.httpGet.path":               "/readyz",
+			"spec.template.spec.containers.0.livenessProbe.httpGet.path":                "/healthz",
+			"spec.template.spec.containers.0.env.0.name":                                "GOMEMLIMIT",
+			"spec.template.spec.containers.0.env.0.valueFrom.resourceFieldRef.resource": "requests.memory",
+			"spec.template.spec.containers.0.resources.requests.cpu":                    "*",
+			"spec.template.spec.containers.0.resources.requests.memory":                 "*",
+			"spec.template.spec.containers.0.resources.limits.memory":                   "*",
+			"spec.template.spec.containers.0.securityContext.readOnlyRootFilesystem":    "true",
+			"spec.template.spec.containers.0.securityContext.allowPrivilegeEscalation":  "false",
+			"spec.template.spec.securityContext.runAsNonRoot":                           "true",
+			"spec.template.spec.securityContext.seccompProfile.type":                    "RuntimeDefault",
+			"spec.template.spec.automountServiceAccountToken":                           "false",
+			"spec.template.spec.terminationGracePeriodSeconds":                          "45",
+		},
+		"NetworkPolicy":       {"spec.policyTypes.0": "Ingress", "spec.policyTypes.1": "Egress", "spec.egress.1.ports.0.port": "9092"},
+		"PodDisruptionBudget": {"spec.maxUnavailable": "1"},
+		"Service":             {"spec.ports.0.port": "8080"},
+		"ServiceAccount":      {"automountServiceAccountToken": "false"},
+		"ConfigMap":           {"data": "*"},
+		"Namespace":           {"metadata.labels.pod-security.kubernetes.io/enforce": "restricted"},
+	},
+	"prod": {
+		"ScaledObject":          {"spec.scaleTargetRef.name": "fraudstream", "spec.triggers.0.type": "kafka", "spec.triggers.0.metadata.lagThreshold": "50000"},
+		"TriggerAuthentication": {"spec.secretTargetRef.0.name": "fraudstream-kafka"},
+		"ServiceMonitor":        {"spec.endpoints.0.port": "http", "spec.endpoints.0.path": "/metrics"},
+		"PrometheusRule":        {"spec.groups.0.name": "*"},
+	},
+}
+
+// assertComplete wants each promised part in what Kustomize has built, and that whatever picks the pods by a label picks
+// those of the deployment.
+func assertComplete(t *testing.T, overlay, manifests string) {
+	t.Helper()
+	built := resources(t, manifests)
+	for _, of := range []string{"both", overlay} {
+		for kind, paths := range promised[of] {
+			resource, ok := built[kind]
+			if !ok {
+				t.Errorf("%s has no %s", overlay, kind)
+				continue
+			}
+			for path, want := range paths {
+				if got := at(resource, path); got == nil || want != "*" && fmt.Sprint(got) != want {
+					t.Errorf("%s, %s: %s is %v, want %s", overlay, kind, path, got, want)
+				}
+			}
+		}
+	}
+	labels := fmt.Sprint(at(built["Deployment"], "spec.template.metadata.labels"))
+	for kind, path := range map[string]string{
+		"Deployment": "spec.selector.matchLabels", "Service": "spec.selector", "NetworkPolicy": "spec.podSelector.matchLabels",
+		"PodDisruptionBudget": "spec.selector.matchLabels",
+	} {
+		if got := fmt.Sprint(at(built[kind], path)); got != labels {
+			t.Errorf("%s, %s picks %s, the pods have %s", overlay, kind, got, labels)
+		}
+	}
+}
+
+// resources are the documents of a file by their kinds, of which none comes twice.
+func resources(t *testing.T, manifests string) map[string]any {
+	t.Helper()
+	built := map[string]any{}
+	for decoder := yaml.NewDecoder(strings.NewReader(manifests)); ; {
+		var m map[string]any
+		if err := decoder.Decode(&m); errors.Is(err, io.EOF) {
+			return built
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		kind := m["kind"].(string)
+		if built[kind] != nil {
+			t.Errorf("there are two of the kind %s", kind)
+		}
+		built[kind] = m
+	}
+}
+
+// at follows a path of names and numbers. A name may have dots in it: the longest that fits is taken.
+func at(node any, path string) any {
+	if path == "" {
+		return node
+	}
+	switch n := node.(type) {
+	case []any:
+		first, rest, _ := strings.Cut(path, ".")
+		if i, err := strconv.Atoi(first); err == nil && i < len(n) {
+			return at(n[i], rest)
+		}
+	case map[string]any:
+		for end := len(path); end > 0; end = strings.LastIndexByte(path[:end], '.') {
+			if value, ok := n[path[:end]]; ok {
+				return at(value, strings.TrimPrefix(path[end:], "."))
+			}
+		}
+	}
+	return nil
 }
 
 // TestComposeFile gives it to the loader that docker compose uses.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,27 @@ func TestAlertsBehave(t *testing.T) {
 	tool := promtool(t)
 	run(t, tool, "check", "rules", "fraudstream.rules.yml")
 	run(t, tool, "test", "rules", "fraudstream.test.yml", "objectives.test.yml")
+}
+
+// The shipped configuration is one that Prometheus takes, also with what stands there for TLS in force.
+func TestScrapeConfiguration(t *testing.T) {
+	tool := promtool(t)
+	text, err := os.ReadFile("prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secured := regexp.MustCompile(`(?m)^( +)#([a-z_]+:)`).ReplaceAllString(string(text), "$1$2")
+	if !strings.Contains(secured, "\n    scheme: https\n") {
+		t.Error("there is nothing about TLS")
+	}
+	for name, config := range map[string]string{"shipped": string(text), "secured": secured} {
+		path := filepath.Join(t.TempDir(), "prometheus.yml")
+		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(name)
+		run(t, tool, "check", "config", "--syntax-only", path)
+	}
 }
 
 // distanceCase is a case of the golden figures.

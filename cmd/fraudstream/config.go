@@ -16,19 +16,36 @@ import (
 )
 
 // Config is the configuration file. Every key that it holds has an effect; a key that it does not hold is an error.
+//
+// # How a value comes about
+//
+// The defaults come first (defaultConfig), then the file over them, then the flags, or their variables FRAUDSTREAM_…, over
+// both. In the file, ${env:NAME}, ${env:NAME:-default} and ${file:PATH} are replaced in the parsed tree and not in the
+// text, so that a password with a quote or a # in it changes nothing but its own value.
+//
+// # Why it is read three times
+//
+// The tree of the parsed file is walked beside the tree of the keys first (config_strict.go): the decoder would refuse an
+// unknown key too, but could not say which one was meant. Then the decoder fills the structure, and validate says what
+// types cannot. Each step names the line; none repeats a value that came out of a variable or a file.
+//
+// # One source for all that is said about keys
+//
+// Structure and tags are the keys, here and in the files of the sections. What is said of a key stands above it in
+// init.yaml and nowhere else; the JSON Schema takes it from there, and a test holds both together.
 type Config struct {
 	Kafka      KafkaConfig         `yaml:"kafka"`
 	Model      ModelConfig         `yaml:"model"`
 	Event      EventConfig         `yaml:"event"`
-	Thresholds *scoring.Thresholds `yaml:"thresholds"`
-	Reasons    scoring.Reasons     `yaml:"reasons"` // which decisions carry reasons
+	Thresholds *scoring.Thresholds `yaml:"thresholds"` // over those of the bundle; nil: the bundle's
+	Reasons    scoring.Reasons     `yaml:"reasons"`    // which decisions carry reasons
 	Drift      DriftConfig         `yaml:"drift"`
 	DLQ        DLQConfig           `yaml:"dlq"`
 	Tracing    TracingConfig       `yaml:"tracing"`
 	HTTP       HTTPConfig          `yaml:"http"`
 	Admin      AdminConfig         `yaml:"admin"`
 	Privacy    PrivacyConfig       `yaml:"privacy"`
-	Delivery   string              `yaml:"delivery"`
+	Delivery   string              `yaml:"delivery"` // at-least-once or exactly-once
 	Commit     CommitConfig        `yaml:"commit"`
 	Memory     MemoryConfig        `yaml:"memory"`
 
@@ -37,8 +54,8 @@ type Config struct {
 
 // KafkaConfig names the cluster, the group and the topics.
 type KafkaConfig struct {
-	Brokers    []string `yaml:"brokers"`
-	Group      string   `yaml:"group"`
+	Brokers    []string `yaml:"brokers"` // HOST:PORT, to begin with: the cluster names the others
+	Group      string   `yaml:"group"`   // whose members share the partitions
 	Input      string   `yaml:"input"`
 	Output     string   `yaml:"output"`
 	DeadLetter string   `yaml:"dead_letter"`
@@ -59,8 +76,8 @@ type KafkaConfig struct {
 // ModelConfig names the model and the keys whose signature on it is believed.
 type ModelConfig struct {
 	Path             string   `yaml:"path"`
-	RequireSignature bool     `yaml:"require_signature"`
-	TrustedKeys      []string `yaml:"trusted_keys"` // minisign public keys, or files that hold one
+	RequireSignature bool     `yaml:"require_signature"` // refuse what nobody in TrustedKeys has signed
+	TrustedKeys      []string `yaml:"trusted_keys"`      // minisign public keys, or files that hold one
 }
 
 // EventConfig tells how an event is read.
@@ -206,7 +223,8 @@ func (k *KafkaConfig) validate() error {
 	return nil
 }
 
-// nearest returns the candidate at the smallest edit distance from word, if that is at most half its length.
+// nearest returns the candidate at the smallest edit distance from word, if that is at most half its length: beyond that,
+// two words share little but their vowels, and a wrong guess costs more time than none. Of several the first is taken.
 func nearest(word string, candidates []string) string {
 	best, distance := "", len(word)/2+1
 	for _, c := range candidates {
@@ -217,7 +235,8 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// editDistance is Levenshtein's distance in bytes.
+// editDistance is Levenshtein's distance in bytes: the fewest insertions, deletions and substitutions that make b of a. It
+// keeps one row of the table of all prefixes, and of the row before only the field on the diagonal.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -13,7 +13,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// configCommand looks at a configuration before a service runs by it.
+// configCommand looks at a configuration before a service runs by it. check says whether it holds, print what is in force,
+// schema what may be written; init, beside it, writes the file to begin with.
 type configCommand struct {
 	Check  configCheckCommand  `cmd:"" help:"Say whether a configuration holds: keys, files, the model and, unless --offline, the cluster."`
 	Print  configPrintCommand  `cmd:"" help:"Print the configuration that is in force, and where each value is from."`
@@ -45,7 +46,9 @@ type configCheckCommand struct {
 	JSON     bool     `help:"Print JSON." name:"json"`
 }
 
-// Run prints a line for each part. It ends with 78 where only a change helps, with 1 where a broker is away.
+// Run prints a line for each part: the keys, the files that they name, the model through its whole gate with the mapping
+// and the overrides of drift, and last the cluster. It ends with 78 where only a change helps, with 1 where a broker is
+// away. A configuration that cannot be read at all is an error and no line: nothing after it would mean anything.
 func (c *configCheckCommand) Run(ctx context.Context, s streams) error {
 	config, err := c.load()
 	if err != nil {
@@ -72,7 +75,7 @@ func (c *Config) origin() string {
 	return c.source.path
 }
 
-// unfit is the line of what a restart cannot mend.
+// unfit is the line of what a restart cannot mend, with the line of the file that the error is about, where it has one.
 func (c *Config) unfit(subject string, err error) consumer.Finding {
 	text := err.Error()
 	if c.source != nil && c.source.keys != nil {
@@ -100,7 +103,8 @@ func (c *Config) checkFiles() (lines []consumer.Finding) {
 	return lines
 }
 
-// checkModel takes the model through the whole gate, the mapping of events and the overrides of drift with it.
+// checkModel takes the model through the whole gate, the mapping of events and the overrides of drift with it: what it
+// passes, run takes. No model is a warning and no failure, since a command line may name it.
 func (c *Config) checkModel(features []string) []consumer.Finding {
 	if c.Model.Path == "" {
 		return []consumer.Finding{{

@@ -23,6 +23,16 @@ import (
 // nor what stands in a file that ${file:…} names, nor a variable whose name says that it holds one: the reference is
 // printed in its place. --redact is for a ticket or a chat: it keeps back all that came out of the environment, and user
 // names.
+//
+// # How it knows where a value is from
+//
+// The file is loaded a second time without the flags. Where the two differ, a flag or its variable has spoken; where they
+// agree and the file has a line for the key, it was that line; else it is the default.
+//
+// # How it knows a secret
+//
+// By the type of the field (security.Secret), by the name of its key, or by the name of the variable in the reference. All
+// that is printed goes through the masking of card numbers besides: a default for a field may be one.
 type configPrintCommand struct {
 	configFlags
 	Redact bool `help:"Also keep back what came from the environment, and user names."`
@@ -142,7 +152,8 @@ func (p *printer) shown(k *configKey, at string, v reflect.Value) string {
 	return string(text)
 }
 
-// isWord tells a value that writes itself as a word, of which the first is the zero one.
+// isWord tells a value that writes itself as a word, of which the first is the zero one: it is printed even where nobody
+// has set it.
 func isWord(v reflect.Value) bool { return v.Kind() == reflect.Uint8 }
 
 // secretName is a variable that holds what nobody should see, by its name.
@@ -186,6 +197,7 @@ func withoutUser(text string) string {
 // plainText is text that YAML takes for text without quotes.
 var plainText = regexp.MustCompile(`^[A-Za-z./][A-Za-z0-9_./@-]*$`)
 
+// yamlText writes a text so that YAML reads it back: as it stands where that is plain, else as JSON, which is YAML.
 func yamlText(text string) string {
 	if plainText.MatchString(text) && !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off"}, strings.ToLower(text)) {
 		return text

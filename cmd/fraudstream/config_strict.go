@@ -10,7 +10,11 @@ import (
 )
 
 // strict walks a parsed file beside the tree of keys. The decoder would refuse an unknown key too, but it knows neither
-// what is near it nor the second one; and it takes any word where only a few mean something.
+// what is near it nor the second one; it takes any word where only a few mean something, and cuts the fraction off a
+// number where it wants a whole one.
+//
+// All that is wrong is collected: whoever repairs a file wants to see every line of it at once. The lines of the keys are
+// kept, for what is found later: validate speaks of keys, and locate says where they stand.
 type strict struct {
 	root  *configKey
 	wrong []string       // one line each: LINE: what
@@ -25,7 +29,8 @@ func checkKeys(body ast.Node) *strict {
 	return s
 }
 
-// walk checks what stands at a key; at is the key's path in this file, in which maps have their own names.
+// walk checks what stands at a key; at is the key's path in this file, in which maps have their own names. Anchors and
+// tags are looked through; what a merge key (<<) brings in was walked where it is written.
 func (s *strict) walk(k *configKey, at string, node ast.Node) {
 	switch n := node.(type) {
 	case *ast.AnchorNode:
@@ -90,7 +95,7 @@ func (s *strict) unknown(parent *configKey, name string) string {
 	return fmt.Sprintf("unknown key %q; fraudstream config schema prints those that there are", name)
 }
 
-// word checks a value that is one of a few.
+// word checks a value that is one of a few. An empty one, or null, is a key that was left out.
 func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 	words := k.words()
 	if words == nil {

@@ -13,6 +13,10 @@ import (
 // modelKeygenCommand makes the pair of keys of someone who signs models. They are those of the minisign tool, which can
 // use them as well. The secret one is encrypted with the password; the public one is printed as the lines of a
 // configuration that trusts it.
+//
+// The password comes from --password-file, else from FRAUDSTREAM_KEY_PASSWORD, else from whoever sits at the terminal. A
+// pipeline, which has none, has to give one of the first two. No flag takes the password itself: everybody who may list
+// the processes of the machine would see it.
 type modelKeygenCommand struct {
 	Secret       string `help:"File for the secret key, encrypted with the password." default:"fraudstream.key" type:"path" placeholder:"FILE"`
 	Public       string `help:"File for the public key." default:"fraudstream.pub" type:"path" placeholder:"FILE"`

@@ -14,13 +14,15 @@ import (
 // what the service would have done.
 type rowsFlags struct {
 	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons and drift are used." type:"path" placeholder:"FILE"`
-	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
+	Model    string   `help:"Bundle folder or model file; goes over that of the configuration." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
 }
 
-// load takes the model through the gate and says on stderr what whoever reads the results should know. reasons go over
-// those of the configuration where they are given.
+// load takes the model through the gate and says on stderr what whoever reads the results should know: overrides in force,
+// warnings of the bundle. reasons go over those of the configuration where they are given.
+//
+// The columns of CSV have no structure, so there a path with dots is one name; Parquet has no envelope.
 func (f *rowsFlags) load(format batch.Format, reasons *scoring.Reasons, stderr io.Writer) (*scoring.Scorer, Config, error) {
 	config, err := modelConfig(f.Config, f.Model)
 	if err != nil {

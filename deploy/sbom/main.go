@@ -5,6 +5,17 @@
 // It reads what the linker has noted in the executable itself: the modules that are really in it, their versions and the
 // hashes that go.sum holds. So it cannot name what was left out, nor leave out what is there. The same executable gives the
 // same bytes.
+//
+// # What is in it
+//
+// One component is the executable, with its SHA-256 and the settings that it was built with. The others are libraries: the
+// standard library, under the name std that vulnerability databases know it by, and each module. A reader finds them by
+// their package URLs. Who needs whom is not noted in an executable, so all of them hang on it directly.
+//
+// # What is not in it
+//
+// No licences and no authors, which an executable does not tell, and neither time nor serial number: the first would make
+// two builds of the same source differ, and the second would name a file that its checksum names better.
 package main
 
 import (
@@ -18,7 +29,7 @@ import (
 	"runtime/debug"
 )
 
-// bill is the part of CycloneDX 1.6 that is filled in.
+// bill is the part of CycloneDX 1.6 that is filled in. A test holds what is written against the published schema.
 type bill struct {
 	Schema      string      `json:"$schema"`
 	Format      string      `json:"bomFormat"`
@@ -33,6 +44,7 @@ type metadata struct {
 	Component component `json:"component"`
 }
 
+// component is one part, by its package URL. Ref, which names it within the bill, is the same.
 type component struct {
 	Type       string     `json:"type"`
 	Ref        string     `json:"bom-ref"`
@@ -48,6 +60,8 @@ type hash struct {
 	Content   string `json:"content"`
 }
 
+// property is what CycloneDX has no field for: build settings (go:build:…), and go.sum's hash of a module's files (go:sum),
+// which is no digest of a file and so no hash in the sense of the schema.
 type property struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -70,6 +84,7 @@ func main() {
 	}
 }
 
+// write reads the executable and writes its bill, indented, so that two of them can be compared by eye.
 func write(w io.Writer, path string) error {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -84,7 +99,7 @@ func write(w io.Writer, path string) error {
 	return encoder.Encode(list(info, sha256.Sum256(bytes)))
 }
 
-// list names the executable, the standard library and every module.
+// list names the executable, the standard library and every module; of a replaced one what stands in its place.
 func list(info *debug.BuildInfo, sum [sha256.Size]byte) bill {
 	program := component{
 		Type: "application", Ref: purl(info.Main.Path, ""), Name: info.Main.Path, PURL: purl(info.Main.Path, ""),

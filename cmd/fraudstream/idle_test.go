@@ -17,13 +17,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestIdleCallersDoNotDelayTheStream sends a steady stream through a service, then the same with a thousand connections
-// to its HTTP door that say nothing, some that send their headers a byte at a time and as many as it takes that send
-// their bodies so. The times from event to decision must stay what they were, and the memory bounded. The figures are
-// logged; what is held is generous, since a test machine has other things to do.
+// The bound on what idle callers may do to the stream: the median of the rounds' p99 at most doubles, and 50 ms are let
+// pass, about which two rounds without anybody differ on a machine that has other things to do.
+const (
+	leastRounds, mostRounds = 5, 15
+	crowdFactor             = 2
+	crowdSlack              = 50 * time.Millisecond
+)
+
+// TestIdleCallersDoNotDelayTheStream sends a steady stream through a service, in rounds of half a second, every other one
+// beside a thousand connections to its HTTP door that say nothing and a hundred that send a byte of a header or of a body
+// now and then. Rounds with and without follow each other, so that whatever else the machine does meets both kinds, and
+// their medians are compared, so that a hiccup in one round decides nothing. Where five rounds of each are not within the
+// bound, more are made and all of them judged: an effect of the callers stays, one of the machine does not. The memory must
+// be bounded as well. The figures are logged.
 func TestIdleCallersDoNotDelayTheStream(t *testing.T) {
 	t.Parallel()
-	const idle, slow, rate, lasts = 1000, 100, 500, 2 * time.Second
+	const idle, slow, rate, lasts = 1000, 100, 500, 500 * time.Millisecond
 	cluster := fakeCluster(t, kfake.SeedTopics(2, "transactions", "decisions", "transactions.dlq"))
 	address, listen := cluster.ListenAddrs()[0], freeAddress(t)
 	cmd := exec.Command("fraudstream", "run", "--brokers", address, "--listen", listen, "--model", seedModel, "--features", "income,debt")
@@ -41,21 +51,37 @@ func TestIdleCallersDoNotDelayTheStream(t *testing.T) {
 	}()
 	w := watchLatency(t, address)
 	w.send(t, rate, time.Second) // the first are slow, for the group is joined meanwhile
-	alone := w.send(t, rate, lasts)
-	before := held(listen)
-
-	callers := crowd(t, listen, idle, slow)
-	defer callers()
-	crowded := w.send(t, rate, lasts)
-	after := held(listen)
-	t.Logf("event to decision, %d a second: p50 %v, p99 %v alone; p50 %v, p99 %v beside %d idle and %d slow callers; the runtime holds %.0f MiB, then %.0f",
-		rate, quantile(alone, 0.5), quantile(alone, 0.99), quantile(crowded, 0.5), quantile(crowded, 0.99), idle, slow, before/(1<<20), after/(1<<20))
-	if p99, was := quantile(crowded, 0.99), quantile(alone, 0.99); p99 > 5*was+500*time.Millisecond {
-		t.Errorf("p99 went from %v to %v", was, p99)
+	var alone, crowded []time.Duration
+	before, after := held(listen), 0.0
+	for round := 1; ; round++ {
+		alone = append(alone, quantile(w.send(t, rate, lasts), 0.99))
+		leave := crowd(t, listen, idle, slow)
+		crowded = append(crowded, quantile(w.send(t, rate, lasts), 0.99))
+		after = max(after, held(listen))
+		leave()
+		time.Sleep(100 * time.Millisecond) // what a thousand ends cost belongs to neither kind
+		if round < leastRounds {
+			continue
+		}
+		was, is := median(alone), median(crowded)
+		if within := is <= crowdFactor*was+crowdSlack; within || round == mostRounds {
+			t.Logf("p99 from event to decision at %d a second, median of %d rounds: %v alone, %v beside %d idle and %d slow callers; rounds alone %v, beside them %v; the runtime holds %.0f MiB, then %.0f",
+				rate, round, was, is, idle, slow, alone, crowded, before/(1<<20), after/(1<<20))
+			if !within {
+				t.Errorf("p99 went from %v to %v: over %d times that and %v", was, is, crowdFactor, crowdSlack)
+			}
+			break
+		}
 	}
 	if before == 0 || after-before > 128<<20 {
 		t.Errorf("the runtime holds %.0f MiB, then %.0f", before/(1<<20), after/(1<<20))
 	}
+}
+
+// median of durations, the upper of the two in the middle.
+func median(all []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
 }
 
 // held is what the Go runtime of a process has from the system.

@@ -12,10 +12,12 @@ import (
 // errRewound starts a pipeline anew, because its position was out of range.
 var errRewound = errors.New("position out of range")
 
-// fetcher turns a partition's log into runs of batches worth scoring.
+// fetcher turns a partition's log into runs of batches worth scoring. It has one request under way, and none while it has
+// no run to fill or no memory for what might come: that is all there is of backpressure. The position only moves past what
+// is in a run, or is of no concern to a reader of committed records.
 type fetcher struct {
 	p     *partition
-	next  int64
+	next  int64 // offset of the next record that is wanted
 	end   int64 // where to stop; -1: never
 	tries *retry
 
@@ -45,7 +47,14 @@ func (f *fetcher) run(ctx context.Context, free <-chan *run, fetched chan<- *run
 	return nil
 }
 
-// fill fetches until w has something: batches to score, or only an offset to move past markers and aborted records.
+// fill fetches until w has something: batches to score, or only an offset to move past markers and aborted records. What
+// keeps it from that is one of four:
+//
+//   - The response is larger than what was reserved: nothing of it was read, and it is asked for again with room for it.
+//   - The position is out of range (1): the policy says where to go on, or the partition stands.
+//   - A batch is corrupt: what came before it is handed on, and it is fetched again, since the wire may have done it. After
+//     three attempts the partition stands before it, and each further one asks whether somebody has named another offset.
+//   - Anything else is waited out.
 func (f *fetcher) fill(ctx context.Context, w *run) error {
 	if damaged := f.p.damaged; damaged != nil {
 		f.p.damaged = nil
@@ -96,7 +105,8 @@ func (f *fetcher) fill(ctx context.Context, w *run) error {
 	}
 }
 
-// fetch asks for what follows the position, when there is memory for it.
+// fetch asks for what follows the position, when there is memory for it. The size of the largest response of late is kept,
+// and sinks by an eighth with each request: a batch over what was asked for comes whole, and others like it may follow.
 func (f *fetcher) fetch(ctx context.Context, w *run) (*fetchResponse, error) {
 	if err := f.reserve(ctx, w); err != nil {
 		return nil, err
@@ -140,7 +150,8 @@ func (f *fetcher) reserve(ctx context.Context, w *run) (err error) {
 	return m.take(ctx, w, need, f.p.state)
 }
 
-// admit puts the batches that count into w, up to the first corrupt one, whose error it returns.
+// admit puts the batches that count into w, up to the first corrupt one, whose error it returns. Batches before the position
+// are passed over: the broker begins with the one that holds it, and compaction may have left nothing of that behind it.
 func (f *fetcher) admit(w *run, res *fetchResponse) error {
 	w.reset(f.next)
 	if res.code != 0 {

@@ -16,7 +16,15 @@ const (
 	fetchVersion = 11
 )
 
-// fetchRequest asks the leader of one partition for batches from offset on, as a reader of committed records.
+// fetchRequest asks the leader of one partition for batches from offset on, as a reader of committed records. On the wire
+// (API key 1), with the version from which a field is there:
+//
+//	replica id 4 | longest wait 4, ms | fewest bytes 4 | most bytes 4 | isolation level 1 | 7: session id 4, epoch 4 |
+//	topics: name, partitions: number 4 | 9: leader epoch 4 | offset 8 | 5: log start 8 | most bytes 4 |
+//	7: forgotten topics | 11: rack
+//
+// A fetch session (KIP-227) would spare a list of partitions, and a request names one. The leader epoch (KIP-320) finds
+// out that a log was cut; here an offset out of range does. Reading from a replica nearby (KIP-392) needs a rack.
 type fetchRequest struct {
 	client    string
 	topic     string
@@ -30,7 +38,14 @@ type fetchRequest struct {
 	version int16 // that the broker's connection has agreed on
 }
 
-// fetchResponse is what the leader answered for the partition. The views lie in buf.
+// fetchResponse is what the leader answered for the partition. The views lie in buf. On the wire, behind the correlation
+// id, with the version from which a field is there:
+//
+//	throttled 4, ms | 7: code 2, session id 4 | topics: name, partitions: number 4 | code 2 | high watermark 8 |
+//	last stable offset 8 | 5: log start 8 | aborted: producer id 8, first offset 8 | 11: preferred replica 4 | size 4, batches
+//
+// The high watermark is as far as replicas have come; a reader of committed records comes to the last stable offset, which
+// stands before the first transaction that is still open (KIP-98).
 type fetchResponse struct {
 	code       kafka.Error
 	lastStable int64 // offset that a reader of committed records can reach
@@ -105,7 +120,8 @@ func (r *fetchRequest) encode(version int16) []byte {
 	return sized(b)
 }
 
-// parseFetch reads a response of the given version, from its correlation id on.
+// parseFetch reads a response of the given version, from its correlation id on. A code before the topics is one of the whole
+// request, and then nothing else is in the answer. A list whose length lies costs no memory: each element must be there.
 func parseFetch(buf []byte, version int16) (*fetchResponse, error) {
 	in := cursor{data: buf[4:]}
 	in.int32() // throttle

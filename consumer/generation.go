@@ -127,7 +127,8 @@ func (c *Consumer) resume(partition int32, committed int64) int64 {
 	return committed
 }
 
-// afterwards returns a context that ends the given time after ctx has.
+// afterwards returns a context that ends the given time after ctx has: what is under way when a generation ends may be
+// finished for as long. It does not end with ctx itself, and holds no timer before.
 func afterwards(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	hard, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(ctx, func() {

@@ -45,7 +45,10 @@ func (c *Consumer) Letters(ctx context.Context, f deadletter.Filter, each func(*
 	return nil
 }
 
-// reaches turns partitions and times into ranges of offsets, up to what is there now.
+// reaches turns partitions and times into ranges of offsets, up to what is there now. Times are looked up by the broker's
+// time index (ListOffsets, API key 2), which finds the first record whose timestamp is not before a given one. A dead letter
+// bears the time of its event's failure, so the letters of a partition stand in the order of their times but for clocks that
+// were set back.
 func (c *Consumer) reaches(ctx context.Context, f deadletter.Filter) ([]reach, error) {
 	count, err := c.partitions(ctx, c.o.DeadLetter)
 	if err != nil {

@@ -15,7 +15,8 @@ type mark struct {
 	text   string
 }
 
-// committedBy asks for the marks of a group; the zero mark where there is none.
+// committedBy asks for the marks of a group; the zero mark where there is none. The text of a mark is what Kafka calls an
+// offset's metadata, 4 KB unless the brokers are told otherwise (offset.metadata.max.bytes).
 func (c *Consumer) committedBy(ctx context.Context, group, topic string, partitions ...int) (map[int32]mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -36,7 +37,8 @@ func (c *Consumer) committedBy(ctx context.Context, group, topic string, partiti
 	return marks, nil
 }
 
-// commitMarks commits marks outside any generation, which a coordinator takes for a group without members.
+// commitMarks commits marks outside any generation (-1, without a member), which a coordinator takes for a group without
+// members and refuses with 25 for one that has some: so it cannot move the offset of a stream that runs.
 func (c *Consumer) commitMarks(ctx context.Context, group, topic string, marks map[int32]mark) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()

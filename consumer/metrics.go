@@ -92,7 +92,9 @@ func vector(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// count adds a run that counts.
+// count adds a run that counts: once, when the broker has acknowledged it or its transaction is committed, so that what is
+// sent twice is counted once. The latency of a decision is the wall clock now less the record's timestamp, in seconds: the
+// broker's time of the append, or the producer's, as the topic has it, and 0 where that clock is ahead of this one.
 func (m *Metrics) count(w *receipt) {
 	t := &w.tally
 	m.consumed.Add(float64(t.consumed))
@@ -143,12 +145,15 @@ func (m *Metrics) add(s *state) {
 	m.gauges.states[s] = true
 }
 
+// remove takes the partition's gauges away when it moves to another member, which will show it; its counters stay, since a
+// counter that vanished would count anew when it comes back.
 func (m *Metrics) remove(s *state) {
 	m.gauges.mu.Lock()
 	defer m.gauges.mu.Unlock()
 	delete(m.gauges.states, s)
 }
 
+// partitions are the states of all that this process has been assigned, in no order.
 func (m *Metrics) partitions() []*state {
 	m.gauges.mu.Lock()
 	defer m.gauges.mu.Unlock()
@@ -159,7 +164,8 @@ func (m *Metrics) partitions() []*state {
 	return all
 }
 
-// buckets is a histogram that takes a whole run under one lock.
+// buckets is a histogram that takes a whole run under one lock, where the client library's own takes several atomic
+// operations for each value.
 type buckets struct {
 	about  *prometheus.Desc
 	bounds []float64

@@ -41,7 +41,8 @@ func (c *Consumer) listOffsets(ctx context.Context, topic string, at int64, part
 	return offsets, nil
 }
 
-// startOffset applies Options.Start to a partition for which the group has no offset, and says what that means.
+// startOffset applies Options.Start to a partition for which the group has no offset, and says what that means. A start at a
+// time that lies behind the last record is a start at the end: what comes from now on is later.
 func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, error) {
 	first, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, partition)
 	if err != nil {
@@ -71,7 +72,8 @@ func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, err
 	return start, nil
 }
 
-// committed asks the coordinator for the group's offsets; -1, or no entry, where it has none.
+// committed asks the coordinator for the group's offsets (OffsetFetch, API key 9); -1, or no entry, where it has none. The
+// answer need not know of a transaction whose markers are still being written: see locate.go for who must.
 func (c *Consumer) committed(ctx context.Context, partitions ...int) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -102,7 +104,8 @@ func knownGroup(err error) error {
 	return err
 }
 
-// seeEnds notes where each partition ends now, for ExitAtEnd.
+// seeEnds notes where each partition ends now, for ExitAtEnd: at its last stable offset. What is sent later, or is still in an
+// open transaction, is for the next run.
 func (c *Consumer) seeEnds(ctx context.Context) error {
 	retry := c.retrying("list_offsets", c.o.Input, nil)
 	for {

@@ -15,7 +15,12 @@ const (
 )
 
 // pipeline fetches, scores and publishes from the acknowledged offset on, until ctx ends, the end is reached or
-// something fails that only a new start mends.
+// something fails that only a new start mends. Its order is its correctness: first the producer, which with exactly-once
+// delivery fences whoever had the partition before, then the offset to begin at, then the monitor's snapshot, which may lie
+// before that offset, and only then the first fetch.
+//
+// The runs go round: free, filled by the fetcher, scored by the loop, published, free again. ctx ends the fetching, and then
+// each stage ends when the one before has closed its channel; hard, or the failure of any stage, ends all of them at once.
 func (p *partition) pipeline(ctx, hard context.Context) error {
 	producer, err := p.newProducer(ctx)
 	if err != nil {

@@ -35,7 +35,9 @@ func (c *Consumer) Check(ctx context.Context) error {
 	return c.reportCluster(ctx)
 }
 
-// probe tries one thing that a user may be denied.
+// probe tries one thing that a user may be denied. There is no request that asks an authorizer what one may do without being
+// allowed to see everybody's rights (DescribeAcls needs Describe on the cluster), so each right is tried in a way that leaves
+// nothing behind.
 type probe struct {
 	resource, action string
 	try              func(context.Context) error
@@ -145,7 +147,8 @@ func (c *Consumer) createLine(ctx context.Context, topic string) string {
 	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d%s", c.o.Brokers[0], topic, n, settings)
 }
 
-// partitions is the number of partitions of a topic.
+// partitions is the number of partitions of a topic, by the Transport's metadata, which are a second old at most. One that is
+// just being made has none, and then the error is that of a leader that is not there yet (5), which passes.
 func (c *Consumer) partitions(ctx context.Context, topic string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -215,6 +218,7 @@ func (c *Consumer) probeWrite(ctx context.Context, topic string) error {
 	return onlyRefusals(res.(*produceResponse).code)
 }
 
+// probeGroup asks for an offset of the group, for which Describe is enough; whether it may be joined only joining tells.
 func (c *Consumer) probeGroup(ctx context.Context) error {
 	_, err := c.committed(ctx, 0)
 	return err

@@ -17,7 +17,9 @@ const (
 )
 
 // produceRequest sends one encoded batch to the leader of one partition, which answers when all replicas in sync have it
-// (acks=all).
+// (acks=all). On the wire (API key 0):
+//
+//	transactional id, or null | acks 2 | longest wait 4, ms | topics: name, partitions: number 4 | size 4, batch
 type produceRequest struct {
 	client      string
 	transaction string // transactional id; empty: none
@@ -29,7 +31,12 @@ type produceRequest struct {
 	version int16 // that the broker's connection has agreed on
 }
 
-// produceResponse is the leader's answer for the batch.
+// produceResponse is the leader's answer for the batch. Of the wire
+//
+//	topics: name, partitions: number 4 | code 2 | base offset 8 | append time 8 | 5: log start 8 | 8: errors by record | throttled 4
+//
+// only code and base offset are read: an error that names one record of a batch (KIP-467) says nothing that the code does
+// not, since what is written here was encoded here.
 type produceResponse struct {
 	code       kafka.Error
 	baseOffset int64 // of the batch's first record

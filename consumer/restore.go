@@ -139,8 +139,8 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 	return s.value, s.found, nil
 }
 
-// read looks through fetched batches. A snapshot of a transaction that was aborted tells of events that are decided
-// again.
+// read looks through fetched batches for the last value of the key, and moves the position past them. A snapshot of a
+// transaction that was aborted tells of events that are decided again.
 func (s *search) read(batches []byte, committed abortedFilter) error {
 	for {
 		var b recordbatch.Batch

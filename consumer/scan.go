@@ -26,6 +26,7 @@ type scan struct {
 // errEnough ends a scan early.
 var errEnough = errors.New("enough was read")
 
+// scanning prepares a scan of the offsets from one up to another, the latter not included.
 func (c *Consumer) scanning(topic string, partition int32, from, to int64) *scan {
 	return &scan{
 		c: c, topic: topic, partition: partition, from: from, to: to, fetch: fetchBytes,
@@ -78,7 +79,8 @@ type stopError struct{ err error }
 
 func (e *stopError) Error() string { return e.err.Error() }
 
-// step fetches once and shows what came.
+// step fetches once and shows what came, of committed records alone. The position moves with every record shown, so that a
+// step that fails half-way shows none of them twice.
 func (s *scan) step(ctx context.Context, each func(*recordbatch.Record) error) error {
 	const wait = 100 * time.Millisecond
 	answer, err := s.c.roundTrip(ctx, wait, &fetchRequest{
@@ -112,7 +114,7 @@ func (s *scan) step(ctx context.Context, each func(*recordbatch.Record) error) e
 	return nil
 }
 
-// show shows the records of one batch that are in the range.
+// show shows the records of one batch that are in the range. It reuses one arena, so a record dies with the next batch.
 func (s *scan) show(b *recordbatch.Batch, each func(*recordbatch.Record) error) (err error) {
 	if s.arena, err = s.unpack.Append(s.arena[:0], b); err != nil {
 		return s.c.memory.explained(err)
@@ -133,7 +135,8 @@ func (s *scan) show(b *recordbatch.Batch, each func(*recordbatch.Record) error) 
 	}
 }
 
-// skip goes on at the first record that is left.
+// skip goes on at the first record that is left, after error 1 (offset out of range). Where that one is not ahead, the
+// offset was past the end, and there is nothing to scan.
 func (s *scan) skip(ctx context.Context) error {
 	first, err := s.c.listOffsets(ctx, s.topic, kafka.FirstOffset, s.partition)
 	if err != nil {

@@ -14,8 +14,10 @@ const (
 	arenaSize = 1 << 20 // decompressed bytes after which a chunk is scored as it is
 )
 
-// score makes decisions and dead letters of all records of w. Where a batch turns out to be corrupt, w ends before it
-// and the error says so; what came before is published all the same.
+// score makes decisions and dead letters of all records of w. The first of its two walks over the batches decompresses and
+// decides, and a second one is needed only where the first has found a batch corrupt: what it had written by then may hold
+// records of that batch, so it is forgotten and the batches before are decided again. Then w ends before the
+// corrupt one and the error says so; what came before is published all the same.
 func (p *partition) score(w *run) error {
 	p.useModel()
 	w.model, w.features = p.model, p.names
@@ -120,7 +122,8 @@ func (p *partition) scoreLarge(w *run, b *recordbatch.Batch) error {
 	return err
 }
 
-// scoreRecords adds the records of b to the chunk and scores every chunk that is full. It ends early where w is cut.
+// scoreRecords adds the records of b to the chunk and scores every chunk that is full. It ends early where w is cut: after
+// each chunk the run must still hold as much of the memory budget as it takes up.
 func (p *partition) scoreRecords(w *run, b *recordbatch.Batch, payload []byte) error {
 	records := b.Records(payload)
 	for {
@@ -167,7 +170,9 @@ func (p *partition) scoreChunk(w *run) {
 	p.filled = 0
 }
 
-// decide scores the collected records and writes what came of each, unless that was done by an earlier owner.
+// decide scores the collected records and writes what came of each, unless that was done by an earlier owner. The scorer
+// takes a chunk at a time, because a tree that is in the processor's cache serves all of its rows; what it says of each event
+// stands in the batch's results, in the order of the events.
 func (p *partition) decide(w *run) {
 	events := p.batch.Events[:0]
 	for i := range p.records[:p.filled] {

@@ -11,10 +11,11 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// largestEvent is what is read of one event at most; a larger one becomes a dead letter.
+// largestEvent is what is read of one event at most, in bytes; a larger one becomes a dead letter.
 const largestEvent = 1 << 20
 
-// letterHeaders is what the headers of a dead letter add to its event, at most, as a rule.
+// letterHeaders is what the headers of a dead letter add to its event, at most, as a rule, in bytes: where it came from, what
+// was wrong, and the event's own.
 const letterHeaders = 64 << 10
 
 // settings are the configuration of one topic, as far as anybody looks at it here.
@@ -25,7 +26,7 @@ func (s settings) number(name string) (int, bool) {
 	return n, err == nil
 }
 
-// settingsOf asks for the settings of topics. Those that this user may not see are left out.
+// settingsOf asks for the settings of topics (DescribeConfigs, API key 32). Those that this user may not see are left out.
 func (c *Consumer) settingsOf(ctx context.Context, topics []string) (map[string]settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -83,7 +84,9 @@ func (c *Consumer) diagnoseTopics(ctx context.Context, f *findings, cluster *kaf
 	}
 }
 
-// diagnoseTopic compares one topic with what the stream wants of it: ok if nothing is to be said.
+// diagnoseTopic compares one topic with what the stream wants of it: ok if nothing is to be said. With acks=all a write needs
+// min.insync.replicas copies: as many as there are replicas, and the loss of one broker stops all writing; one alone, and the
+// loss of one broker may lose what was acknowledged.
 func (c *Consumer) diagnoseTopic(f *findings, t kafka.Topic, own, ofInput settings, input, brokers int) {
 	subject, before := "topic "+t.Name, len(*f)
 	replicas := diagnoseReplicas(f, subject, t, brokers)
@@ -202,7 +205,9 @@ func (c *Consumer) CreateTopics(ctx context.Context, l Layout) []Finding {
 	return f
 }
 
-// plan is the topic that is to be made.
+// plan is the topic that is to be made. What is divided by key or partition follows the input, so that order per key holds
+// end to end; ticks have one partition, because whoever weighs them needs all, and alerts one, because people read them in
+// order. A replication factor of -1 asks for the brokers' default (KIP-464).
 func (c *Consumer) plan(name string, partitions int, l Layout, ofInput settings) kafka.TopicConfig {
 	t := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: l.Replication}
 	if l.Replication == 0 {

@@ -74,6 +74,8 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"tracing: {protocol: grpc}\n", `:1: tracing.protocol: "grpc" is none of http/protobuf`},
 		{"tracing: {sample: 0}\n", "tracing.sample: 0 is no share"},
 		{"tracing: {sample: .nan}\n", "tracing.sample: NaN is no share"},
+		{"http:\n  max_rows: 1.5\n", `:2: http.max_rows: 1.5 is no whole number`},
+		{"commit: {events: 20000.5}\n", `:1: commit.events: 20000.5 is no whole number`},
 		{"delivery: at-most-once\n", `:1: delivery: "at-most-once" is none of at-least-once, exactly-once; did you mean "at-least-once"?`},
 		{"kafka:\n  sasl:\n    token: {fille: x}\n", `:3: unknown key "fille"; did you mean "file"?`},
 		{"event:\n  fields:\n    amount:\n      typ: decimal\n", `:4: unknown key "typ"; did you mean "type"?`},

@@ -250,7 +250,7 @@ func TestLargeDesk(t *testing.T) {
 	if err := newMemory(4 * maxUnpacked).explained(tooLarge); !isCorrupt(err) || !strings.Contains(err.Error(), "no memory.budget lets one become more than 64 MiB") {
 		t.Errorf("with the largest desk: %v", err)
 	}
-	if err := newMemory(0).explained(io.EOF); err != io.EOF {
+	if err := newMemory(0).explained(io.EOF); err.Error() != io.EOF.Error() {
 		t.Errorf("another error becomes %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func TestRefusalNamesTheTopicAtFault(t *testing.T) {
 			t.Errorf("%v: %q, want %q", at, got, want)
 		}
 	}
-	if err := aboutTopic("in", toRead, io.EOF); err != io.EOF {
+	if err := aboutTopic("in", toRead, io.EOF); err.Error() != io.EOF.Error() {
 		t.Errorf("an error of the network is held for one of the topic: %v", err)
 	}
 }

@@ -32,13 +32,14 @@ func brokersKilled() Fault {
 			killed := time.Now()
 			w.Ground.Kafka.StopNode(w.T, broker, true)
 			w.awaitFlow(led, ends, 2*session+10*time.Second)
+			w.Ground.Kafka.StartNode(w.T)
+			w.Mended()
+			w.awaitFlow(led, ends, time.Minute) // who is silent still is so with all brokers there, too
 			for s, longest := range w.silences(led, killed) {
 				silences[s.Name] = append(silences[s.Name], longest...)
 				w.Met(s, "partitions that the killed broker led", len(led))
 				w.Met(s, "seconds of silence", int(slices.Max(append(longest, 0))))
 			}
-			w.Ground.Kafka.StartNode(w.T)
-			w.Mended()
 		}
 		w.awaitInStep()
 		w.Struck(w.Ground.Kafka.Nodes())

@@ -20,9 +20,14 @@ func StartKafka(t testing.TB) *Ground {
 	}
 }
 
-// kafkaName is Apache Kafka with the version that was asked for, if one was.
+// kafkaName is Apache Kafka with the version that was asked for, if one was, and with the session of its brokers if that is
+// not the usual one: their figures are no others' then.
 func kafkaName() string {
-	return strings.TrimSpace("Apache Kafka " + os.Getenv("FRAUDSTREAM_KAFKA_VERSION"))
+	name := strings.TrimSpace("Apache Kafka " + os.Getenv("FRAUDSTREAM_KAFKA_VERSION"))
+	if session := os.Getenv("FRAUDSTREAM_KAFKA_SESSION"); session != "" {
+		name += ", brokers' session " + session + " ms"
+	}
+	return name
 }
 
 // OnKafka lists the faults for three brokers of Apache Kafka.

@@ -1,0 +1,82 @@
+package nemesis
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// mending is a moment from which recovery counts, with what was acknowledged by then.
+type mending struct {
+	at   time.Time
+	ends map[int32]int64
+}
+
+// mend adds a moment.
+func (s *strike) mend(book *Book) {
+	ends := book.Ends()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mendings = append(s.mendings, mending{time.Now(), ends})
+}
+
+func (s *strike) allMendings() []mending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clip(s.mendings)
+}
+
+// stopwatch takes, for one subject, the time from each mending of a strike until everything that was acknowledged by then
+// is answered. A later harm may lie in between: its time counts too, so the figures are upper bounds.
+type stopwatch struct {
+	ledger *Ledger
+	strike *strike
+	took   []time.Duration // of the first mendings, as far as they are over
+}
+
+// look adds the recoveries that have ended.
+func (w *stopwatch) look() {
+	all := w.strike.allMendings()
+	if len(w.took) == len(all) {
+		return
+	}
+	missing := w.ledger.Missing(all[len(all)-1].ends)
+	for _, m := range all[len(w.took):] {
+		for _, p := range missing {
+			if p.offset < m.ends[p.partition] {
+				return
+			}
+		}
+		w.took = append(w.took, max(0, time.Since(m.at)))
+	}
+}
+
+// watch looks again and again until ctx ends, and once after that.
+func (w *stopwatch) watch(ctx context.Context) {
+	for pause(ctx, 50*time.Millisecond) == nil {
+		w.look()
+	}
+	w.look()
+}
+
+// startWatches starts a stopwatch for every subject; they end with ctx.
+func (r *run) startWatches(ctx context.Context, current *strike) *sync.WaitGroup {
+	var all sync.WaitGroup
+	current.watches = map[*Subject]*stopwatch{}
+	for _, s := range r.subjects {
+		watch := &stopwatch{ledger: s.Ledger, strike: current}
+		current.watches[s] = watch
+		all.Go(func() { watch.watch(ctx) })
+	}
+	return &all
+}
+
+// took are a subject's recoveries in seconds, when the watches have ended.
+func (s *strike) took(of *Subject) []float64 {
+	var all []float64
+	for _, d := range s.watches[of].took {
+		all = append(all, seconds(d))
+	}
+	return all
+}

@@ -134,3 +134,23 @@ func TestLateAnswer(t *testing.T) {
 		t.Errorf("%+v after another, want one duplicate", got)
 	}
 }
+
+// An event without an answer stays missing, however many that came after it have theirs.
+func TestMissingIsNotForgotten(t *testing.T) {
+	b := newBook()
+	l := newLedger(b)
+	const many = 3000
+	for offset := range int64(many) {
+		e := event{id: uint64(offset), value: uint64(offset)}
+		b.try(e)
+		b.ack(0, offset, e)
+		if offset != 7 {
+			l.answered(reply{from: place{0, offset}, key: uint64(offset), lane: lane{"decisions", 0, 0}})
+		}
+	}
+	for range 2 {
+		if got := l.Missing(map[int32]int64{0: many}); !reflect.DeepEqual(got, []place{{0, 7}}) {
+			t.Fatalf("missing are %v, want the event at offset 7", got)
+		}
+	}
+}

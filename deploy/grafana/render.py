@@ -140,7 +140,7 @@ def timeline(axes, panel, data):
     for row, (legend, _, times, values) in enumerate(data):
         for t, v in zip(times, values):
             axes.barh(row, 1, left=t, color=NAMED["red" if v else "green"], height=0.8)
-        axes.text(begin, row, legend, color="#ccccdc", fontsize=7, va="center")
+        axes.text(begin, row, " " + legend, color="#111217", fontsize=7, va="center")
     axes.set_xlim(begin, 0)
     axes.set_yticks([])
 

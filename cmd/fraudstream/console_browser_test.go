@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -178,8 +179,8 @@ func (b *tab) readable(what string) {
 }
 
 // startDoor serves the demo's model as serve does, with drift intervals of a hundred events. The address may be one that
-// another door has just left.
-func startDoor(t *testing.T, address string) (url string, stop func()) {
+// another door has just left; with a token, it is asked for.
+func startDoor(t *testing.T, address, token string) (url string, stop func()) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	config := defaultConfig()
@@ -199,7 +200,7 @@ func startDoor(t *testing.T, address string) (url string, stop func()) {
 		t.Fatal(err)
 	}
 	options := web.Options{
-		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: quiet, Monitor: monitor, Observe: true,
+		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: quiet, Monitor: monitor, Observe: true, Token: token,
 	}
 	options.Console = config.doorConsole(model, &wanted, &options)
 	door := web.New(options)
@@ -236,7 +237,7 @@ func post(t *testing.T, url string, lines []byte) {
 // TestConsoleInBrowser opens the console of a service without Kafka: it loads, counts, shows an injected drift and a refused
 // event, is readable in both schemes and on a telephone, and comes back when the service does.
 func TestConsoleInBrowser(t *testing.T) {
-	url, stop := startDoor(t, "127.0.0.1:0")
+	url, stop := startDoor(t, "127.0.0.1:0", "")
 	defer func() { stop() }()
 	b := openTab(t, url)
 	b.await("it loads", `document.getElementById('link').textContent === 'live'`)
@@ -244,6 +245,10 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.await("an empty list says so", `!document.getElementById('decisions-empty').hidden && document.body.innerText.includes('No stream')`)
 	b.picture("empty")
 
+	// From here on nothing may jump, not even while the page loads. It is loaded anew, for at first the browser may have had
+	// a window of another size.
+	b.do(chromedp.Reload())
+	b.await("it loads again", `innerWidth === 1280 && document.getElementById('link').textContent === 'live'`)
 	value[bool](b, `(() => {
 	  window.shifted = 0;
 	  new PerformanceObserver((l) => { for (const e of l.getEntries()) shifted += e.value; }).observe({ type: 'layout-shift', buffered: true });
@@ -252,6 +257,12 @@ func TestConsoleInBrowser(t *testing.T) {
 	events := drifting(2500, 1000)
 	post(t, url, events)
 	b.await("it counts", `document.getElementById('decided').textContent === '2,500'`)
+	b.latencies("request to answer")
+	if lag := value[string](b, `document.getElementById('lag').textContent`); lag != "–" {
+		t.Errorf("without a stream the lag is %q", lag)
+	}
+	b.histogram(url)
+	b.facts(url, "card-fraud", "2026-11-01", "rows agree with scikit-learn")
 	b.await("it shows the drift", `document.getElementById('open-alarms').innerText.includes('amount over 95.86')`)
 	post(t, url, drifting(100, 5000))
 	b.await("it shows a decision", `document.querySelectorAll('#decisions tr').length > 0`)
@@ -260,6 +271,11 @@ func TestConsoleInBrowser(t *testing.T) {
 	}
 	post(t, url, []byte(`{"transaction_id":"4111111111111111","amount":"twelve euros"}`))
 	b.await("it shows a refused event", `document.getElementById('codes').innerText.includes('wrong_type') && document.getElementById('letters').innerText.includes('amount')`)
+	for range 2 {
+		post(t, url, []byte(`{"transaction_id":"t-1","amount":1,"amount":2}`))
+	}
+	b.await("refused events are counted by code", `document.querySelector('#codes').innerText.replace(/\s+/g, ' ').trim() === 'duplicate_key 2 wrong_type 1'`)
+	b.await("their sum is told", `document.getElementById('refused').textContent === '3'`)
 	if strings.Contains(value[string](b, `document.documentElement.outerHTML`), "411111") {
 		t.Error("a card number has reached the page")
 	}
@@ -289,9 +305,109 @@ func TestConsoleInBrowser(t *testing.T) {
 
 	stop()
 	b.await("it says that the service has gone", `!document.getElementById('banner').hidden && document.body.classList.contains('stale')`)
-	url, stop = startDoor(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	url, stop = startDoor(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"), "")
 	b.await("it comes back", `document.getElementById('banner').hidden && document.getElementById('decided').textContent === '0'`)
 	b.calm("net::ERR_")
+}
+
+// latencies demands that the median and the 99th percentile are shown under their title, in order and between a
+// microsecond and a minute.
+func (b *tab) latencies(title string) {
+	b.t.Helper()
+	b.await("the latencies are shown", `/\d m?s$/.test(document.getElementById('p50').textContent) && /\d m?s$/.test(document.getElementById('p99').textContent)`)
+	if got := value[string](b, `document.getElementById('latency-title').textContent`); got != title {
+		b.t.Errorf("the latency is called %q, want %q", got, title)
+	}
+	const seconds = `((id) => { const [, v, unit] = document.getElementById(id).textContent.match(/([\d.]+) (m?s)$/); return v / (unit === 'ms' ? 1e3 : 1); })`
+	p50, p99 := value[float64](b, seconds+`('p50')`), value[float64](b, seconds+`('p99')`)
+	if p50 < 0 || p99 < p50 || p99 < 1e-6 || p99 > 60 {
+		b.t.Errorf("the page says p50 %v s, p99 %v s", p50, p99)
+	}
+}
+
+// shown is what of the console's state the page is held against.
+type shown struct {
+	Model  struct{ Name, Version, SHA256, Golden string }
+	Totals struct{ Score struct{ Counts []int64 } }
+}
+
+func stateOf(t *testing.T, url string) (s shown) {
+	t.Helper()
+	response, err := http.Get(url + "console/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// histogram demands a bar on the canvas for each bucket of the scores that is not empty. Bars are of the colour of what
+// is live, and have gaps between them.
+func (b *tab) histogram(url string) {
+	b.t.Helper()
+	filled := 0
+	for _, n := range stateOf(b.t, url).Totals.Score.Counts {
+		if n > 0 {
+			filled++
+		}
+	}
+	const bars = `(() => {
+	  const canvas = document.querySelector('#chart-score canvas');
+	  if (!canvas) return 0;
+	  const { width, height } = canvas, { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+	  let runs = 0, inside = false;
+	  for (let x = 0; x < width; x++) {
+	    let blue = 0;
+	    for (let y = 0; y < height; y++) { const i = 4 * (y * width + x); if (data[i + 3] > 100 && data[i + 2] > data[i] + 60) blue++; }
+	    if (blue > 1 && !inside) runs++;
+	    inside = blue > 1;
+	  }
+	  return runs;
+	})()`
+	if filled < 3 {
+		b.t.Fatalf("the scores lie in %d buckets: too few to tell", filled)
+	}
+	b.await("a bar for each filled bucket of the scores", fmt.Sprintf("%s === %d", bars, filled))
+}
+
+// facts demands that the facts of the model are those of the state, the hash in full, and has these words.
+func (b *tab) facts(url string, words ...string) {
+	b.t.Helper()
+	model := stateOf(b.t, url).Model
+	if len(model.SHA256) != 64 || model.Golden == "" {
+		b.t.Errorf("the model is %+v", model)
+	}
+	text := value[string](b, `document.getElementById('facts').innerText`)
+	for _, word := range append(words, model.Name, model.Version, model.SHA256, model.Golden) {
+		if !strings.Contains(text, word) {
+			b.t.Errorf("the facts of the model lack %q:\n%s", word, text)
+		}
+	}
+}
+
+// TestConsoleAsksForToken opens the console of a service that has a token: the page asks for it, says so when it was another
+// one, works with it, and does not ask again in the same tab.
+func TestConsoleAsksForToken(t *testing.T) {
+	const token = "sixteen characters"
+	url, stop := startDoor(t, "127.0.0.1:0", token)
+	defer stop()
+	b := openTab(t, url)
+	const asked = `!document.getElementById('login').hidden && document.activeElement.id === 'token' && document.getElementById('link').textContent === 'token needed'`
+	b.await("it asks for the token", asked)
+	if text := value[string](b, `document.getElementById('main').innerText + document.getElementById('model').textContent`); strings.Contains(text, "card-fraud") {
+		t.Errorf("without the token the page shows\n%s", text)
+	}
+	b.picture("token")
+	b.do(chromedp.KeyEvent("another token"), chromedp.KeyEvent("\r"))
+	b.await("it says that this is another one", asked+` && document.getElementById('token-label').textContent.includes('not the token') && document.getElementById('token').value === ''`)
+	b.do(chromedp.KeyEvent(token), chromedp.KeyEvent("\r"))
+	b.await("it works", `document.getElementById('login').hidden && document.getElementById('link').textContent === 'live' && document.getElementById('model').textContent === 'card-fraud 2026-11-01'`)
+	b.do(chromedp.Reload())
+	b.await("it does not ask again", `document.getElementById('login').hidden && document.getElementById('link').textContent === 'live'`)
+	b.calm("401")
 }
 
 // TestDemoInBrowser watches the demo: the address comes first, and drift, poison and kill are seen as they happen.
@@ -322,18 +438,24 @@ func TestDemoInBrowser(t *testing.T) {
 		t.Fatalf("the demo does not say %s; it says\n%s", pattern, text)
 		return ""
 	}
-	b := openTab(t, said(`\A   console  (http://127\.0\.0\.1:\d+/)\n`))
+	url := said(`\A   console  (http://127\.0\.0\.1:\d+/)\n`)
+	b := openTab(t, url)
 	b.await("both workers read", `[...document.querySelectorAll('#workers tbody tr')].filter((r) => r.innerText.includes('running')).length === 2`)
 	if answer, err := exec.Command("sh", "-c", said(`(curl -s \S+predict \S+ \S+)`)).CombinedOutput(); err != nil || !strings.Contains(string(answer), `"status":"success"`) {
 		t.Errorf("the line to try answers %s (%v)", answer, err)
 	}
+	b.await("the lag is a number", `/^[\d,]+$/.test(document.getElementById('lag').textContent)`)
+	b.latencies("event to decision")
+	b.facts(url, "exactly-once", "fraudstream-demo", "transactions → decisions, transactions.dlq")
 	b.await("the drift is told", `document.getElementById('log').innerText.includes('drift: A gateway')`)
 	b.await("its alarm is open", `document.getElementById('open-alarms').innerText.includes('amount')`)
 	b.picture("drift")
-	// Five are sent; the worker that is killed right after may take what it counted in its last second with it.
-	b.await("dead letters", `Number(document.getElementById('refused').textContent) >= 4 && document.getElementById('codes').innerText.includes('bad_json')`)
+	b.await("dead letters by code", `document.getElementById('refused').textContent === '5' && document.querySelectorAll('#codes code').length >= 4 && document.getElementById('codes').innerText.includes('bad_json')`)
 	b.await("the kill", `document.getElementById('workers').innerText.includes('killed') && document.getElementById('log').innerText.includes('nobody reads it')`)
 	b.picture("kill")
 	b.await("all partitions are read again", `[...document.querySelectorAll('#partitions tr')].filter((r) => r.innerText.includes('worker')).length === 4`)
+	const number = `((cell) => Number(cell.textContent.replaceAll(',', '')))`
+	b.await("each partition has a committed position that is no further than its end", `[...document.querySelectorAll('#partitions tr')].every((r) => `+
+		number+`(r.cells[2]) > 0 && `+number+`(r.cells[2]) <= `+number+`(r.cells[3]))`)
 	b.calm("")
 }

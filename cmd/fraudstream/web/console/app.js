@@ -235,6 +235,8 @@ async function watch() {
     if (why === 'token') {
       show('login', true); show('banner', false);
       say('link', 'token needed');
+      say('token-label', token ? 'That is not the token of this service.' : 'This service asks for its bearer token.');
+      $('token').value = '';
       $('token').focus();
       await new Promise((done) => { login = done; });
       continue;

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fraudstream/cmd/fraudstream/batch"
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/drift"
 	"fraudstream/scoring"
@@ -105,7 +106,7 @@ func (c *driftCommand) backtest(model *scoring.Scorer, wanted DriftConfig, stder
 
 // report writes the page, if it is asked to, and prints what the monitor found.
 func (c *driftCommand) report(b *backtest, model *scoring.Scorer, out io.Writer) error {
-	found := findings{DriftReport: web.NewDriftReport(b.finish(), &model.Bundle), backtest: b, input: c.In}
+	found := findings{DriftReport: web.NewDriftReport(b.finish(), &model.Bundle), backtest: b, input: privacy.New(privacy.Options{}).Text(c.In)}
 	// First the page: whoever reads only the head of what is printed shall have all of it.
 	if c.HTML != "" {
 		if err := found.writePage(c.HTML); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/scoring"
 )
 
@@ -171,6 +172,7 @@ func inspectionOf(in *scoring.Inspection) *inspection {
 		out.Signature = &signatureFacts{scoring.KeyID(in.Signature.KeyID), in.Signature.TrustedComment}
 	}
 	for _, o := range in.Obstacles {
+		o.Message = privacy.New(privacy.Options{}).Text(o.Message) // it repeats the path
 		out.Unsupported = append(out.Unsupported, obstacleFacts(o))
 	}
 	return out

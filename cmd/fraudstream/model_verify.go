@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/scoring"
 )
 
@@ -84,9 +85,9 @@ func (c *modelVerifyCommand) Run(s streams) error {
 	return err
 }
 
-// verdictOf takes an error of the gate apart.
+// verdictOf takes an error of the gate apart. Its message repeats the path that it was given, which is anybody's text.
 func verdictOf(err error) *verdict {
-	r := &verdict{Reason: scoring.Reason(err), Message: err.Error()}
+	r := &verdict{Reason: scoring.Reason(err), Message: privacy.New(privacy.Options{}).Text(err.Error())}
 	if bundle, ok := errors.AsType[*scoring.BundleError](err); ok {
 		r.Field = bundle.Field
 	}

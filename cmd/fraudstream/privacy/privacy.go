@@ -8,8 +8,19 @@
 //	text := masker.Text(message)          // card numbers are cut short
 //	id := masker.ID(transactionID)        // a keyed hash, or the last characters
 //
-// Results on standard output (decisions, a drift report, what a model holds) are figures for programs and name what the
-// caller has named; they are not masked, but for the list of dead letters and the configuration.
+// Results on standard output (decisions, a drift report, what a model holds) are figures for programs: of them the texts
+// that repeat what somebody has named are masked, such as the name of a file, and no figure is.
+//
+// What is not masked, and why: of a decision the transaction id, the key and the trace headers, which the contract has
+// carried over from the event; of a raw dead letter everything that is the event's own; the names of topics in records,
+// metrics and descriptions, which are the operator's and must be true; and in an answer over HTTP the id of the request,
+// the trace and the transaction id, which are given back to the caller who sent them.
+//
+// # Which fields are shown
+//
+// privacy.show names fields of events, by their dotted paths. The values of these, masked and cut to 64 characters, stand
+// in the console beside the sampled decisions and the last refused events, in the log line of a refused event at the level
+// debug, and in dlq list --values. Of all other fields no value is shown anywhere: see [Fields].
 //
 // # What a card number is
 //
@@ -28,9 +39,9 @@
 // # Where ids are hashed
 //
 // With privacy.hash_key, an id is shown as the first 80 bits of its HMAC-SHA-256: the same id looks the same in the
-// console and in the list of dead letters (log lines hold no ids at all), and nobody without the key can go through all card numbers until one
-// fits, as a plain hash would let them. Without a key, the last characters stay. Decisions keep the id as it came, spans
-// hold none.
+// console and in the list of dead letters (log lines hold no ids at all), and nobody without the key can go through all
+// card numbers until one fits, as a plain hash would let them. Without a key, the last characters stay. Decisions keep the
+// id as it came, spans hold none.
 //
 // # Why both a handler and a writer
 //

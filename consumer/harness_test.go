@@ -106,6 +106,9 @@ func (s *stage) create(topic string, partitions int32, configs ...string) {
 	if err != nil || res.Topics[0].ErrorCode != 0 && res.Topics[0].ErrorCode != 36 {
 		s.t.Fatalf("create %s: %v %+v", topic, err, res)
 	}
+	if res.Topics[0].ErrorCode == 0 { // which on Apache Kafka is the controller's word: its brokers hear of it a little later
+		s.await("the leaders of "+topic, func() bool { return s.leaders(topic) == partitions })
+	}
 }
 
 // options are those of a consumer on this stage, on periods that suit a test.

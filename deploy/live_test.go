@@ -36,8 +36,9 @@ import (
 // alert must arrive, the boards must have something to show, and promtool must like the page of metrics.
 //
 // Beside the demo there is a process in trouble, whose Kafka refuses every decision: what is only there on a bad day is
-// there to be seen. Two things differ from the shipped files: the addresses, and the pace of the rules and scrapes, so that a
-// minute holds what is half an hour in service.
+// there to be seen. Its model has another name, so that the boards have two to choose from. Three things differ from the
+// shipped files: the addresses, how targets are found, and the pace of the rules and scrapes, so that a minute holds what is
+// half an hour in service.
 func TestWatchedDemo(t *testing.T) {
 	if os.Getenv("FRAUDSTREAM_PROMTOOL") == "" {
 		t.Skip("FRAUDSTREAM_PROMTOOL is not set: the path of promtool, of Debian's package prometheus; prometheus-alertmanager is wanted too")

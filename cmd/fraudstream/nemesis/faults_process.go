@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -77,6 +78,9 @@ func comingAndGoing() Fault {
 				}
 				pauseFor(700 * time.Millisecond)
 				now := w.members(s)
+				for deadline := time.Now().Add(10 * time.Second); maps.Equal(now, seen) && time.Now().Before(deadline); now = w.members(s) {
+					pauseFor(100 * time.Millisecond) // a busy machine starts no process in 0.7 s
+				}
 				w.Met(s, "changes of the members", min(gone(seen, now)+gone(now, seen), 1))
 				seen = now
 				leaving.Go(func() {

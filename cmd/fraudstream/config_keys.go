@@ -48,7 +48,7 @@ func (k *configKey) addFields(t reflect.Type) {
 	}
 }
 
-// takes leaves out the keys that a type has and the place refuses: an id is read as it stands.
+// takes says whether a key may stand at a place. It leaves out the keys that a type has and the place refuses: an id is read as it stands.
 func (k *configKey) takes(name string) bool { return k.path != "event.id" || name == "path" }
 
 func (k *configKey) add(name string, t reflect.Type) {
@@ -59,7 +59,7 @@ func (k *configKey) add(name string, t reflect.Type) {
 	k.keys = append(k.keys, newConfigKey(name, path, t))
 }
 
-// below returns the key of a name; nil where there is none.
+// below returns the key of a name; nil where there is none. The entries of a map have any name: a feature's, mostly.
 func (k *configKey) below(name string) *configKey {
 	for _, child := range k.keys {
 		if child.name == name || child.name == "*" {

@@ -17,9 +17,9 @@ import (
 // kept, for what is found later: validate speaks of keys, and locate says where they stand.
 type strict struct {
 	root  *configKey
-	wrong []string       // one line each: LINE: what
-	lines map[string]int // of every key that the file has, by its path
-	given map[string]ast.Node
+	wrong []string            // one line each: LINE: what
+	lines map[string]int      // of every key that the file has, by its path
+	given map[string]ast.Node // the value of each, by the same path, as config print looks for references in it
 }
 
 // checkKeys walks the body of a document.
@@ -69,7 +69,8 @@ func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode
 	s.walk(k, path, entry.Value)
 }
 
-// unknown says what may be meant: a key at this place, or the same one, or a near one, at another.
+// unknown says what may be meant: a key at this place, or the same one, or a near one, at another. The place goes first,
+// since most wrong keys are misspelt and few are misplaced.
 func (s *strict) unknown(parent *configKey, name string) string {
 	var here, names, paths []string
 	for _, k := range parent.keys {
@@ -130,7 +131,8 @@ func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 }
 
 // locate puts the line of the key in front that an error begins with: "drift.features: country: …" is about
-// drift.features.country. An error about nothing in the file stays as it is.
+// drift.features.country. An error about nothing in the file stays as it is, as does one about a default: that has no line.
+// A first word that happens to be a section's name ("drift cannot …") is no key; it has a blank behind it and no colon.
 func (s *strict) locate(err error) string {
 	text, path, line := err.Error(), "", 0
 	for rest := text; ; {

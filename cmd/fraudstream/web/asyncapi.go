@@ -20,7 +20,12 @@ type Topics struct {
 	LetterMode  string // what dead letters hold of their events: raw, redacted, reference
 }
 
-// asyncAPI writes the AsyncAPI 3.0 description of the topics.
+// asyncAPI writes the AsyncAPI 3.0 description of the topics: an address for each that the configuration names, what this
+// program does with it (receive: it reads, send: it writes), and keys, headers and payloads of its records.
+//
+// Payloads are described from the types and the model that they are made of, so a field that comes is in the description by
+// itself. What the drift detectors keep for themselves is bytes of this program's own; its keys and headers are described,
+// for whoever has to give access to those topics, copy them or empty them.
 func (s *Server) asyncAPI(t Topics) []byte {
 	guarantee := "At least once: a crash may repeat a decision, with the same decision_id."
 	if t.ExactlyOnce {
@@ -46,9 +51,10 @@ func (s *Server) asyncAPI(t Topics) []byte {
 	})
 }
 
-// description is what grows with each topic.
+// description is what grows with each topic: a channel, an operation for each thing that is done with it, and its messages,
+// to which both refer by name.
 type description struct {
-	group                          string
+	group                          string // that reads the events
 	channels, operations, messages object
 }
 

@@ -48,7 +48,8 @@ func (k *configKey) addFields(t reflect.Type) {
 	}
 }
 
-// takes says whether a key may stand at a place. It leaves out the keys that a type has and the place refuses: an id is read as it stands.
+// takes says whether a key may stand at a place. It leaves out the keys that a type has and the place refuses: an id is read
+// as it stands.
 func (k *configKey) takes(name string) bool { return k.path != "event.id" || name == "path" }
 
 func (k *configKey) add(name string, t reflect.Type) {

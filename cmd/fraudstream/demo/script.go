@@ -106,7 +106,7 @@ func (s *show) offerCurl(ctx context.Context) error {
 	}
 	if predicts(ctx, s.overview.address, event) {
 		ask := fmt.Sprintf("curl -s %spredict -d @%s", s.overview.URL(), path)
-		s.screen.Note("meanwhile, from another terminal:")
+		s.screen.Line("   %s meanwhile, from another terminal:", s.screen.paint(cyan, s.screen.either("▸", ">"))) // the console has a place for it
 		s.screen.Line("       %s", ask)
 		s.screen.Line("       curl -s %smetrics | grep fraudstream_", s.overview.URL())
 		s.overview.Offer(ask)

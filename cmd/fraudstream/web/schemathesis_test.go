@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 )
 
@@ -25,7 +26,7 @@ func TestSchemathesis(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", filepath.Join(here, "testdata/schemathesis.toml"), "run",
 		"http://"+address+"/openapi.json", "--header", "Authorization: Bearer "+token, "--checks", "all",
-		"--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--workers", "1", "--request-timeout", "20",
+		"--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--workers", "2", "--request-timeout", "20",
 		"--no-color", "--suppress-health-check", "all")
 	run.Dir = t.TempDir() // where it leaves its notes
 	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+run.Dir,
@@ -34,5 +35,10 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
+	// The sum stands at the end: how many cases there were, of which operations, and how long they took.
 	t.Logf("%s", said[max(0, len(said)-600):])
+	cases := regexp.MustCompile(`(\d+) generated`).FindSubmatch(said)
+	if cases == nil || len(cases[1]) < 4 {
+		t.Errorf("fewer than 1,000 cases were made up: %s", cases)
+	}
 }

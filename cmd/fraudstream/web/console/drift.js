@@ -84,7 +84,7 @@ function update(r, f) {
   const near = f.evidence == null || !f.threshold ? 0 : Math.max(0, f.evidence / f.threshold);
   r.fill.style.setProperty('--share', Math.min(100, 50 * near).toFixed(1) + '%');
   r.meter.setAttribute('aria-label', f.evidence == null ? 'no evidence yet' : Math.round(100 * near) + ' % of what an alarm needs');
-  set(r.evidence, f.evidence == null ? '–' : f.evidence.toFixed(1) + ' of ' + f.threshold.toFixed(1));
+  set(r.evidence, f.evidence == null ? '–' : Math.max(0, f.evidence).toFixed(1) + ' of ' + f.threshold.toFixed(1));
   set(r.changed, percent(f.tv));
   set(r.tolerated, percent(f.epsilon));
   set(r.psi, f.psi == null ? '–' : f.psi.toFixed(3));

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"testing"
 
 	"fraudstream/consumer"
@@ -66,5 +67,28 @@ func TestStory(t *testing.T) {
 	}
 	if len(s.lines) != len(want) {
 		t.Errorf("%d lines, want %d", len(s.lines), len(want))
+	}
+}
+
+// While nobody judges a feature, because the process that did has gone, its alarm is neither over nor new.
+func TestStoryOfAnAlarmThatMoves(t *testing.T) {
+	var s story
+	at := func(state string) *State {
+		return &State{At: 1, Drift: &Drift{Features: []Feature{{Name: "amount", State: state}}}}
+	}
+	states := []*State{at(stateCalm), at(stateAlarm), at(stateWaiting), {At: 1}, at(stateOff), at(stateAlarm), at(stateSuspicious), at(stateAlarm)}
+	for i, now := range states {
+		before := &State{}
+		if i > 0 {
+			before = states[i-1]
+		}
+		s.follow(before, now)
+	}
+	var told []string
+	for _, l := range s.lines {
+		told = append(told, l.Text)
+	}
+	if want := []string{"drift alarm: amount", "amount is back within its tolerance", "drift alarm: amount"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }

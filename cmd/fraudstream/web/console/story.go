@@ -9,29 +9,40 @@ import (
 
 // story tells what happened, as far as it shows in the states: alarms that open and close, partitions that come, go and
 // stand still.
-type story struct{ lines []Line }
+type story struct {
+	lines   []Line
+	alarmed map[string]bool // features whose alarm has been told, or was open when the story began, and has not been seen to end
+}
 
 // follow compares two states that follow each other. The first of all has no one before it and is no news.
 func (t *story) follow(before, now *State) {
 	if before.At == 0 {
+		t.alarms(now, func(string, string) {})
 		return
 	}
 	t.partitions(before, now)
-	if before.Drift == nil || now.Drift == nil {
+	t.alarms(now, func(kind, text string) { t.add(now.At, kind, text) })
+}
+
+// alarms tells of those that have opened and closed. An alarm is over when the feature is judged and found calm. Where it is
+// not judged for the moment, because the process that did so has gone or the model is being swapped, nothing is known of it
+// and nothing is said; it would else be closed, and opened a second time by whoever takes over.
+func (t *story) alarms(now *State, tell func(kind, text string)) {
+	if now.Drift == nil {
 		return
 	}
-	was := map[string]bool{}
-	for i := range before.Drift.Features {
-		f := &before.Drift.Features[i]
-		was[f.Name] = f.State == stateAlarm
+	if t.alarmed == nil {
+		t.alarmed = map[string]bool{}
 	}
 	for i := range now.Drift.Features {
 		f := &now.Drift.Features[i]
-		switch alarmed := f.State == stateAlarm; {
-		case alarmed && !was[f.Name]:
-			t.add(now.At, Alarm, "drift alarm: "+f.summary())
-		case !alarmed && was[f.Name]:
-			t.add(now.At, Calm, f.Name+" is back within its tolerance")
+		switch told := t.alarmed[f.Name]; {
+		case f.State == stateAlarm && !told:
+			t.alarmed[f.Name] = true
+			tell(Alarm, "drift alarm: "+f.summary())
+		case (f.State == stateCalm || f.State == stateSuspicious) && told:
+			delete(t.alarmed, f.Name)
+			tell(Calm, f.Name+" is back within its tolerance")
 		}
 	}
 }

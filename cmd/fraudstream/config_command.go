@@ -97,8 +97,8 @@ func (c *Config) checkFiles() (lines []consumer.Finding) {
 			lines = append(lines, c.unfit("certificates", fmt.Errorf("http.%w", err)))
 		}
 	}
-	if c.Drift.Pool && c.Kafka.DriftTicks == "" {
-		lines = append(lines, c.unfit("drift", errors.New("drift.pool: kafka.drift_ticks names no topic to gather the ticks in")))
+	if err := c.validatePool(); err != nil {
+		lines = append(lines, c.unfit("drift", err))
 	}
 	return lines
 }

@@ -9,6 +9,15 @@ import (
 	"fraudstream/consumer"
 )
 
+// validatePool wants a topic that the ticks of all partitions are gathered in. It is asked of a stream alone: files and
+// requests have no partitions.
+func (c *Config) validatePool() error {
+	if c.Drift.Pool && c.Kafka.DriftTicks == "" {
+		return errors.New("drift.pool: kafka.drift_ticks names no topic to gather the ticks in")
+	}
+	return nil
+}
+
 // tickHeader is the length of what stands before a tick's counts on the topic of the pool: whose it is and which.
 const tickHeader = 16
 

@@ -132,21 +132,11 @@ func (r *runCommand) config() (Config, error) {
 	if len(r.Brokers) > 0 {
 		c.Kafka.Brokers = r.Brokers
 	}
-	for _, o := range []struct {
-		flag string
-		key  *string
-	}{
-		{r.Input, &c.Kafka.Input},
-		{r.Output, &c.Kafka.Output},
-		{r.DeadLetter, &c.Kafka.DeadLetter},
-		{r.Group, &c.Kafka.Group},
-		{r.Model, &c.Model.Path},
-		{r.Delivery, &c.Delivery},
-	} {
-		if o.flag != "" {
-			*o.key = o.flag
-		}
-	}
+	k := &c.Kafka
+	override(map[*string]string{
+		&k.Input: r.Input, &k.Output: r.Output, &k.DeadLetter: r.DeadLetter, &k.Group: r.Group,
+		&c.Model.Path: r.Model, &c.Delivery: r.Delivery,
+	})
 	if r.Reasons != nil {
 		c.Reasons = *r.Reasons
 	}
@@ -159,8 +149,8 @@ func (r *runCommand) config() (Config, error) {
 	if err := c.Kafka.validate(); err != nil {
 		return c, err
 	}
-	if c.Drift.Pool && c.Kafka.DriftTicks == "" {
-		return c, errors.New("drift.pool: kafka.drift_ticks names no topic to gather the ticks in")
+	if err := c.validatePool(); err != nil {
+		return c, err
 	}
 	return c, c.validate()
 }

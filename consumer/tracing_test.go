@@ -50,6 +50,8 @@ func TestTraceContextTravels(t *testing.T) {
 		{headerParent, "00-1-2-01", headerState, ""},
 		{headerParent, "ff-" + recordedTrace[3:], "other", "x"},
 	}
+	// Where a letter does not show its event, only what can be nothing but the id of a trace stays.
+	masked := [][]string{{}, contexts[1], contexts[1], {}, {}, contexts[5]}
 	for _, mode := range []deadletter.Mode{deadletter.Raw, deadletter.Redacted, deadletter.Reference} {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			s := newStage(t, newFake(t), 1, 1)
@@ -67,7 +69,11 @@ func TestTraceContextTravels(t *testing.T) {
 					t.Fatalf("%s: %d records, want %d", topic, len(records), len(contexts))
 				}
 				for i, r := range records {
-					assertTrace(t, topic, r, contexts[i])
+					want := contexts[i]
+					if topic == s.letters() && mode != deadletter.Raw {
+						want = masked[i]
+					}
+					assertTrace(t, topic, r, want)
 				}
 			}
 		})

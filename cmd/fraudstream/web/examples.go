@@ -9,7 +9,8 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// labelOf is a class label as a decision has it.
+// labelOf is a class label as a decision has it: a JSON number, truth value or text by the type of the training labels, null
+// for Python's None.
 func labelOf(c program.Constant) any {
 	switch c.Type {
 	case program.Number:
@@ -57,7 +58,8 @@ func (s *Server) exampleTable() (header, row string) {
 	return line(names), line(cells)
 }
 
-// exampleTensors is a request of one row with a tensor for each feature.
+// exampleTensors is a request of one row with a tensor for each feature: numbers as FP64, categories as BYTES or BOOL, and two
+// of the outputs, so that a reader sees that they can be chosen.
 func (s *Server) exampleTensors() object {
 	var inputs []any
 	for i, value := range s.plain.ExampleRow() {

@@ -66,7 +66,7 @@ func (s *Server) describe(r route) object {
 	return o
 }
 
-// inPath is a parameter that has one right value.
+// inPath is a parameter that has one right value: a process has one model, of one version, and any other is 404.
 func inPath(name, value string) object {
 	return object{"name": name, "in": "path", "required": true, "schema": object{"enum": []string{value}}}
 }
@@ -79,7 +79,7 @@ func protocolSuffix(path string) string {
 	return ""
 }
 
-// idHeader is on every answer.
+// idHeader describes the header that every answer has, refusals included: it is the middle part of the decision ids.
 func idHeader() object {
 	return object{requestIDHeader: object{"description": "The id of the request.", "schema": object{"type": "string"}}}
 }
@@ -112,7 +112,8 @@ func (s *Server) responses() object {
 	return all
 }
 
-// shared are references to such responses, by status.
+// shared are references to such responses, by status. suffix is that of protocolSuffix, whose callers read another form of
+// error.
 func shared(suffix string, statuses ...string) object {
 	names := map[string]string{"400": "Refused", "404": "NotFound", "408": "Timeout", "413": "TooLarge", "415": "MediaType", "429": "Busy"}
 	out := object{}

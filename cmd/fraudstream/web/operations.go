@@ -10,6 +10,8 @@ func operation(id, summary string, status200 object) object {
 	return object{"operationId": id, "summary": summary, "responses": object{"200": status200}}
 }
 
+// predictOperation is POST /predict: what may be sent by the format of events, and 200 or 400 for one event, 200 alone for
+// several, each of which then has a status of its own.
 func predictOperation(s *Server) object {
 	requests := s.requestTypes()
 	if s.options.Table != nil {
@@ -35,6 +37,7 @@ func predictOperation(s *Server) object {
 	}
 }
 
+// inferOperation is POST /v2/models/{model}/infer. Tensors have no place for the error of one row, so one row refuses all.
 func inferOperation(s *Server) object {
 	responses := shared("OfProtocol", "400", "404", "408", "413", "415", "429")
 	responses["200"] = answers("One tensor for each output.", "application/json", ref("InferResponse"))
@@ -50,6 +53,7 @@ func driftOperation(*Server) object {
 	return operation("drift", "The drift report.", answers("How the inputs compare with training.", "application/json", ref("DriftReport")))
 }
 
+// metricsOperation is GET /metrics, whose two formats are texts that no JSON Schema describes.
 func metricsOperation(*Server) object {
 	o := operation("metrics", "The metrics, for Prometheus.", object{"description": "In the format that the caller accepts."})
 	response := o["responses"].(object)["200"].(object)
@@ -61,6 +65,7 @@ func metricsOperation(*Server) object {
 	return o
 }
 
+// healthOperation and readyOperation are the probes: a line of text each, 200 or 503, for supervisors that look at the status.
 func healthOperation(*Server) object {
 	o := operation("healthz", "Is the process alive?", answers("Yes.", "text/plain", object{"const": "ok\n"}))
 	o["responses"].(object)["503"] = answers("No: a restart would help.", "text/plain", object{"type": "string"})
@@ -81,6 +86,7 @@ func asyncAPIOperation(*Server) object {
 	return operation("asyncapi", "The description of the topics.", answers("AsyncAPI 3.0.", "application/json", record("", object{"asyncapi": text("")}, "asyncapi", "channels")))
 }
 
+// serverOperation is GET /v2, the metadata of the server in the words of the protocol.
 func serverOperation(*Server) object {
 	return operation("server", "What this server is.", answers("", "application/json", record("", object{
 		"name": object{"const": "fraudstream"}, "version": text(""), "extensions": object{"type": "array", "items": text("")},
@@ -111,6 +117,7 @@ func modelReadyOperation(*Server) object {
 	return o
 }
 
+// modelOperation is GET /v2/models/{model}: the tensors of the training frame and those of the answer.
 func modelOperation(*Server) object {
 	o := operation("model", "What goes into the model and what comes out.", answers("", "application/json", ref("ModelMetadata")))
 	o["responses"].(object)["404"] = shared("OfProtocol", "404")["404"]

@@ -77,7 +77,8 @@ func (d *Door) shown(value []byte) map[string]string {
 	return d.show(value)
 }
 
-// count adds a value to its bucket.
+// count adds a value to its bucket: the first whose bound is not below it, as in Prometheus' histograms, the last one for what
+// is above all bounds.
 func count(b *consumer.Buckets, v float64) {
 	at, _ := slices.BinarySearch(b.Bounds, v)
 	b.Counts[at]++

@@ -72,6 +72,9 @@ func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *D
 	return d
 }
 
+// featureOf is one feature of the report. Its cells are those of the recent events where there are any, decayed with a
+// half-life of 64 intervals, and so may hold fractions; before the first interval is over they are all events since the
+// start. The words for the cells come from what the monitor was made of: the report has their numbers alone.
 func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alarm) Feature {
 	f := Feature{
 		Name: r.Name, Categorical: about.Categorical, Seasonal: about.Seasonal != nil, State: stateOff,
@@ -95,7 +98,10 @@ func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alar
 	return f
 }
 
-// judge takes the detector that is nearer to its alarm.
+// judge takes the detector that is nearer to its alarm, by evidence over threshold: a feature has one for its values and one
+// for missing, unreadable and unseen ones, and the page one line. An open alarm beats any figure, and a detector that has no
+// figure yet is behind all that have one. Over half of its threshold a feature is called suspicious: that alarms nobody and
+// promises nothing, and shows where to look.
 func (f *Feature) judge(r *drift.FeatureReport) {
 	f.Epsilon = number(r.Epsilon)
 	nearest := math.Inf(-1)
@@ -155,7 +161,9 @@ func (f *Feature) summary() string {
 	return most
 }
 
-// measure computes the distances from the cells, so that they are those of the sum where cells were added up.
+// measure computes PSI and the total variation from the cells, so that they are those of the sum where cells were added up.
+// PSICut is the value that PSI of as many events exceeds once in a thousand times although nothing has drifted (χ² with one
+// degree of freedom less than there are cells, times 1/n + 1/m): below it a PSI says nothing, however it looks.
 func (f *Feature) measure() {
 	base, live := drift.Histogram{}, drift.Histogram{}
 	var m, n float64
@@ -179,7 +187,8 @@ func number(f drift.Figure) *float64 {
 	return &x
 }
 
-// sort puts what matters first: open alarms, then by the share of what an alarm needs.
+// sort puts what matters first: open alarms, then by the share of what an alarm needs, then what has no evidence. Equals keep
+// the order of training, so that rows do not change places without a cause.
 func (d *Drift) sort() {
 	rank := func(f *Feature) float64 {
 		switch {

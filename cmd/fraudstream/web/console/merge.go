@@ -31,6 +31,8 @@ func (t Totals) Plus(other Totals) Totals {
 	return sum
 }
 
+// plus adds two histograms up, bucket by bucket. The longer one lends its bounds: a process that has counted nothing yet has
+// none. The sum shares no counts with either, for their states live on.
 func plus(a, b consumer.Buckets) consumer.Buckets {
 	if len(a.Counts) < len(b.Counts) {
 		a, b = b, a
@@ -76,7 +78,10 @@ func Merge(states []State) State {
 	return all
 }
 
-// mergeDrift adds the cells up, measures them anew, and takes the stronger verdict.
+// mergeDrift adds the cells up, measures them anew, and takes the stronger verdict. Distances of parts do not add up to
+// the distance of the whole, but counts do: so PSI and the share that changed cell are those of all processes' events
+// together. Evidence does not add up either, since each detector has bet on its own events; the largest is shown, as the
+// contract has it of partitions.
 func mergeDrift(a, b *Drift) *Drift {
 	switch {
 	case a == nil:
@@ -108,6 +113,8 @@ func (d *Drift) copied() *Drift {
 	return c
 }
 
+// merge adds what another process has seen of the same feature. The quality counts are since the start and simply add up;
+// the value cells do so only where both are of recent events or both since the start.
 func (f *Feature) merge(other *Feature) {
 	if strength(other) > strength(f) {
 		f.State, f.Kind, f.Evidence, f.Threshold, f.Epsilon = other.State, other.Kind, other.Evidence, other.Threshold, other.Epsilon
@@ -131,7 +138,8 @@ func (f *Feature) merge(other *Feature) {
 	f.measure()
 }
 
-// strength orders verdicts: one that is open, then the larger evidence, then one that waits.
+// strength orders verdicts: an alarm that is open, then the larger evidence, then a detector that waits, then none. The
+// bounds that stand for the others are out of the reach of evidence, which is a logarithm.
 func strength(f *Feature) float64 {
 	switch {
 	case f.State == stateAlarm:

@@ -40,7 +40,8 @@ type Own struct {
 // unwatched is how often drift is looked at while nobody is: often enough to tell later when an alarm came.
 const unwatched = 10 * time.Second
 
-// State asks the parts.
+// State asks the parts. While nobody is watching, no decision is set aside and drift is reported only every ten seconds: a
+// report adds the shards of all partitions up and measures every feature.
 func (o *Own) State(watched bool) State {
 	now := time.Now()
 	s := State{
@@ -90,7 +91,8 @@ func (o *Own) report() *Drift {
 	return driftOf(o.Monitor.Report(), o.Features, o.Score)
 }
 
-// stream says where the partitions stand, and what of them was refused.
+// stream says where the partitions stand, and what of them was refused: the newest first, as many as the page has room for.
+// The place of an event is told as topic/partition/offset, the form of a decision id.
 func (o *Own) stream(s *State) {
 	status := o.Consumer.Status()
 	for _, p := range status.Partitions {
@@ -109,7 +111,8 @@ func (o *Own) stream(s *State) {
 	}
 }
 
-// model describes the model in force.
+// model describes the model in force. The golden rows were compared when it was loaded: a model that misses its tolerance is
+// not in force, so all that can be said of one is how many rows there were and how many agree to the last bit.
 func (o *Own) model() Model {
 	b := &o.Scorer.Bundle
 	m := Model{

@@ -47,7 +47,8 @@ func (t *story) alarms(now *State, tell func(kind, text string)) {
 	}
 }
 
-// partitions tells what became of them, those of one fate in one line.
+// partitions tells what became of them, those of one fate in one line: a rebalance moves dozens at once, and dozens of lines
+// would push out what had happened before. A partition may stand still, go on, be taken up, change hands or be given up.
 func (t *story) partitions(before, now *State) {
 	was := map[int32]Partition{}
 	for _, p := range before.Partitions {
@@ -81,6 +82,7 @@ func (t *story) partitions(before, now *State) {
 // fate is what became of some partitions.
 type fate struct{ kind, text, numbers string }
 
+// meet puts a partition to those of the same fate, or begins a new one.
 func meet(fates []fate, kind, text string, number int32) []fate {
 	for i := range fates {
 		if fates[i].text == text {
@@ -99,6 +101,7 @@ func after(word, worker string) string {
 	return word + worker
 }
 
+// add appends a line and forgets the oldest beyond maxLines.
 func (t *story) add(at int64, kind, text string) {
 	t.lines = append(t.lines, Line{at, kind, text})
 	t.lines = slices.Delete(t.lines, 0, max(len(t.lines)-maxLines, 0))

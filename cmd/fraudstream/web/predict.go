@@ -124,7 +124,8 @@ func (s *Server) split(w *worker, body []byte) *problem {
 	return nil
 }
 
-// appendResults appends what became of the events: one object, or an array of them.
+// appendResults appends what became of the events: one object where one came alone, else an array, in the order of the request
+// and with as many elements as it had, so that the n-th answer is that of the n-th event.
 func appendResults(dst []byte, results []scoring.Result, single bool) []byte {
 	if single {
 		return append(appendResult(dst, &results[0]), '\n')

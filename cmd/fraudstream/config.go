@@ -67,7 +67,7 @@ type KafkaConfig struct {
 
 	OffsetReset string `yaml:"offset_reset"` // earliest, latest, stop: where to go on when the next offset is gone
 
-	LibraryProtocol bool `yaml:"library_protocol"` // fetch and produce by the Kafka library's types: slower, for brokers that refuse ours
+	LibraryProtocol bool `yaml:"library_protocol"` // fetch and produce by the Kafka library's types, for brokers that refuse ours
 
 	TLS  security.TLS  `yaml:"tls"`
 	SASL security.SASL `yaml:"sasl"`

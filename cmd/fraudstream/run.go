@@ -14,7 +14,20 @@ import (
 	"fraudstream/scoring"
 )
 
-// runCommand is the service. A flag that is given wins over the configuration file.
+// runCommand is the service: from one Kafka topic to another, with a door of HTTP beside it. A flag that is given wins
+// over the configuration file, and so does its variable FRAUDSTREAM_…; the defaults are those of defaultConfig.
+//
+// # How it starts, and in which order
+//
+// What can be told without the network is told first: keys, flags, the model, the overrides of drift, certificates. So
+// a mistake that a restart cannot mend ends the process with code 78 before it has joined a group and taken partitions
+// away from a process that works. Then it listens, and only then does it look for the cluster: whoever asks for its
+// health is answered meanwhile.
+//
+// # How it ends
+//
+// A signal ends the context, and the streams publish and commit what they have. After SIGTERM the code is 0, after
+// Ctrl-C 130. With --exit-at-end it is 130 after either: a backfill that was stopped has not come to its end.
 type runCommand struct {
 	Config     string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
 	Brokers    []string `help:"Kafka bootstrap addresses." placeholder:"HOST:PORT,…"`
@@ -49,17 +62,12 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 	level := new(slog.LevelVar)
 	log := newLoggerAt(s.err, level)
 	registry := web.NewRegistry()
-	model, err := loadModel(config, r.Features, log, web.NewModelMetrics(registry))
-	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	watch, err := newDriftWatch(config, model, r.DriftTickEvents, log)
+	model, watch, err := r.watched(config, web.NewModelMetrics(registry), log)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
 	registry.MustRegister(web.NewDriftCollector(watch.monitor, model.Bundle.MetadataSHA256))
-
-	dial, login, err := config.Kafka.access(log)
+	options, err := config.streamOptions(watch, consumer.NewMetrics(registry), log)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -68,21 +76,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		return &exitError{exitConfig, err}
 	}
 	defer spans.close()
-	options := consumer.Options{
-		Dial: dial, SASL: login, Tracer: spans.tracer(),
-		Brokers: config.Kafka.Brokers, Group: config.Kafka.Group,
-		Input: config.Kafka.Input, Output: config.Kafka.Output, DeadLetter: config.Kafka.DeadLetter,
-		Start: start, ExitAtEnd: r.ExitAtEnd, Reset: consumer.Reset(config.Kafka.OffsetReset),
-		LibraryProtocol: config.Kafka.LibraryProtocol,
-		Log:             log, Metrics: consumer.NewMetrics(registry),
-		Observer: watch.partition, Alerts: config.Kafka.Alerts, State: config.Kafka.DriftState,
-	}
-	options.Show = config.shown()
-	config.letters(&options)
-	config.deliver(&options)
-	if err := config.remember(&options, log); err != nil {
-		return &exitError{exitConfig, err}
-	}
+	options.Start, options.ExitAtEnd, options.Tracer = start, r.ExitAtEnd, spans.tracer()
 	streams := watch.streams(options, config.Kafka.DriftTicks, model)
 	door, err := config.door(web.Options{
 		Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Monitor: watch.monitor, Log: log, Tracer: spans.tracer(),
@@ -100,6 +94,29 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return ctx.Err() // a backfill that a signal has ended is not at its end
+}
+
+// watched takes the model through the gate and makes what watches the drift of its inputs. They come together: the
+// baseline that live values are compared with is the model's own.
+func (r *runCommand) watched(config Config, loads *web.ModelMetrics, log *slog.Logger) (*scoring.Scorer, *driftWatch, error) {
+	model, err := loadModel(config, r.Features, log, loads)
+	if err != nil {
+		return nil, nil, err
+	}
+	watch, err := newDriftWatch(config, model, r.DriftTickEvents, log)
+	return model, watch, err
+}
+
+// streamOptions are what the stream of events is told by the configuration. Where it begins and ends is said by flags
+// alone: that is about one run, and the file is about all of them.
+func (c *Config) streamOptions(watch *driftWatch, metrics *consumer.Metrics, log *slog.Logger) (consumer.Options, error) {
+	options, err := c.clusterOptions(log)
+	if err != nil {
+		return options, err
+	}
+	options.Reset, options.LibraryProtocol = consumer.Reset(c.Kafka.OffsetReset), c.Kafka.LibraryProtocol
+	options.Metrics, options.Observer, options.Show = metrics, watch.partition, c.shown()
+	return options, c.remember(&options, log)
 }
 
 // runAll runs what listens beside the streams, of which the first is that of the events; its end, for whatever cause,
@@ -123,7 +140,8 @@ func runAll(ctx context.Context, listening *listeners, streams []*consumer.Consu
 	return err
 }
 
-// config is the file with the flags over it.
+// config is the file with the flags over it, checked as a whole: what the flags have changed is held to the same rules
+// as what the file says, and a stream needs more than a file of rows does (a model, a group, topics that differ).
 func (r *runCommand) config() (Config, error) {
 	c, err := loadConfig(r.Config)
 	if err != nil {
@@ -155,7 +173,7 @@ func (r *runCommand) config() (Config, error) {
 	return c, c.validate()
 }
 
-// parseStart reads --start.
+// parseStart reads --start. It holds for a group without offsets alone; where there are some, the group goes on there.
 func parseStart(text string) (consumer.Start, error) {
 	switch text {
 	case "earliest":

@@ -95,21 +95,34 @@ func (c *clusterFlags) load() (Config, error) {
 	return config, k.validate()
 }
 
-// open gives a consumer that scores nothing: it knows the cluster and its topics.
+// open gives a consumer that scores nothing: it knows the cluster and its topics. It is for the commands that look at
+// the cluster or speak to the group from beside it; nothing is connected before one of its methods asks.
 func open(config *Config, log *slog.Logger) (*consumer.Consumer, error) {
-	k := &config.Kafka
-	dial, login, err := k.access(log)
+	options, err := config.clusterOptions(log)
 	if err != nil {
 		return nil, err
 	}
+	options.Ticks = config.Kafka.DriftTicks
+	return consumer.New(options, nil), nil
+}
+
+// clusterOptions are what every client is told alike, whether it scores or only looks: where the cluster is, how to log
+// in, what the topics are called, how dead letters and commits are made. Because the commands share them with the
+// service, topics check sees the service's cluster and dlq list reads the letters that it wrote.
+func (c *Config) clusterOptions(log *slog.Logger) (consumer.Options, error) {
+	k := &c.Kafka
+	dial, login, err := k.access(log)
+	if err != nil {
+		return consumer.Options{}, err
+	}
 	options := consumer.Options{
 		Brokers: k.Brokers, Group: k.Group, Input: k.Input, Output: k.Output, DeadLetter: k.DeadLetter,
-		Alerts: k.Alerts, State: k.DriftState, Ticks: k.DriftTicks,
+		Alerts: k.Alerts, State: k.DriftState,
 		Dial: dial, SASL: login, Log: log,
 	}
-	config.letters(&options)
-	config.deliver(&options)
-	return consumer.New(options, nil), nil
+	c.letters(&options)
+	c.deliver(&options)
+	return options, nil
 }
 
 // override puts flags that are given over what the file says.

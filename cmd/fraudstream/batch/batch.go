@@ -150,7 +150,9 @@ func (c *chunk) sum(before uint32) uint32 {
 	return before
 }
 
-// A pipeline takes rows of an input from one number to another through workers and hands the chunks on in order.
+// A pipeline takes rows of an input from one number to another through workers and hands the chunks on in order. work is
+// called by any worker, and by several at once, each with a chunk of its own; deliver is called by one goroutine, with
+// one chunk after the other in the order of the file. Both may keep nothing of the chunk: it is filled again.
 type pipeline struct {
 	in       *Input
 	from, to int64 // rows; to is -1 for all there are
@@ -159,7 +161,7 @@ type pipeline struct {
 }
 
 // run ends at the first error of the input, of the work or of the delivery, or with the context; what had been read by
-// then is delivered, unless it is the delivery that failed.
+// then is delivered, unless it is the delivery that failed. It returns when all its goroutines have ended.
 func (p *pipeline) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -178,15 +180,28 @@ func (p *pipeline) run(ctx context.Context) error {
 		readErr = p.read(ctx, free, ordered, work)
 	})
 	for range workers {
-		group.Go(func() {
-			for c := range work {
-				p.in.rows.render(c)
-				c.err = p.work(c)
-				c.done <- struct{}{}
-			}
-		})
+		group.Go(func() { p.workOff(work) })
 	}
-	var err error
+	err := p.handOn(ordered, free, cancel)
+	group.Wait()
+	if err != nil {
+		return err
+	}
+	return readErr
+}
+
+// workOff is one worker: it takes chunks as they come, whichever is next.
+func (p *pipeline) workOff(work <-chan *chunk) {
+	for c := range work {
+		p.in.rows.render(c)
+		c.err = p.work(c)
+		c.done <- struct{}{}
+	}
+}
+
+// handOn delivers the chunks in the order in which they were read, and gives each back to be filled again. After an
+// error it stops the reading and goes on to empty the channel, since workers and reader end only when all have passed.
+func (p *pipeline) handOn(ordered <-chan *chunk, free chan<- *chunk, stop context.CancelFunc) (err error) {
 	for c := range ordered {
 		<-c.done
 		if err == nil {
@@ -194,16 +209,12 @@ func (p *pipeline) run(ctx context.Context) error {
 				err = p.deliver(c)
 			}
 			if err != nil {
-				cancel() // nothing more need be read
+				stop()
 			}
 		}
 		free <- c
 	}
-	group.Wait()
-	if err != nil {
-		return err
-	}
-	return readErr
+	return err
 }
 
 // read fills chunks until the input, the context or the rows that are wanted end.

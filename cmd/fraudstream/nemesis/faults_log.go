@@ -265,6 +265,7 @@ func partitionAdded() Fault {
 			w.addPartition(s.Topics.state, n+1)
 		}
 		w.addPartition(input, n+1)
+		w.MetAll("partitions added", int(w.partitions(input)-n)) // the plain loop, too, must live with it, and may never read it
 		began := time.Now()
 		took := map[string]float64{}
 		for _, s := range w.services() {

@@ -13,6 +13,7 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
+// benchRows are enough that opening the files and starting the workers does not count.
 const benchRows = 100_000
 
 // BenchmarkScore scores payments of the demo from every format into the same one: rows a second with as many workers as

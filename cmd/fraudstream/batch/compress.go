@@ -18,7 +18,8 @@ import (
 // maxWindow bounds what a zstd file may ask a reader to remember: the window of `zstd --long`.
 const maxWindow = 128 << 20
 
-// compression is the extension of a compression that is known, else "".
+// compression is the extension of a compression that is known, in lower case, else "". Known are more than are read, so
+// that in rows.csv.zip it is the zip that is refused, by its name, and not a CSV file that makes no sense.
 func compression(path string) string {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".gz", ".zst", ".lz4", ".bz2", ".xz", ".zip", ".z", ".snappy", ".br":
@@ -39,7 +40,7 @@ func decompress(path string, r io.Reader) (read io.Reader, done func() error, er
 	case "":
 		return r, done, nil
 	case ".gz":
-		read, err = gzip.NewReader(r)
+		read, err = gzip.NewReader(r) // which reads the header at once; the others wait to be asked
 		if err != nil {
 			return nil, done, notPacked(ext, err)
 		}
@@ -93,7 +94,8 @@ type compressor interface {
 	Reset(io.Writer)
 }
 
-// newCompressor makes what the extension says; nil for none.
+// newCompressor makes what the extension says; nil for none. It is given its place by the first Reset, and must not be
+// written to before.
 func newCompressor(path string) (compressor, error) {
 	switch ext := compression(path); ext {
 	case "":

@@ -55,7 +55,8 @@ type column struct {
 // of a file one cell, and that may be more than there is memory.
 const longestRow = 16 << 20
 
-// A ration lets as much be read as is left.
+// A ration lets as much be read as is left. It is filled up before each row, so that a file may be as long as it likes
+// and a row may not.
 type ration struct {
 	io.Reader
 	left int
@@ -221,7 +222,8 @@ func readHeader(header []string, types map[string]bool) ([]column, error) {
 	return columns, nil
 }
 
-// appendRow appends the JSON object of one row.
+// appendRow appends the JSON object of one row, without the columns that nothing reads: to write and scan them again
+// would cost as much as those that matter.
 func appendRow(dst []byte, columns []column, row []string) []byte {
 	dst = append(dst, '{')
 	first := true
@@ -283,7 +285,8 @@ func appendText(dst []byte, s string) []byte {
 // a code in the column error.
 var csvHeader = []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
 
-// csvEncoder writes the lines of a chunk.
+// csvEncoder writes the lines of a chunk. There is one for each chunk: it keeps a record, whose cells are numbered as the
+// names in csvHeader are.
 type csvEncoder struct {
 	writer *csv.Writer
 	record []string
@@ -293,6 +296,7 @@ func newCSVEncoder(w io.Writer) *csvEncoder {
 	return &csvEncoder{writer: csv.NewWriter(w), record: make([]string, len(csvHeader))}
 }
 
+// encode writes a line for each of the chunk's results. A cell that a row has no value for is empty.
 func (e *csvEncoder) encode(c *chunk, model *scoring.Scorer) error {
 	for i := range c.batch.Results {
 		r := &c.batch.Results[i]

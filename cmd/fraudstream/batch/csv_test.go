@@ -11,6 +11,8 @@ import (
 	"fraudstream/scoring"
 )
 
+// TestCells writes cells as JSON, from columns of text and of anything else: null, numbers as they stand, numbers that only
+// people write, and what is no number to a feature and must not become one.
 func TestCells(t *testing.T) {
 	for _, c := range []struct {
 		cell string
@@ -41,6 +43,8 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// TestFlattenNamesColumns makes one name of every path, whatever stands in it; one that is quoted already is one already,
+// and a path that is not given stays the default.
 func TestFlattenNamesColumns(t *testing.T) {
 	m := Flatten(scoring.Mapping{
 		ID:     scoring.Field{Path: "a.b"},
@@ -52,6 +56,8 @@ func TestFlattenNamesColumns(t *testing.T) {
 	}
 }
 
+// TestNDJSONRows parts lines: either ending, an empty line, a last one without an end, and one that is too large to be
+// kept, of which enough is kept to be refused.
 func TestNDJSONRows(t *testing.T) {
 	long := strings.Repeat("x", 3<<20)
 	next := Lines(strings.NewReader("{}\r\n\n" + long + "\nlast"))
@@ -74,6 +80,7 @@ func TestNDJSONRows(t *testing.T) {
 	}
 }
 
+// TestProgress draws a bar where somebody looks and the size is known, and nothing where not.
 func TestProgress(t *testing.T) {
 	if p := newProgress(nil, 100); p.bar != nil {
 		t.Error("there is a bar where nobody looks")

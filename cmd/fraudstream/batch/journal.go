@@ -20,7 +20,8 @@ func (e *ResumeError) Error() string {
 	return "--resume: " + e.why + "; leave out --resume to begin anew"
 }
 
-// A checkpoint says how far an output is: so many rows of the input stand in its first Bytes, or in its first Parts.
+// A checkpoint says how far an output is: so many rows of the input stand in its first Bytes, or in its first Parts. It
+// is the JSON of the journal, and the state of an [Output] while that is written.
 type checkpoint struct {
 	By    string `json:"by"` // what decided
 	Tally Tally  `json:"rows"`
@@ -54,7 +55,9 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 	return c, nil
 }
 
-// write replaces the journal in one step.
+// write replaces the journal in one step: the new one goes beside it and, when the disk has it, over it. Whoever is
+// killed in between leaves the old one, which is still true: an output only grows, and what was added after the
+// checkpoint is cut off.
 func (c *checkpoint) write(path string) error {
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -89,7 +92,9 @@ func ignoreUnsupported(err error) error {
 	return err
 }
 
-// identity names what decides: the model and everything around it that a decision depends on.
+// identity names what decides: the model and everything around it that a decision depends on, with the format of the
+// output. A run is resumed only under the same identity: a file of which one model made the first half and another the
+// second looks whole, and is nobody's answer. It is the first half of a SHA-256, in 32 hexadecimal digits.
 func identity(model *scoring.Scorer, t Target) string {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s\n%v\n%v\n%s\n%s", model.Bundle.SHA256, model.Thresholds(), model.Reasons(), t.Format, t.By)

@@ -13,6 +13,10 @@ import (
 )
 
 // A lineSink writes NDJSON or CSV, compressed or not.
+//
+// What is compressed is a row of members (of gzip) or frames (of zstd and lz4), one from each checkpoint to the next,
+// which readers take for one text. A member is closed before its bytes are counted, so that every checkpoint is the end
+// of one: a run that resumes cuts the file there and begins the next member, and need not take up a compressor's state.
 type lineSink struct {
 	model  *scoring.Scorer
 	csv    bool
@@ -23,7 +27,8 @@ type lineSink struct {
 	open   bool       // a member of it has begun
 }
 
-// newLineSink opens the file. Of one that is resumed the first bytes stay.
+// newLineSink opens the file, of which the first bytes, from in number, stay. The header of a CSV file is written where
+// there are none: that of a file that is resumed is among them.
 func newLineSink(model *scoring.Scorer, t Target, from int64) (*lineSink, error) {
 	s := &lineSink{model: model, csv: t.Format == CSV, size: from}
 	var err error
@@ -51,7 +56,8 @@ func newLineSink(model *scoring.Scorer, t Target, from int64) (*lineSink, error)
 	return s, nil
 }
 
-// openAt opens a file of which the first bytes stay; it must have them.
+// openAt opens a file of which the first size bytes stay and the rest goes; none stay of a new one. A file that has
+// fewer was changed since its journal was written, and what it holds is anybody's guess.
 func openAt(path string, size int64) (*os.File, error) {
 	if size == 0 {
 		return os.Create(path)
@@ -88,6 +94,8 @@ func (w countBytes) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// encode makes the lines of a chunk in memory that belongs to the chunk: workers share nothing, and what one chunk has
+// needed is there for the next that is filled into it.
 func (s *lineSink) encode(c *chunk) (err error) {
 	if s.csv {
 		if c.out.csv == nil {
@@ -105,6 +113,7 @@ func (s *lineSink) encode(c *chunk) (err error) {
 	return nil
 }
 
+// deliver takes the lines that a worker has made. They may stay in the buffer until the next flush.
 func (s *lineSink) deliver(c *chunk) error {
 	if s.csv {
 		return s.write(c.out.lines.Bytes())
@@ -126,6 +135,8 @@ func (s *lineSink) write(lines []byte) error {
 	return err
 }
 
+// flush ends the member, empties the buffer, and waits until the disk has it all. Standard output is not waited for, and
+// has no length that a run could go on at.
 func (s *lineSink) flush(at *checkpoint) error {
 	if s.open {
 		s.open = false
@@ -146,6 +157,7 @@ func (s *lineSink) finish(at *checkpoint) ([]string, error) {
 	return nil, errors.Join(err, s.flush(at), s.abort())
 }
 
+// abort closes the file as it is. What was flushed can be resumed.
 func (s *lineSink) abort() error {
 	if s.file == nil {
 		return nil

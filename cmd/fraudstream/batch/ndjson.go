@@ -36,7 +36,7 @@ func Lines(r io.Reader) func(dst []byte) ([]byte, error) {
 	}
 }
 
-// ndjsonRows reads one JSON value a line.
+// ndjsonRows reads one JSON value a line. The line is the event: there is nothing to render.
 func ndjsonRows(r io.Reader) rows {
 	next := Lines(r)
 	read := func(c *chunk) error {

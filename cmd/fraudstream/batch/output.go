@@ -33,11 +33,12 @@ type encoded struct {
 	table any          // Parquet: rows of a table
 }
 
-// An Output is a file that decisions are written to.
+// An Output is a file that decisions are written to, one for each row, in order. [Create] opens it and [Score] fills and
+// closes it.
 type Output struct {
 	path  string // empty for standard output, which has no journal
 	sink  sink
-	begun checkpoint
+	begun checkpoint    // what has been delivered; Bytes and Parts are as of the last flush
 	last  time.Time     // of the last checkpoint
 	every time.Duration // between checkpoints
 }
@@ -51,7 +52,8 @@ type Target struct {
 	By     string // what decides, beside the model: a run that something else decided is not resumed
 }
 
-// Create creates the file, and empties it if it is there; with Resume it cuts it back to where the journal says.
+// Create creates the file, and empties it if it is there; with Resume it cuts it back to where the journal says. It
+// gives a [*ResumeError] where there is no going on: another model, an output that is finished, standard output.
 func Create(model *scoring.Scorer, t Target) (*Output, error) {
 	o := &Output{last: time.Now(), every: checkpointEvery}
 	if t.Path != "-" {
@@ -75,7 +77,8 @@ func Create(model *scoring.Scorer, t Target) (*Output, error) {
 	return o, err
 }
 
-// begin finds where the run begins.
+// begin finds where the run begins: at the first row, or after those of the checkpoint. Nothing of the output is touched
+// yet but its journal, which a run that begins anew takes away.
 func (o *Output) begin(model *scoring.Scorer, t Target) error {
 	by := identity(model, t)
 	switch {
@@ -102,7 +105,8 @@ func (o *Output) begin(model *scoring.Scorer, t Target) error {
 // Resumed is how many rows were there already.
 func (o *Output) Resumed() int64 { return o.begun.Tally.Rows() }
 
-// write takes a chunk's decisions, and makes a checkpoint when one is due.
+// write takes a chunk's decisions, and makes a checkpoint when one is due. The checksum goes over the rows as they were
+// read, not over what was written: it is there to know the input again.
 func (o *Output) write(c *chunk) error {
 	if err := o.sink.deliver(c); err != nil {
 		return err
@@ -118,7 +122,8 @@ func (o *Output) write(c *chunk) error {
 	return o.checkpoint()
 }
 
-// checkpoint brings the file to the disk, and then writes its journal.
+// checkpoint brings the file to the disk, and then writes its journal: in this order, so that the journal never speaks of
+// bytes that a failing machine may still lose.
 func (o *Output) checkpoint() error {
 	o.last = time.Now()
 	if err := o.sink.flush(&o.begun); err != nil || o.path == "" {
@@ -127,7 +132,9 @@ func (o *Output) checkpoint() error {
 	return o.begun.write(o.path)
 }
 
-// close ends the file after a run that ended with err: it is whole where there was none.
+// close ends the file after a run that ended with err: it is whole where there was none. What the file was put together
+// from goes last, after the journal that speaks of it: a crash in between leaves files that are too many, and never a
+// journal about files that are gone.
 func (o *Output) close(err error) error {
 	if err != nil {
 		return errors.Join(o.checkpoint(), o.sink.abort())

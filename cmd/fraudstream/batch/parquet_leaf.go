@@ -16,10 +16,14 @@ import (
 	"fraudstream/scoring"
 )
 
-// leafWriter returns what writes the values of a column as JSON. The file's types are taken at their word: a number stays
+// leafWriter returns what writes the values of a column as JSON; path is the column's name from the root, and times are
+// the places at which the mapping wants a time, by column. Nulls and lists are written above it: it is given values only.
+//
+// The file's types are taken at their word: a number stays
 // a number, with all its digits, and text stays text. Dates and times, for which JSON has no type, become what the
 // mapping says the time is, else RFC 3339. NaN, for which it has none either, is null, as it is to pandas; an infinity is
-// a number that no float64 can hold, which the corridor refuses as one.
+// a number that no float64 can hold, which the corridor refuses as one. Any other type is an error that names the column: a value that was guessed at would
+// be scored like a real one.
 func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (func([]byte, parquet.Value) []byte, error) {
 	kind, logical := t.Kind(), logicalType(t)
 	if logical == nil {
@@ -66,7 +70,8 @@ func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (fu
 // maxScale bounds the scale of a decimal, as the mapping does.
 const maxScale = 400
 
-// wrongLength finds types that a damaged file states and no writer writes.
+// wrongLength finds types that a damaged file states and no writer writes: a logical type over a physical one that cannot
+// hold it, or without its length or unit. Values of such a column would be read past their end.
 func wrongLength(t parquet.Type, logical format.LogicalTypeValue) bool {
 	kind := t.Kind()
 	switch l := logical.(type) {
@@ -86,7 +91,8 @@ func wrongLength(t parquet.Type, logical format.LogicalTypeValue) bool {
 	return false
 }
 
-// converted is the logical type that a converted type of older writers stands for, where it changes what is read.
+// converted is the logical type that a converted type of older writers stands for, where it changes what is read; nil
+// where it does not, as for text and signed integers, which are written as their physical type is.
 func converted(t parquet.Type) format.LogicalTypeValue {
 	c := t.ConvertedType()
 	if c == nil {
@@ -129,6 +135,7 @@ func plainWriter(kind parquet.Kind, logical format.LogicalTypeValue, at scoring.
 		write := timeWriter(at)
 		return func(dst []byte, v parquet.Value) []byte {
 			i := v.Int96()
+			// The first two words are the nanoseconds of the day, the third is the Julian day.
 			const julianOfUnixEpoch = 2_440_588
 			nanos := int64(uint64(i[0]) | uint64(i[1])<<32)
 			return write(dst, (int64(i[2])-julianOfUnixEpoch)*86400*1e9+nanos, time.Nanosecond)
@@ -144,7 +151,8 @@ func plainWriter(kind parquet.Kind, logical format.LogicalTypeValue, at scoring.
 	}
 }
 
-// appendNumber appends the shortest digits that read back as v.
+// appendNumber appends the shortest digits that read back as v. A float32 is widened first, and keeps the value that it
+// has in the file: 0.1 of such a column is 0.10000000149011612.
 func appendNumber(dst []byte, v float64) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -183,7 +191,8 @@ func appendQuotient(dst []byte, at int64, per, unit time.Duration) []byte {
 	return appendScaled(dst, big.NewInt(at), len(strconv.FormatInt(int64(per/unit), 10))-1)
 }
 
-// decimalWriter writes decimals with all their digits.
+// decimalWriter writes decimals with all their digits. A decimal is an integer and a scale that all values of its column
+// have: its value is the integer divided by 10 to the power of scale.
 func decimalWriter(kind parquet.Kind, scale int) func([]byte, parquet.Value) []byte {
 	return func(dst []byte, v parquet.Value) []byte {
 		var unscaled *big.Int
@@ -199,7 +208,7 @@ func decimalWriter(kind parquet.Kind, scale int) func([]byte, parquet.Value) []b
 	}
 }
 
-// twosComplement is a big-endian integer with a sign.
+// twosComplement is a big-endian integer with a sign, of any length: as decimals stand in columns of bytes. No bytes are 0.
 func twosComplement(b []byte) *big.Int {
 	i := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
@@ -208,7 +217,8 @@ func twosComplement(b []byte) *big.Int {
 	return i
 }
 
-// appendScaled appends i divided by 10 to the power of scale.
+// appendScaled appends i divided by 10 to the power of scale, by moving the point and not by dividing: -12 with the scale
+// 3 is -0.012, and not one digit of a long amount is lost to a float64.
 func appendScaled(dst []byte, i *big.Int, scale int) []byte {
 	digits := i.String()
 	if scale <= 0 {

@@ -14,7 +14,7 @@ import (
 	"fraudstream/scoring"
 )
 
-// openParquet opens a table. Its contents are listed at its end, so that standard input is written to a temporary file
+// openParquet opens a table and finds the columns that the inputs name. Its contents are listed at its end, so that standard input is written to a temporary file
 // first; the bar is over the rows, of which the list tells how many there are.
 func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) error {
 	if ext := compression(path); ext != "" {
@@ -68,7 +68,8 @@ func (in *Input) openSeekable(path string, stdin io.Reader) (*os.File, error) {
 // maxFooter bounds the list of contents, which is read as a whole.
 const maxFooter = 64 << 20
 
-// openTableFile reads the list of contents. The library answers some damaged files with a panic.
+// openTableFile reads the list of contents. The last eight bytes of a file are the length of the list, little-endian, and
+// PAR1. The library answers some damaged files with a panic.
 func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	defer recovered(&err)
 	var tail [8]byte
@@ -81,13 +82,14 @@ func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
 
-// recovered makes a panic of the library an error of the file.
+// recovered makes a panic of the library an error of the file. It is to be deferred itself: only there can it recover.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("the file is damaged: %v", r)
 	}
 }
 
+// guarded is read, in which the library decodes pages, with a panic made an error of the file.
 func guarded(read func(*chunk) error) func(*chunk) error {
 	return func(c *chunk) (err error) {
 		defer recovered(&err)
@@ -96,15 +98,21 @@ func guarded(read func(*chunk) error) func(*chunk) error {
 }
 
 // A tableReader reads those columns of a table that something reads, and makes JSON objects of its rows.
+//
+// A table is stored in row groups, a group in columns, and a column in pages, whose ends fall on different rows in each
+// column. So every column is read for itself, a row's values at a time, and a row is put together from what all of them
+// have given. In memory are one page of each column, its dictionary, and the chunks under way.
 type tableReader struct {
 	table  *parquet.File
-	group  int // the next row group
-	left   int64
-	leaves []*leafReader
+	group  int           // the next row group
+	left   int64         // rows of the group before it that have not been taken
+	leaves []*leafReader // one for each column that is read, in the order of the shape's
 	shape  *shape
-	absent []string
+	absent []string // columns that are named and not there
 }
 
+// newTableReader matches the columns with what the inputs name, and looks at the sizes of all pages before one of them is
+// decoded.
 func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []scoring.Place) (*tableReader, error) {
 	r := &tableReader{table: table}
 	var err error
@@ -147,6 +155,8 @@ func (r *tableReader) read(c *chunk) error {
 	return nil
 }
 
+// render makes JSON of the values. It reads nothing of the reader but the shape, which does not change, and so may be
+// called by any worker while the next chunk is read.
 func (r *tableReader) render(c *chunk) {
 	values := c.raw.values
 	for range c.raw.rows {
@@ -155,6 +165,7 @@ func (r *tableReader) render(c *chunk) {
 	}
 }
 
+// close gives back the pages that are open.
 func (r *tableReader) close() (err error) {
 	for _, leaf := range r.leaves {
 		err = errors.Join(err, leaf.close())
@@ -169,8 +180,8 @@ type leafReader struct {
 	page   parquet.Page
 	values parquet.ValueReader
 	buffer [256]parquet.Value
-	begun  int // of buffer, taken
-	filled int
+	begun  int // values of the buffer that were taken
+	filled int // values that it holds
 }
 
 // begin goes to the column's chunk of the next row group.
@@ -180,6 +191,7 @@ func (l *leafReader) begin(chunk parquet.ColumnChunk) error {
 	return err
 }
 
+// close gives back the page and ends the column's chunk.
 func (l *leafReader) close() error {
 	if l.page != nil {
 		parquet.Release(l.page)
@@ -191,7 +203,8 @@ func (l *leafReader) close() error {
 	return l.pages.Close()
 }
 
-// peek is the next value; io.EOF where the chunk has no more.
+// peek is the next value; io.EOF where the chunk has no more. It is valid until the next call, and the text in it until
+// its page is given back.
 func (l *leafReader) peek() (*parquet.Value, error) {
 	for l.begun == l.filled {
 		if l.values == nil {
@@ -291,7 +304,8 @@ func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// largestPages is about how much memory the dictionary and the largest page of a column take.
+// largestPages is about how much memory, in bytes, the dictionary and the largest page of a column take. It reads headers
+// alone and goes from one to the next by the size that each states, which costs one small read for each page.
 func largestPages(f io.ReaderAt, size int64, meta *format.ColumnMetaData) (int64, error) {
 	at := meta.DataPageOffset
 	if meta.DictionaryPageOffset > 0 && meta.DictionaryPageOffset < at {

@@ -20,6 +20,10 @@ type shape struct {
 
 // A node is one place of the tree. The levels are Parquet's (Dremel's): how many optional or repeated nodes on the way
 // down to here are there, and how many are repeated.
+//
+// They stand beside every value of a leaf, and tell what no value is there for. Of an optional country in an optional
+// group card, a definition level of 2 is a country, 1 a card whose country is null, and 0 no card at all. A repetition
+// level of 0 begins a row; a higher one goes on with the list that is so deep, by another element.
 type node struct {
 	kind       nodeKind
 	optional   bool
@@ -31,6 +35,7 @@ type node struct {
 	write      func(dst []byte, v parquet.Value) []byte // of a leaf
 }
 
+// A field is a node under a name. Elements of lists have none, and neither have keys and values of maps.
 type field struct {
 	name string
 	key  []byte // "name":
@@ -47,7 +52,8 @@ const (
 	mapNode            // entries, each a key and a value
 )
 
-// newShape picks what the inputs name. absent are the columns that the table lacks.
+// newShape picks what the inputs name. absent are the columns that the table lacks. Where the first name of a path is a
+// column, that is taken with all that is in it; the flat name comes second. The fields have the order of the inputs.
 func newShape(root *parquet.Column, inputs []scoring.Place) (s *shape, absent []string, err error) {
 	s = &shape{root: node{kind: groupNode}}
 	times := map[string]scoring.Place{}
@@ -84,7 +90,8 @@ func newShape(root *parquet.Column, inputs []scoring.Place) (s *shape, absent []
 	return s, absent, nil
 }
 
-// insert puts a node under keys, in objects that are made on the way.
+// insert puts a node under keys, in objects that are made on the way: the column called "card.country" becomes a country
+// in a card, as the path of the mapping expects it.
 func (n *node) insert(keys []string, child node) {
 	i := slices.IndexFunc(n.fields, func(f field) bool { return f.name == keys[0] })
 	if i < 0 {
@@ -127,7 +134,7 @@ func newNode(column *parquet.Column, path string, definition, repetition int, ti
 	return n, err
 }
 
-// newElement makes a node of a column that is there.
+// newElement makes a node of a column that is there: whether it may be missing or repeated has been seen to.
 func newElement(column *parquet.Column, path string, definition, repetition int, times map[string]scoring.Place) (n node, err error) {
 	n = node{kind: groupNode, definition: definition, index: column.Index()}
 	if column.Leaf() {
@@ -196,7 +203,8 @@ func newMap(n node, inner *parquet.Column, path string, repetition int, times ma
 	return n, nil
 }
 
-// appendRow appends a row, whose values stand first in values, and returns the rest of them.
+// appendRow appends a row, whose values stand first in values, and returns the rest of them. A row has one value or more
+// of every leaf, one leaf after the other; of each leaf only the first has the repetition level 0.
 func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet.Value) {
 	columns := make([][]parquet.Value, 0, len(s.leaves))
 	for range s.leaves {
@@ -209,7 +217,7 @@ func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet
 	return s.root.append(dst, columns), values
 }
 
-// append appends a node of which the leaves have these values.
+// append appends a node of which the leaves have these values: one list for each leaf under it, none of them empty.
 func (n *node) append(dst []byte, columns [][]parquet.Value) []byte {
 	if n.optional && columns[0][0].DefinitionLevel() < n.present() {
 		return append(dst, "null"...)
@@ -241,7 +249,8 @@ func (n *node) present() int {
 	return n.definition
 }
 
-// appendElements appends the elements of a list, or the entries of a map.
+// appendElements appends the elements of a list, or the entries of a map. It cuts them off the front of every leaf's
+// values: one whose repetition level is not above that of this list begins the next element.
 func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
 	opening, closing := byte('['), byte(']')
 	if n.kind == mapNode {

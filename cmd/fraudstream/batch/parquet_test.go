@@ -70,6 +70,7 @@ func inputsOf(t *testing.T, line string) (inputs []scoring.Place) {
 	return inputs
 }
 
+// everyColumn are the columns of testdata/columns.parquet, one for each type that is read.
 const everyColumn = "i8 u8 u32 i64 u64 f32 f64 flag text large category price wide day clock ms us ns card list cards nested map de.4"
 
 // TestColumns reads what pyarrow wrote of every type; what the rows mean is written by hand.

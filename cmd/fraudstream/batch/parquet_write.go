@@ -37,19 +37,20 @@ type decided[P int64 | string] struct {
 	ReasonMethod  string   `parquet:"reason_method,optional,dict"`
 }
 
-// A tableSink writes Parquet. A Parquet file is readable when its last bytes are written, so one that shall survive a
+// A tableSink writes Parquet; P is the type of the column predicted. A Parquet file is readable when its last bytes are written, so one that shall survive a
 // crash is written in parts, FILE.part1 and so on, each whole; at the end they become one file.
 type tableSink[P int64 | string] struct {
 	path    string // empty for standard output, which has no parts
 	model   *scoring.Scorer
 	classes []P
-	parts   int   // that are whole
-	rows    int64 // in the part that is being written
-	file    io.WriteCloser
-	part    *parquet.GenericWriter[decided[P]]
+	parts   int                                // that are whole
+	rows    int64                              // in the part that is being written
+	file    io.WriteCloser                     // of the part that is being written; nil between two
+	part    *parquet.GenericWriter[decided[P]] // into file
 }
 
-// newTableSink begins a table whose first parts are there already.
+// newTableSink begins a table whose first parts are there already; parts is their number. The type of its column
+// predicted is decided here, by the model's classes.
 func newTableSink(model *scoring.Scorer, t Target, parts int) (sink, error) {
 	if ext := compression(t.Path); ext != "" {
 		return nil, fmt.Errorf("%s: a Parquet file is compressed inside; leave out %s", t.Path, ext)
@@ -64,7 +65,8 @@ func newTableSink(model *scoring.Scorer, t Target, parts int) (sink, error) {
 	return openTable(model, names, t, parts)
 }
 
-// wholeClasses are the classes as integers; ok is false where one is none.
+// wholeClasses are the classes as integers; ok is false where one is none, or is over 2⁵³, from where on a float64 cannot
+// tell one whole number from the next.
 func wholeClasses(classes []program.Constant) (whole []int64, ok bool) {
 	for _, class := range classes {
 		if class.Type == program.String || class.Num != math.Trunc(class.Num) || math.Abs(class.Num) > 1<<53 {
@@ -75,6 +77,8 @@ func wholeClasses(classes []program.Constant) (whole []int64, ok bool) {
 	return whole, true
 }
 
+// openTable opens what is written to. Of a file the parts that are whole stay, and what a crash has left of the next is
+// taken away; standard output gets one table, which is readable when it is complete.
 func openTable[P int64 | string](model *scoring.Scorer, classes []P, t Target, parts int) (*tableSink[P], error) {
 	s := &tableSink[P]{model: model, classes: classes, parts: parts}
 	if t.Path == "-" {
@@ -117,6 +121,8 @@ func (s *tableSink[P]) writer(w io.Writer) *parquet.GenericWriter[decided[P]] {
 		parquet.KeyValueMetadata("fraudstream.model.sha256", b.SHA256))
 }
 
+// encode makes the rows of a chunk, in the memory of those that it had before. To lay them out in columns is left to
+// deliver: the writer of the file is one, and the workers are several.
 func (s *tableSink[P]) encode(c *chunk) error {
 	table, _ := c.out.table.([]decided[P])
 	table = table[:0]
@@ -127,6 +133,7 @@ func (s *tableSink[P]) encode(c *chunk) error {
 	return nil
 }
 
+// row is the result of row n. What it has no value for is null in the file: empty text, and nil where a value may be 0.
 func (s *tableSink[P]) row(n int64, r *scoring.Result) decided[P] {
 	row := decided[P]{Row: n}
 	switch r.Outcome {
@@ -146,6 +153,8 @@ func (s *tableSink[P]) row(n int64, r *scoring.Result) decided[P] {
 	return row
 }
 
+// deliver writes a chunk's rows, and ends the part when it is large enough. A part is begun when there is a row for it,
+// so that no file of one stands empty.
 func (s *tableSink[P]) deliver(c *chunk) error {
 	if s.part == nil {
 		f, err := os.Create(s.partPath(s.parts + 1))
@@ -185,6 +194,8 @@ func (s *tableSink[P]) endPart() error {
 	return err
 }
 
+// flush ends the part, since only a whole one can be read after a crash. So no part is longer than from one checkpoint to
+// the next.
 func (s *tableSink[P]) flush(at *checkpoint) error {
 	err := s.endPart()
 	at.Parts = s.parts
@@ -220,7 +231,7 @@ func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 	return spent, os.Rename(whole, s.path)
 }
 
-// copyPart appends the row groups of a part.
+// copyPart appends the row groups of a part to the table, as row groups of their own.
 func (s *tableSink[P]) copyPart(w *parquet.GenericWriter[decided[P]], i int) error {
 	f, err := os.Open(s.partPath(i))
 	if err != nil {
@@ -243,7 +254,7 @@ func (s *tableSink[P]) copyPart(w *parquet.GenericWriter[decided[P]], i int) err
 	return w.Flush()
 }
 
-// abort leaves the parts that are whole.
+// abort leaves the parts that are whole, and takes away the one that is not.
 func (s *tableSink[P]) abort() error {
 	if s.part == nil || s.path == "" {
 		return nil

@@ -45,7 +45,7 @@ func (p *progress) rows(n int64) {
 	}
 }
 
-// finish takes the bar away.
+// finish takes the bar away, so that what is printed next does not stand in its line.
 func (p *progress) finish() {
 	if p != nil && p.bar != nil {
 		_ = p.bar.Finish() // the bar is for the eye alone

@@ -106,6 +106,7 @@ type stopping struct {
 	left int64
 }
 
+// deliver lets so many rows pass, and has no room for the chunk that would be too many.
 func (s *stopping) deliver(c *chunk) error {
 	if s.left -= int64(len(c.ends)); s.left <= 0 {
 		return syscall.ENOSPC
@@ -170,7 +171,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestFormatsAgree scores the same payments from every format into every format.
+// TestFormatsAgree scores the same payments from each compression and into each format: wherever they come from and go to,
+// the decisions are the same, and nothing is left beside a file that is whole.
 func TestFormatsAgree(t *testing.T) {
 	model, dir := demoModel(t), t.TempDir()
 	plain := payments(t, filepath.Join(dir, "in.ndjson"), 0, testRows)
@@ -231,6 +233,7 @@ func TestResume(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// Before the first chunk is written, and twice in the middle.
 			for attempt, stop := range []int64{1, 700, 900} {
 				if tally, err := scoreFile(model, in, path, true, stop); err == nil {
 					t.Fatalf("attempt %d was not interrupted: %v", attempt, tally)
@@ -330,6 +333,7 @@ func crash(t *testing.T, path string) {
 func TestResumeRefuses(t *testing.T) {
 	model, dir := demoModel(t), t.TempDir()
 	in := payments(t, filepath.Join(dir, "in.ndjson"), 0, testRows)
+	// One begins with another row, and one ends before the rows that were scored.
 	other := payments(t, filepath.Join(dir, "other.ndjson"), 1, testRows)
 	short := payments(t, filepath.Join(dir, "short.ndjson"), 0, 300)
 	out := filepath.Join(dir, "out.ndjson")

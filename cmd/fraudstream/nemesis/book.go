@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"encoding/binary"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -22,12 +23,13 @@ type Book struct {
 	mu     sync.Mutex
 	tried  map[uint64]bool // the keys of everything that was ever handed to the client
 	events map[int32][]event
+	agreed map[int32][]uint64 // digests of the answers, as the first of the service's modes has given them; 0: none has
 	acked  int
 	strike int32
 }
 
 func newBook() *Book {
-	return &Book{tried: map[uint64]bool{}, events: map[int32][]event{}}
+	return &Book{tried: map[uint64]bool{}, events: map[int32][]event{}, agreed: map[int32][]uint64{}}
 }
 
 // try books what is about to be sent.
@@ -94,6 +96,22 @@ func (b *Book) at(partition int32, offset int64) event {
 	return event{}
 }
 
+// agree tells whether an answer is that which the other mode has given to the same event, if it has given one. The same event
+// through the same model gives the same bytes, whatever the delivery and however often it is done again.
+func (b *Book) agree(p place, content uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.agreed[p.partition]
+	for int64(len(all)) <= p.offset {
+		all = append(all, 0)
+	}
+	b.agreed[p.partition] = all
+	if all[p.offset] == 0 {
+		all[p.offset] = content
+	}
+	return all[p.offset] == content
+}
+
 // settled tells whether it is known what stands at a place. Acknowledgements of one client come in the order of the
 // partition, and those of two in nearly that, so a gap far below a later one is a marker or an aborted record, and no
 // event of ours.
@@ -109,6 +127,15 @@ func (b *Book) wasTried(key uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.tried[key]
+}
+
+// digestOf is the digest of several texts, each with its length, so that none can pass for the beginning of the next.
+func digestOf(texts ...[]byte) uint64 {
+	var all []byte
+	for _, text := range texts {
+		all = append(binary.AppendUvarint(all, uint64(len(text))), text...)
+	}
+	return digest(all)
 }
 
 // digest is FNV-1a with 64 bits: not made against an adversary, and the only ones to cheat here are mistakes.

@@ -260,6 +260,7 @@ func partitionAdded() Fault {
 	return Fault{"partition added", func(w *World) {
 		n := w.partitions(input)
 		for _, s := range w.Subjects {
+			s.witness.mayGoByKey(n + 1)
 			w.addPartition(s.Topics.decisions, n+1)
 			w.addPartition(s.Topics.letters, n+1)
 			w.addPartition(s.Topics.state, n+1)

@@ -9,7 +9,9 @@ import (
 // An answer is what the witness has read about one event.
 type answer struct {
 	decisions, letters uint16
+	key                uint64 // what the first answer names the event by
 	content            uint64 // digest of the first answer
+	checked            bool   // its key was held against the event that stands there
 	writtenOff         bool   // counted as lost, or as deleted by the fault
 	deleted            bool   // it was given, and has gone with its topic
 }
@@ -23,8 +25,9 @@ type Tally struct {
 	Duplicated int `json:"duplicated"` // answers beyond the first of an event
 	Phantoms   int `json:"phantoms"`   // answers to what was never sent, or that name another event than was sent there
 	Both       int `json:"both"`       // events that were decided and dead-lettered
-	Different  int `json:"different"`  // answers with other bytes than the first one to the same event
+	Different  int `json:"different"`  // answers with other bytes than the first one to the same event, or than the other mode's
 	Disordered int `json:"disordered"` // first answers that come after the first answer to a later event of the partition
+	Misplaced  int `json:"misplaced"`  // answers in another partition than their event's
 	Ahead      int `json:"ahead"`      // of the lost ones, those that the committed offset has passed
 }
 
@@ -41,6 +44,7 @@ func (t *Tally) broken(exactlyOnce bool) string {
 	add(t.Both, "both")
 	add(t.Different, "different")
 	add(t.Disordered, "disordered")
+	add(t.Misplaced, "misplaced")
 	add(t.Ahead, "ahead")
 	if exactlyOnce {
 		add(t.Duplicated, "duplicated")
@@ -66,6 +70,7 @@ type lane struct {
 type Ledger struct {
 	mu       sync.Mutex
 	book     *Book
+	shared   bool // what it reads is held against what the other modes of the service have answered
 	answers  map[int32][]answer
 	floor    map[int32]int64  // every acknowledged event below it has an answer or is written off
 	lanes    map[lane]int64   // the largest offset that was answered there
@@ -77,7 +82,7 @@ type Ledger struct {
 	seen     map[string]bool
 	decided  int // records
 	letters  int
-	unread   int // events that count as deleted without an answer that was ever read
+	unread   int // events that count as deleted with an answer, if there was one, that nobody has read
 }
 
 func newLedger(book *Book) *Ledger {
@@ -112,6 +117,7 @@ type reply struct {
 	content uint64 // digest of all of it
 	lane    lane
 	offset  int64 // in the output topic
+	astray  bool  // it stands in a partition where it does not belong
 }
 
 // answered books a reply.
@@ -122,6 +128,10 @@ func (l *Ledger) answered(r reply) {
 		l.letters++
 	} else {
 		l.decided++
+	}
+	if r.astray {
+		l.tally().Misplaced++
+		l.example("misplaced", "%s/%d/%d answers %v", r.lane.topic, r.lane.out, r.offset, r.from)
 	}
 	sent := l.book.at(r.from.partition, r.from.offset)
 	if sent.known && (sent.poison != r.letter || sent.key() != r.key) || !sent.known && !l.book.wasTried(r.key) {
@@ -142,16 +152,13 @@ func (l *Ledger) answered(r reply) {
 		l.again(a, r)
 		return
 	}
-	a.content = r.content
+	a.key, a.content, a.checked = r.key, r.content, sent.known
+	if l.shared && !l.book.agree(r.from, r.content) {
+		l.tally().Different++
+		l.example("different", "%s/%d/%d answers %v otherwise than the other mode does", r.lane.topic, r.lane.out, r.offset, r.from)
+	}
 	if a.writtenOff {
-		a.writtenOff = false
-		if l.isExcused(r.from) {
-			l.tally().Deleted--
-			l.unread--
-		} else {
-			l.tally().Lost--
-		}
-		l.example("late", "%v is answered after it was given up", r.from)
+		l.late(a, r.from)
 	}
 	if sent.known {
 		l.waits[int(sent.strike)] = max(l.waits[int(sent.strike)], time.Since(sent.at))
@@ -162,6 +169,20 @@ func (l *Ledger) answered(r reply) {
 		return
 	}
 	l.lanes[r.lane] = r.from.offset
+}
+
+// late takes back that an event was given up.
+func (l *Ledger) late(a *answer, p place) {
+	a.writtenOff = false
+	if why := l.excuse(p); why == nil {
+		l.tally().Lost--
+	} else {
+		l.tally().Deleted--
+		if why.answers {
+			l.unread--
+		}
+	}
+	l.example("late", "%v is answered after it was given up", p)
 }
 
 // again books a repeated answer.
@@ -206,7 +227,12 @@ func (l *Ledger) missing(below map[int32]int64) []place {
 	for p, end := range below {
 		contiguous := true
 		for o := l.floor[p]; o < end; o++ {
-			if a := l.at(place{p, o}); !a.given() && !a.writtenOff && l.book.at(p, o).known {
+			a, sent := l.at(place{p, o}), l.book.at(p, o)
+			switch {
+			case !sent.known:
+			case a.given():
+				l.check(a, &sent, place{p, o})
+			case !a.writtenOff:
 				open, contiguous = append(open, place{p, o}), false
 			}
 			if contiguous && l.book.settled(p, o) {
@@ -217,15 +243,27 @@ func (l *Ledger) missing(below map[int32]int64) []place {
 	return open
 }
 
+// check holds an answer that was read before its event was acknowledged against what stands there.
+func (l *Ledger) check(a *answer, sent *event, p place) {
+	if !a.checked && a.key != sent.key() {
+		l.tally().Phantoms++
+		l.example("phantom", "the answer to %v names another event than stands there", p)
+	}
+	a.checked = true
+}
+
 // A span is a range of offsets, from the first to the one after the last.
-type span struct{ from, to int64 }
+type span struct {
+	from, to int64
+	answers  bool // these are deleted, and not the events: they may have been counted, though nobody has read them
+}
 
 // Excuse says that a fault deletes the events of a partition from one offset up to another, or their answers: those of
 // them that are missing count as deleted and not as lost.
 func (l *Ledger) Excuse(partition int32, from, to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.excused[partition] = append(l.excused[partition], span{from, to})
+	l.excused[partition] = append(l.excused[partition], span{from: from, to: to})
 }
 
 // topicDeleted books that a topic of decisions is gone with what it held: the origins of all its records, committed or not.
@@ -245,26 +283,32 @@ func (l *Ledger) topicDeleted(held map[place]bool) (deleted, elsewhere int) {
 			case a.decisions > 0 && !a.deleted:
 				elsewhere++
 			case held[p]:
-				l.excused[partition] = append(l.excused[partition], span{p.offset, p.offset + 1})
+				l.excuseAnswer(p)
 			}
 		}
 	}
 	for p := range held {
 		if p.offset >= int64(len(l.answers[p.partition])) {
-			l.excused[p.partition] = append(l.excused[p.partition], span{p.offset, p.offset + 1})
+			l.excuseAnswer(p)
 		}
 	}
 	l.tally().Deleted += deleted
 	return deleted, elsewhere
 }
 
-func (l *Ledger) isExcused(p place) bool {
-	for _, s := range l.excused[p.partition] {
-		if p.offset >= s.from && p.offset < s.to {
-			return true
+// excuseAnswer says that the answer to an event is deleted, if there is one.
+func (l *Ledger) excuseAnswer(p place) {
+	l.excused[p.partition] = append(l.excused[p.partition], span{p.offset, p.offset + 1, true})
+}
+
+// excuse is the deletion that an event may be missing for; nil if there was none.
+func (l *Ledger) excuse(p place) *span {
+	for i := range l.excused[p.partition] {
+		if s := &l.excused[p.partition][i]; p.offset >= s.from && p.offset < s.to {
+			return s
 		}
 	}
-	return false
+	return nil
 }
 
 // writeOff counts events that nobody will answer any more, as deleted or lost. passed says that the committed offset
@@ -278,9 +322,11 @@ func (l *Ledger) writeOff(events []place, passed bool) {
 			continue
 		}
 		a.writtenOff = true
-		if l.isExcused(p) {
+		if why := l.excuse(p); why != nil {
 			l.tally().Deleted++
-			l.unread++
+			if why.answers {
+				l.unread++
+			}
 			continue
 		}
 		l.tally().Lost++
@@ -308,7 +354,7 @@ func (l *Ledger) of(strike int) (Tally, time.Duration) {
 	return Tally{}, l.waits[strike]
 }
 
-// unanswered is how many events count as deleted whose answers nobody has read.
+// unanswered is how many events count as deleted of which an answer may have been written, and counted, that nobody has read.
 func (l *Ledger) unanswered() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -97,8 +97,8 @@ func TestLedgerExcuses(t *testing.T) {
 	l.Excuse(0, 1, 3)
 	l.answered(answerTo(0))
 	l.writeOff(l.Missing(map[int32]int64{0: 4}), true)
-	if got, _ := l.of(0); got.Deleted != 2 || got.Lost != 1 {
-		t.Errorf("%+v, want two deleted and one lost", got)
+	if got, _ := l.of(0); got.Deleted != 2 || got.Lost != 1 || l.unanswered() != 0 {
+		t.Errorf("%+v, want two deleted and one lost, and no answer that was deleted", got)
 	}
 }
 
@@ -110,8 +110,51 @@ func TestAnswerBeforeAcknowledgement(t *testing.T) {
 	l := newLedger(b)
 	l.answered(answerTo(0))
 	b.ack(0, 0, e)
-	if got, _ := l.of(0); got != (Tally{}) || l.Missing(map[int32]int64{0: 1}) != nil {
-		t.Errorf("%+v, and missing is %v", got, l.Missing(map[int32]int64{0: 1}))
+	if missing, got := l.Missing(map[int32]int64{0: 1}), tallyOf(l); got != (Tally{}) || missing != nil {
+		t.Errorf("%+v, and missing is %v", got, missing)
+	}
+}
+
+func tallyOf(l *Ledger) Tally {
+	t, _ := l.of(0)
+	return t
+}
+
+// Such an answer is held against the event when that is known: it may name one that was sent and stands elsewhere.
+func TestAnswerBeforeAcknowledgementIsChecked(t *testing.T) {
+	b := newBook()
+	for _, e := range []event{{id: 10, value: 110}, {id: 11, value: 111}} {
+		b.try(e)
+	}
+	l := newLedger(b)
+	wrong := answerTo(0)
+	wrong.key = 11
+	l.answered(wrong)
+	b.ack(0, 0, event{id: 10, value: 110})
+	for range 2 { // once is enough
+		l.Missing(b.Ends())
+	}
+	if got := tallyOf(l); got != (Tally{Phantoms: 1}) {
+		t.Errorf("%+v, want one phantom", got)
+	}
+}
+
+// Both modes of the service answer an event with the same bytes; what the plain loop answers is not held against theirs.
+func TestModesAgree(t *testing.T) {
+	first, b := desk()
+	second, plain := newLedger(b), newLedger(b)
+	first.shared, second.shared = true, true
+	other := answerTo(1)
+	other.content = 99
+	for _, r := range []reply{answerTo(0), answerTo(1)} {
+		first.answered(r)
+	}
+	for _, l := range []*Ledger{second, plain} {
+		l.answered(answerTo(0))
+		l.answered(other)
+	}
+	if tallyOf(first) != (Tally{}) || tallyOf(second) != (Tally{Different: 1}) || tallyOf(plain) != (Tally{}) {
+		t.Errorf("%+v, %+v, %+v; want one different answer in the second", tallyOf(first), tallyOf(second), tallyOf(plain))
 	}
 }
 

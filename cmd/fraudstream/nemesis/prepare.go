@@ -70,7 +70,7 @@ func (r *run) subject(name string) *Subject {
 // service is a subject made of `fraudstream run`.
 func (r *run) service(name string, exactlyOnce bool) *Subject {
 	s := r.subject(name)
-	s.ExactlyOnce = exactlyOnce
+	s.ExactlyOnce, s.Ledger.shared = exactlyOnce, true
 	config := filepath.Join(r.o.Logs, name+".yaml")
 	text := fmt.Sprintf("kafka:\n  brokers: [%s]\n  group: %s\n  input: %s\n  output: %s\n  dead_letter: %s\n  alerts: %s\n  drift_state: %s\n%s"+
 		"model: {path: %q}\ndelivery: %s\n",

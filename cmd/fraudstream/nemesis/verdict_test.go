@@ -53,6 +53,7 @@ func TestRunIsJudged(t *testing.T) {
 		{"other bytes, at least once", least, Tally{Duplicated: 1, Different: 1}, true, "different=1"},
 		{"decided and a dead letter, at least once", least, Tally{Both: 1}, true, "both=1"},
 		{"out of order, at least once", least, Tally{Disordered: 1}, true, "disordered=1"},
+		{"in another partition, at least once", least, Tally{Misplaced: 1}, true, "misplaced=1"},
 		{"an offset ahead of the answers", least, Tally{Lost: 1, Ahead: 1}, true, "ahead=1"},
 		{"no recovery", least, Tally{}, false, "no recovery"},
 		{"whatever the plain loop does", loop, Tally{Lost: 1, Duplicated: 1, Phantoms: 1}, false, ""},
@@ -129,6 +130,7 @@ func TestCountersOfTheWholeRunAreBounded(t *testing.T) {
 		{"one more consumed than is there", func(c map[string]float64) { c[consumedTotal]++ }, consumedTotal},
 		{"one more decided than is there", func(c map[string]float64) { c[decisionsTotal]++ }, decisionsTotal},
 		{"one more dead letter than is there", func(c map[string]float64) { c[lettersTotal]++ }, lettersTotal},
+		{"a deleted decision was counted", func(c map[string]float64) { c[consumedTotal] += 3; c[decisionsTotal] += 3 }, ""},
 	} {
 		figures := map[string]float64{consumedTotal: 100, decisionsTotal: 98, lettersTotal: 2}
 		c.change(figures)
@@ -142,7 +144,11 @@ func TestCountersOfTheWholeRunAreBounded(t *testing.T) {
 		s := &Subject{Name: "s", Ledger: ledger, live: []*Worker{{figures: half}}, gone: []*Worker{{figures: half}}}
 		p := &protocol{TB: t}
 		r := &run{t: p, o: &Options{}}
-		r.boundCounters(s, 0)
+		deleted := 0
+		if strings.Contains(c.name, "deleted") {
+			deleted = 3
+		}
+		r.boundCounters(s, deleted)
 		if !p.said(c.want) {
 			t.Errorf("%s: the run says %q, want %q", c.name, p.errors, c.want)
 		}

@@ -24,6 +24,7 @@ type witness struct {
 	done   chan struct{}
 
 	mu     sync.Mutex
+	byKey  int            // see mayGoByKey
 	next   map[lane]int64 // by topic and output partition, the offset to be read next
 	counts map[string]int // records by topic
 	alerts []alertRecord
@@ -169,8 +170,8 @@ func (w *witness) decision(r *kgo.Record) {
 		return
 	}
 	w.ledger.answered(reply{
-		from: place{d.Source.Partition, d.Source.Offset}, key: digest([]byte(d.TransactionID)), content: digest(r.Value),
-		lane: lane{r.Topic, r.Partition, d.Source.Partition}, offset: r.Offset,
+		from: place{d.Source.Partition, d.Source.Offset}, key: digest([]byte(d.TransactionID)), content: digestOf(r.Key, r.Value),
+		lane: lane{r.Topic, r.Partition, d.Source.Partition}, offset: r.Offset, astray: w.astray(r, d.Source.Partition),
 	})
 }
 
@@ -182,11 +183,31 @@ func (w *witness) letter(r *kgo.Record) {
 		w.ledger.stranger(r.Topic, r.Partition, r.Offset)
 		return
 	}
-	content := append([]byte(header(r, "fraudstream.error.code")+"\x00"), r.Value...)
 	w.ledger.answered(reply{
-		from: place{int32(partition), offset}, letter: true, key: digest(r.Value), content: digest(content),
-		lane: lane{r.Topic, r.Partition, int32(partition)}, offset: r.Offset,
+		from: place{int32(partition), offset}, letter: true, key: digest(r.Value),
+		content: digestOf([]byte(header(r, "fraudstream.error.code")), r.Key, r.Value),
+		lane:    lane{r.Topic, r.Partition, int32(partition)}, offset: r.Offset, astray: w.astray(r, int32(partition)),
 	})
+}
+
+// astray tells whether an answer stands where it does not belong. An output that has as many partitions as the input keeps
+// each event's partition, so that the order of a card's events holds from end to end; any other is divided by the hash that
+// Kafka's own producers use, here in the reading of another client.
+func (w *witness) astray(r *kgo.Record, from int32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.Partition == from {
+		return false
+	}
+	return w.byKey == 0 || r.Key == nil || int(r.Partition) != kgo.StickyKeyPartitioner(nil).ForTopic(r.Topic).Partition(r, w.byKey)
+}
+
+// mayGoByKey says that the outputs have more partitions, this many, than the input has, for a while: a worker that began
+// to read a partition then goes by the key in it, until the group has found itself anew.
+func (w *witness) mayGoByKey(partitions int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.byKey = int(partitions)
 }
 
 func header(r *kgo.Record, key string) string {

@@ -72,6 +72,7 @@ func (w *Worker) Terminate(patience time.Duration) (time.Duration, error) {
 	w.ending.Store(true)
 	began := time.Now()
 	_ = w.command.Process.Signal(syscall.SIGTERM)
+	go w.scrapeToTheEnd()
 	select {
 	case <-w.expired:
 	case <-time.After(patience):
@@ -88,10 +89,13 @@ func (w *Worker) Terminate(patience time.Duration) (time.Duration, error) {
 const unaware = 3 * time.Second
 
 // fell tells whether the process has ended without being told to.
-func (w *Worker) fell() bool {
+func (w *Worker) fell() bool { return w.ended() && !w.ending.Load() }
+
+// ended tells whether the process has ended.
+func (w *Worker) ended() bool {
 	select {
 	case <-w.expired:
-		return !w.ending.Load()
+		return true
 	default:
 		return false
 	}
@@ -104,18 +108,27 @@ func (w *Worker) last(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// scrape asks the process for its metrics and keeps them; those of a process that does not answer stay what they were.
+// scrape asks the process for its metrics and keeps them; those of a process that does not answer stay what they were. Once
+// it has ended another may answer at its address.
 func (w *Worker) scrape() map[string]float64 {
+	var figures map[string]float64
 	if w.listen != "" {
-		if figures := scrape(w.listen); figures != nil {
-			w.mu.Lock()
-			w.figures = figures
-			w.mu.Unlock()
-		}
+		figures = scrape(w.listen)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if figures != nil && !w.ended() {
+		w.figures = figures
+	}
 	return w.figures
+}
+
+// scrapeToTheEnd keeps what a process that drains still counts, as far as it tells before it ends.
+func (w *Worker) scrapeToTheEnd() {
+	for w.listen != "" && !w.ended() {
+		w.scrape()
+		pauseFor(50 * time.Millisecond)
+	}
 }
 
 // scrape reads the metrics at an address, each under its name with labels; nil if nobody answers.

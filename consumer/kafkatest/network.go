@@ -115,9 +115,10 @@ func (n *Network) LoseAnswer(key kmsg.Key, prefix string, times int) *Tamper {
 
 // CorruptFetch flips a bit in the next fetched batches of a partition that hold the offset, so that their CRC is wrong;
 // times below 0 means until [Tamper.End], which is what a batch that is corrupt on the broker's disk looks like. An offset
-// below 0 means any batch.
-func (n *Network) CorruptFetch(topic string, partition int32, offset int64, times int) *Tamper {
+// below 0 means any batch. Only clients count whose name, the client id of their requests, begins with client: all do with
+// the empty one.
+func (n *Network) CorruptFetch(client, topic string, partition int32, offset int64, times int) *Tamper {
 	return n.words.add(&Tamper{
-		key: kmsg.Fetch, topic: topic, partition: partition, offset: offset, applied: true, corrupt: true, left: times,
+		key: kmsg.Fetch, client: client, topic: topic, partition: partition, offset: offset, applied: true, corrupt: true, left: times,
 	})
 }

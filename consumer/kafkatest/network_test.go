@@ -230,7 +230,7 @@ func TestCorruptFetch(t *testing.T) {
 	for range 3 {
 		write(t, client, 0)
 	}
-	tamper := network.CorruptFetch("kept", 0, 1, -1)
+	tamper, other := network.CorruptFetch("kgo", "kept", 0, 1, -1), network.CorruptFetch("other", "kept", 0, 0, -1)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var records int
@@ -245,9 +245,12 @@ func TestCorruptFetch(t *testing.T) {
 	if first, last := tamper.Batch(); !corrupt || first != 1 || last != 1 {
 		t.Errorf("corrupt=%v after %d records, batch %d to %d, want 1 to 1", corrupt, records, first, last)
 	}
+	if n := other.Hits(); n != 0 {
+		t.Errorf("%d batches were corrupted for a client of another name", n)
+	}
 	tamper.End()
-	other := franz(t, network.Bootstrap(), kgo.ConsumeTopics("kept"), kgo.MaxVersions(kversion.V3_0_0()))
-	if n := len(read(t, other, 3)); n != 3 {
+	whole := franz(t, network.Bootstrap(), kgo.ConsumeTopics("kept"), kgo.MaxVersions(kversion.V3_0_0()))
+	if n := len(read(t, whole, 3)); n != 3 {
 		t.Errorf("read %d records after the end, want 3", n)
 	}
 }

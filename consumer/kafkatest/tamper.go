@@ -17,6 +17,7 @@ type Tamper struct {
 	key       kmsg.Key
 	topic     string
 	prefix    string // of a name in the request whose answer is lost
+	client    string // the beginning of the name of a client whose batches are corrupted
 	partition int32
 	offset    int64
 	code      int16
@@ -77,6 +78,7 @@ func (a *tampering) add(m *Tamper) *Tamper {
 type call struct {
 	key, version int16
 	correlation  int32
+	client       string  // as it names itself
 	tamper       *Tamper // for this request alone; nil: none
 	answer       []byte  // instead of the broker's
 }
@@ -85,7 +87,9 @@ type call struct {
 func (a *tampering) read(frame []byte) (c call, silent bool) {
 	r := kbin.Reader{Src: frame}
 	c.key, c.version, c.correlation = r.Int16(), r.Int16(), r.Int32()
-	r.NullableString() // the client's name
+	if client := r.NullableString(); client != nil {
+		c.client = *client
+	}
 	request := kmsg.RequestForKey(c.key)
 	if !r.Ok() || request == nil || kmsg.Key(c.key) == kmsg.Fetch {
 		return c, false // answers to a fetch are looked at one by one
@@ -243,7 +247,7 @@ func (a *tampering) fetched(c *call, frame []byte) {
 	for _, t := range response.Topics {
 		for _, p := range t.Partitions {
 			for _, m := range a.all {
-				if m.corrupt && m.topic == t.Topic && m.partition == p.Partition {
+				if m.corrupt && m.topic == t.Topic && m.partition == p.Partition && strings.HasPrefix(c.client, m.client) {
 					m.corruptBatches(p.RecordBatches)
 				}
 			}

@@ -72,26 +72,54 @@ func (g *generator) giant(size int, random *rand.Rand) {
 	g.post(payment.AppendCard(nil), value, event{poison: true, value: digest(value), at: time.Now()})
 }
 
-// corruptOnTheWire flips bits in batches on their way to the workers, ten times for each partition. What is fetched again is
-// whole.
+// corruptOnTheWire flips bits in batches on their way to the workers, ten times for each partition and program. What is
+// fetched again is whole. Each mode of the service says itself how many batches it has refused; the plain loop, whose library
+// looks at no CRC, says nothing, so what it was given is counted on the way.
 func corruptOnTheWire() Fault {
 	return Fault{"corrupt batch on the wire", func(w *World) {
 		const times = 10
 		before := w.refused("corrupt")
-		var tampers []*kafkatest.Tamper
-		for p := range w.partitions(input) {
-			tampers = append(tampers, w.Ground.Kafka.Network.CorruptFetch(input, p, -1, times))
+		tampers := map[string][]*kafkatest.Tamper{}
+		for _, client := range w.clients() {
+			for p := range w.partitions(input) {
+				tampers[client] = append(tampers[client], w.Ground.Kafka.Network.CorruptFetch(client, input, p, -1, times))
+			}
 		}
 		w.Burst(500)
-		w.eventually("a CRC that is wrong", 30*time.Second, func() bool { return w.more(before, w.refused("corrupt")) })
+		w.eventually("a CRC that is wrong", 30*time.Second, func() bool {
+			return w.more(before, w.refused("corrupt")) && !slices.ContainsFunc(w.clients(), func(client string) bool { return hits(tampers[client]) == 0 })
+		})
 		w.Sleep(w.Between(3*time.Second, 5*time.Second))
 		for s, n := range w.refused("corrupt") {
 			w.Met(s, "batches refused for their CRC", int(n-before[s]))
 		}
-		for _, tamper := range tampers {
-			w.MetAll("batches corrupted", tamper.Hits())
+		for _, s := range w.Subjects {
+			w.Met(s, "batches corrupted", hits(tampers[s.client]))
+		}
+		for _, own := range tampers {
+			for _, tamper := range own {
+				tamper.End() // what is left of the ten belongs to no other fault
+			}
 		}
 	}}
+}
+
+// clients are the names of the programs that the subjects run; both modes of the service have the same.
+func (w *World) clients() []string {
+	var all []string
+	for _, s := range w.Subjects {
+		all = append(all, s.client)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// hits is how often several things that a network was told were done.
+func hits(tampers []*kafkatest.Tamper) (sum int) {
+	for _, tamper := range tampers {
+		sum += tamper.Hits()
+	}
+	return sum
 }
 
 // corruptOnDisk makes one batch unreadable for good. Its partition must stand before it, with an alert, until
@@ -101,16 +129,22 @@ func corruptOnDisk() Fault {
 	return Fault{"corrupt batch on disk, until offsets skip", func(w *World) {
 		p := w.Random.Int32N(w.partitions(input))
 		marks := w.alertMarks()
-		tamper := w.Ground.Kafka.Network.CorruptFetch(input, p, w.Book().Ends()[p]+50, -1)
-		defer tamper.End()
+		at, tampers := w.Book().Ends()[p]+50, map[string]*kafkatest.Tamper{}
+		for _, client := range w.clients() {
+			tampers[client] = w.Ground.Kafka.Network.CorruptFetch(client, input, p, at, -1)
+			defer tampers[client].End()
+		}
 		w.eventually("a pause before the corrupt batch", time.Minute, func() bool {
-			return tamper.Hits() > 0 && !w.anyService(func(s *Subject) bool { return s.paused(`reason="corrupt_batch"`) == 0 })
+			return !slices.ContainsFunc(w.Subjects, func(s *Subject) bool {
+				return tampers[s.client].Hits() == 0 || !s.Plain && s.paused(`reason="corrupt_batch"`) == 0
+			})
 		})
 		w.Sleep(w.Between(5*time.Second, 8*time.Second))
-		first, last := tamper.Batch()
+		first, last := tampers[w.services()[0].client].Batch()
 		for _, s := range w.Subjects {
 			s.Ledger.Excuse(p, first, last+1)
 			w.Met(s, "offsets corrupt", int(last+1-first))
+			w.Met(s, "times the corrupt batch was fetched", tampers[s.client].Hits())
 		}
 		for _, s := range w.services() {
 			if at := w.committed(s)[p]; at > first {
@@ -323,8 +357,4 @@ func (s *Subject) paused(label string) int {
 		w.mu.Unlock()
 	}
 	return n
-}
-
-func (w *World) anyService(has func(*Subject) bool) bool {
-	return slices.ContainsFunc(w.services(), has)
 }

@@ -70,7 +70,7 @@ func (r *run) subject(name string) *Subject {
 // service is a subject made of `fraudstream run`.
 func (r *run) service(name string, exactlyOnce bool) *Subject {
 	s := r.subject(name)
-	s.ExactlyOnce, s.Ledger.shared = exactlyOnce, true
+	s.ExactlyOnce, s.Ledger.shared, s.client = exactlyOnce, true, "fraudstream"
 	config := filepath.Join(r.o.Logs, name+".yaml")
 	text := fmt.Sprintf("kafka:\n  brokers: [%s]\n  group: %s\n  input: %s\n  output: %s\n  dead_letter: %s\n  alerts: %s\n  drift_state: %s\n%s"+
 		"model: {path: %q}\ndelivery: %s\n",
@@ -95,7 +95,7 @@ func quoted(addresses string) string { return `"` + strings.ReplaceAll(addresses
 // plain is the subject made of the loop that a developer would write.
 func (r *run) plain() *Subject {
 	s := r.subject("plain")
-	s.Plain = true
+	s.Plain, s.client = true, "plain@" // the library takes the name of the program, and of the machine
 	s.command = func(_, _ string) (string, []string) {
 		return r.o.Plain, append([]string{
 			"-brokers", r.o.Ground.Brokers, "-group", s.Group, "-input", input,

@@ -16,6 +16,7 @@ type Subject struct {
 	Group       string
 	Topics      outputs
 	Ledger      *Ledger
+	client      string // how its connections to the brokers name themselves, or the beginning of that
 	command     func(name, listen string) (path string, arguments []string)
 	environment []string
 	logs        string

@@ -86,3 +86,27 @@ func TestBadRunsAreLeftOut(t *testing.T) {
 		t.Errorf("sorted into %+v", got)
 	}
 }
+
+// A seed may be replayed. Each of its runs is judged by itself, so that a good one takes no bad one along.
+func TestRunsOfOneSeedAreToldApart(t *testing.T) {
+	row := func(number int, subject string, lost int) Result {
+		return Result{Ground: "g", Seed: 1, Number: number, Fault: "f", Subject: subject, Tally: Tally{Lost: lost}}
+	}
+	good := []Result{row(1, "exactly-once", 0), row(1, "plain", 0), row(2, "exactly-once", 0), row(2, "plain", 0), Verdict("g", 1, false)}
+	failed := []Result{row(1, "exactly-once", 1), row(1, "plain", 1), Verdict("g", 1, true)}
+	for _, c := range []struct {
+		name    string
+		before  []Result
+		leftOut []string
+	}{
+		{"failed", failed, []string{"g, seed 1: failed"}},
+		{"broken off after a strike", failed[:2], []string{"g, seed 1: broken off"}},
+		{"broken off in the lines of a strike", failed[:1], []string{"g, seed 1: broken off"}},
+		{"alone", nil, nil},
+	} {
+		tiers := Tiers(append(append([]Result(nil), c.before...), good...))
+		if len(tiers) != 1 || !reflect.DeepEqual(tiers[0].LeftOut, c.leftOut) || !reflect.DeepEqual(tiers[0].Results, good[:4]) {
+			t.Errorf("%s, then replayed: %+v", c.name, tiers)
+		}
+	}
+}

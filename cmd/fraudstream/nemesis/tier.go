@@ -27,48 +27,80 @@ type Tier struct {
 // Tiers sorts results by cluster, since figures of two versions in one table say nothing of either, and leaves out runs
 // that have failed or were broken off. They are named, all of them: whoever leaves out a bad day has to say so.
 func Tiers(results []Result) []Tier {
-	type run struct {
-		ground string
-		seed   uint64
-	}
-	bad := map[run]string{}
-	lines := map[run][]Result{}
-	var order []run
-	for i := range results {
-		r := results[i]
-		key := run{r.Ground, r.Seed}
-		if _, known := lines[key]; !known {
-			order, bad[key] = append(order, key), "broken off"
-		}
-		if r.Fault != whole {
-			lines[key] = append(lines[key], r)
-			continue
-		}
-		if bad[key] = ""; r.Failed {
-			bad[key] = "failed" + faultsThatFailed(lines[key])
-		}
-	}
 	tiers := map[string]*Tier{}
-	for _, key := range order {
-		name, _, _ := strings.Cut(key.ground, " with ")
+	for _, o := range outings(results) {
+		name, _, _ := strings.Cut(o.ground, " with ")
 		t := tiers[name]
 		if t == nil {
 			t = &Tier{Name: name}
 			tiers[name] = t
 		}
-		text := fmt.Sprintf("%s, seed %d", key.ground, key.seed)
-		if why := bad[key]; why != "" {
-			t.LeftOut = append(t.LeftOut, text+": "+why)
-			continue
+		text := fmt.Sprintf("%s, seed %d", o.ground, o.seed)
+		switch {
+		case !o.over:
+			t.LeftOut = append(t.LeftOut, text+": broken off")
+		case o.failed:
+			t.LeftOut = append(t.LeftOut, text+": failed"+faultsThatFailed(o.lines))
+		default:
+			t.Runs = append(t.Runs, text)
+			t.Results = append(t.Results, o.lines...)
 		}
-		t.Runs = append(t.Runs, text)
-		t.Results = append(t.Results, lines[key]...)
 	}
 	var all []Tier
 	for _, name := range slices.Sorted(maps.Keys(tiers)) {
 		all = append(all, *tiers[name])
 	}
 	return all
+}
+
+// outing is one run as the results file has it.
+type outing struct {
+	ground string
+	seed   uint64
+	lines  []Result // of its strikes, without the verdict
+	over   bool     // there is a verdict
+	failed bool     // which says so
+}
+
+// outings takes results apart into runs, in the order in which they began. A seed may be replayed, so that its lines are there
+// several times, and one run that ended well says nothing of another that did not.
+func outings(results []Result) []*outing {
+	type cluster struct {
+		ground string
+		seed   uint64
+	}
+	var all []*outing
+	last := map[cluster]*outing{}
+	for i := range results {
+		r := &results[i]
+		at := cluster{r.Ground, r.Seed}
+		o := last[at]
+		if o == nil || !o.goesOn(r) {
+			o = &outing{ground: r.Ground, seed: r.Seed}
+			all, last[at] = append(all, o), o
+		}
+		if r.Fault == whole {
+			o.over, o.failed = true, r.Failed
+		} else {
+			o.lines = append(o.lines, *r)
+		}
+	}
+	return all
+}
+
+// goesOn tells whether a line belongs to the run: it has not ended, and the line is of a later strike than the one before, or of
+// the same with another subject.
+func (o *outing) goesOn(r *Result) bool {
+	switch {
+	case o.over:
+		return false
+	case len(o.lines) == 0 || r.Fault == whole:
+		return true
+	}
+	before := o.lines[len(o.lines)-1].Number
+	return r.Number > before || r.Number == before && !slices.ContainsFunc(o.lines, func(l Result) bool {
+		return l.Number == before && l.Subject == r.Subject
+	})
 }
 
 func faultsThatFailed(results []Result) (text string) {

@@ -48,7 +48,8 @@ const tickMillis = 10_000
 // file themselves have gone back.
 const behindEvents = 200
 
-// observe is the rowSink of the monitor. A row of which nothing could be read, or that is left out, it does not see.
+// observe shows the monitor row n, counted from 1. A row of which nothing could be read, or that is left out, it does not
+// see.
 func (b *backtest) observe(n int64, r *scoring.Result) error {
 	if r.X == nil || r.Outcome == scoring.Skipped {
 		return nil

@@ -80,7 +80,8 @@ type ModelConfig struct {
 	TrustedKeys      []string `yaml:"trusted_keys"`      // minisign public keys, or files that hold one
 }
 
-// EventConfig tells how an event is read.
+// EventConfig tells how an event is read: its envelope, and where in it the id, the time and the features are. The keys
+// are those of [scoring.Mapping].
 type EventConfig struct {
 	scoring.Mapping `yaml:",inline"`
 }
@@ -105,7 +106,8 @@ func defaultConfig() Config {
 	}
 }
 
-// loadConfig reads a strict YAML file over the defaults; an empty path gives the defaults.
+// loadConfig reads a strict YAML file over the defaults; an empty path gives the defaults. The lines of an error begin
+// with the path, and with the line of the file where there is one, as editors and compilers have it: FILE:LINE: what.
 func loadConfig(path string) (Config, error) {
 	c := defaultConfig()
 	if path == "" {
@@ -175,7 +177,8 @@ func (s *configSource) conceal(message string) string {
 // plain is a YAML error with its place but without the lines around it, which may hold a secret.
 func plain(err error) string { return yaml.FormatError(err, false, false) }
 
-// validate checks what the types cannot say.
+// validate checks what the types cannot say, of the sections that every command reads. What a stream needs beyond that is
+// asked of [KafkaConfig.validate]: whoever scores a file need not name a topic.
 func (c *Config) validate() error {
 	if !slices.Contains(eventFormats(), c.Event.Format) {
 		return fmt.Errorf("event.format: %q is none of %s", c.Event.Format, strings.Join(eventFormats(), ", "))
@@ -195,8 +198,8 @@ func (c *Config) validate() error {
 // validate checks what only a stream needs: names for everything, and no topic twice. A service that reads what it
 // writes would never come to an end.
 func (k *KafkaConfig) validate() error {
-	if _, err := parseReset(k.OffsetReset); err != nil {
-		return err
+	if !slices.Contains(offsetResets(), k.OffsetReset) {
+		return fmt.Errorf("kafka.offset_reset: %q is none of %s", k.OffsetReset, strings.Join(offsetResets(), ", "))
 	}
 	if len(k.Brokers) == 0 {
 		return errors.New("kafka.brokers is empty: give at least one HOST:PORT")
@@ -206,7 +209,7 @@ func (k *KafkaConfig) validate() error {
 	}
 	keys := []string{"kafka.group", "kafka.input", "kafka.output", "kafka.dead_letter", "kafka.alerts", "kafka.drift_state", "kafka.drift_ticks"}
 	names := []string{k.Group, k.Input, k.Output, k.DeadLetter, k.Alerts, k.DriftState, k.DriftTicks}
-	const needed = 4
+	const needed = 4 // the first ones; alerts and the topics of drift may be left out
 	for i, name := range names {
 		if name == "" && i >= needed {
 			continue

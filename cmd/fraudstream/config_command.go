@@ -28,7 +28,8 @@ type configFlags struct {
 	Delivery string `help:"Delivery guarantee: at-least-once or exactly-once." placeholder:"at-least-once"`
 }
 
-// load is the configuration with the flags over it.
+// load is the configuration with the flags over it. The model may be missing, which run refuses: to look at a configuration
+// that has none yet is among what these commands are for.
 func (f *configFlags) load() (Config, error) {
 	c, err := f.clusterFlags.load()
 	if err != nil {
@@ -67,7 +68,7 @@ func (c *configCheckCommand) Run(ctx context.Context, s streams) error {
 	return showFindings(s.out, lines, c.JSON)
 }
 
-// origin is the file, or that there is none.
+// origin is the path of the file, or the words that there is none.
 func (c *Config) origin() string {
 	if c.source == nil {
 		return "without a file"
@@ -142,7 +143,7 @@ type initCommand struct {
 	Out string `arg:"" optional:"" help:"File to write; - is standard output." default:"fraudstream.yaml" placeholder:"FILE"`
 }
 
-// Run writes the file, unless there is one.
+// Run writes the file, unless there is one: what stands there may be somebody's work.
 func (c *initCommand) Run(s streams) error {
 	if c.Out == "-" {
 		_, err := fmt.Fprint(s.out, initFile)

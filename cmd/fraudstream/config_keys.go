@@ -36,6 +36,8 @@ func newConfigKey(name, path string, t reflect.Type) *configKey {
 	return k
 }
 
+// addFields adds the keys of a struct, in the order of its fields. A field without a name in its tag is no key: that is
+// how the configuration keeps what the file does not say.
 func (k *configKey) addFields(t reflect.Type) {
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
@@ -52,6 +54,7 @@ func (k *configKey) addFields(t reflect.Type) {
 // as it stands.
 func (k *configKey) takes(name string) bool { return k.path != "event.id" || name == "path" }
 
+// add puts a key below k, with all that is below its type.
 func (k *configKey) add(name string, t reflect.Type) {
 	path := name
 	if k.path != "" {
@@ -70,7 +73,8 @@ func (k *configKey) below(name string) *configKey {
 	return nil
 }
 
-// all yields the key and every key below it, in the order of the file.
+// all yields the key and every key below it, in the order of the types' fields, until yield returns false. The root, which
+// has no name, is not yielded.
 func (k *configKey) all(yield func(*configKey) bool) bool {
 	if k.path != "" && !yield(k) {
 		return false
@@ -83,7 +87,8 @@ func (k *configKey) all(yield func(*configKey) bool) bool {
 	return true
 }
 
-// words are the values that a key takes, where they can be counted; nil elsewhere.
+// words are the values that a key takes, where they can be counted; nil elsewhere. The types do not tell: most are texts
+// to the decoder, and what they may say is asked later, by whoever knows what they mean.
 func (k *configKey) words() []string {
 	switch k.path {
 	case "event.format":
@@ -95,7 +100,7 @@ func (k *configKey) words() []string {
 	case "event.fields.*.absent":
 		return []string{"null", "reject"}
 	case "kafka.offset_reset":
-		return []string{"earliest", "latest", "stop"}
+		return offsetResets()
 	case "kafka.sasl.mechanism":
 		return []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
 	case "reasons":
@@ -110,7 +115,8 @@ func (k *configKey) words() []string {
 	return nil
 }
 
-// secret tells whether the value must never be shown, whoever asks.
+// secret tells whether the value must never be shown, whoever asks. It goes by the key's name, in whichever section that
+// stands: a field whose type says it is found by that as well.
 func (k *configKey) secret() bool {
 	return slices.Contains([]string{"password", "token", "hash_key"}, k.name) && k.keys == nil
 }

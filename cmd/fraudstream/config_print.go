@@ -38,7 +38,8 @@ type configPrintCommand struct {
 	Redact bool `help:"Also keep back what came from the environment, and user names."`
 }
 
-// Run prints YAML with the origin of each value as a comment.
+// Run prints YAML with the origin of each value as a comment: it can be read as a configuration again, but for what was
+// kept back.
 func (c *configPrintCommand) Run(s streams) error {
 	config, err := c.load()
 	if err != nil {
@@ -108,6 +109,7 @@ func (p *printer) key(k *configKey, name, at string, depth int, force, file refl
 	p.print("%s%s: %s # %s\n", indent, name, value, origin)
 }
 
+// print writes a line, with the card numbers in it cut short. After an error it writes nothing more.
 func (p *printer) print(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = io.WriteString(p.out, privacy.New(privacy.Options{}).Text(fmt.Sprintf(format, args...)))
@@ -122,7 +124,8 @@ func (p *printer) line(at string) int {
 	return p.source.keys.lines[at]
 }
 
-// shown is the value as it may be seen.
+// shown is the value as it may be seen: a reference in place of what it stood for, where that is secret, and a secret
+// without a reference not at all. What is left is written as YAML.
 func (p *printer) shown(k *configKey, at string, v reflect.Value) string {
 	reference, fromFile, looksSecret := p.reference(at)
 	_, isSecret := reflect.TypeAssert[security.Secret](v)
@@ -228,6 +231,7 @@ func fieldOf(v reflect.Value, name string) reflect.Value {
 	return reflect.Value{}
 }
 
+// sortedKeys are the names in a map of sections, of features in every use that there is.
 func sortedKeys(v reflect.Value) []string {
 	names := map[string]bool{}
 	for _, key := range v.MapKeys() {

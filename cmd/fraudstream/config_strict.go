@@ -22,7 +22,7 @@ type strict struct {
 	given map[string]ast.Node // the value of each, by the same path, as config print looks for references in it
 }
 
-// checkKeys walks the body of a document.
+// checkKeys walks the body of a document, whose references have been replaced, beside the tree of all keys.
 func checkKeys(body ast.Node) *strict {
 	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}}
 	s.walk(s.root, "", body)
@@ -121,7 +121,7 @@ func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 	s.wrong = append(s.wrong, said)
 }
 
-// whole checks that a number has no fraction where the decoder would cut it off.
+// whole checks that a number has no fraction where the decoder would cut it off: 1.5 rows are a mistake, and not 1.
 func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 	number, ok := n.GetValue().(float64)
 	if !ok || !k.kind.ConvertibleTo(reflect.TypeFor[int64]()) || k.kind.Kind() == reflect.Float64 || number == math.Trunc(number) {
@@ -130,7 +130,8 @@ func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 	s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: %v is no whole number", n.GetToken().Position.Line, at, number))
 }
 
-// locate puts the line of the key in front that an error begins with: "drift.features: country: …" is about
+// locate gives the text of an error as decode reports it, LINE: text, or a blank and the text where there is no line. It
+// puts the line of the key in front that an error begins with: "drift.features: country: …" is about
 // drift.features.country. An error about nothing in the file stays as it is, as does one about a default: that has no line.
 // A first word that happens to be a section's name ("drift cannot …") is no key; it has a blank behind it and no colon.
 func (s *strict) locate(err error) string {

@@ -24,6 +24,8 @@ type CommitConfig struct {
 // longestInterval keeps a transaction far from the time after which its coordinator aborts it.
 const longestInterval = 10 * time.Second
 
+// validateDelivery refuses a guarantee that there is not, figures out of range, and commit.events where nothing would
+// heed it.
 func (c *Config) validateDelivery() error {
 	switch {
 	case c.Delivery != atLeastOnce && c.Delivery != exactlyOnce:

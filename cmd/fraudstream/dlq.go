@@ -19,6 +19,11 @@ import (
 )
 
 // dlqCommand looks at the dead letters, sends them back, and ends a pause of the breaker.
+//
+// A dead letter is an event that could not be scored: its bytes, if dlq.mode lets them, with the reason and its origin in
+// headers. The way is to list them, by code and time; to mend what made them fail, which is the mapping, the model or the
+// producer; and to replay them. Resume comes before that, where so many events fail that the stream has paused rather
+// than write letters: it says that they are to be letters after all.
 type dlqCommand struct {
 	List   dlqListCommand   `cmd:"" help:"List dead letters, without what is in them."`
 	Replay dlqReplayCommand `cmd:"" help:"Send dead letters back to the input topic, each once, however often this is run or killed."`
@@ -35,7 +40,7 @@ type letterFilter struct {
 	Limit     int      `help:"At most so many; 0 is all." placeholder:"N"`
 }
 
-// filter reads the flags; now is what durations count back from.
+// filter reads the flags; now is what durations count back from. Its errors are about the command line.
 func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
 	since, err := parseMoment("--since", f.Since, now)
 	if err != nil {
@@ -51,7 +56,8 @@ func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
 	return deadletter.Filter{Codes: f.Code, Partitions: f.Partition, Since: since, Until: until, Limit: f.Limit}, nil
 }
 
-// parseMoment reads a time, or how long ago it was.
+// parseMoment reads a time, or how long ago it was; nothing gives the zero time, which bounds nothing. The flag is for the
+// error.
 func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -76,13 +82,14 @@ type dlqListCommand struct {
 	Values bool `help:"Also print the values, masked but for the fields in dlq.keep."`
 }
 
-// shownLetter is a letter as it is printed.
+// shownLetter is a letter as it is printed. Its texts have been masked, and its value is there only if it was asked for.
 type shownLetter struct {
 	*deadletter.Letter
 	Value string `json:"value,omitempty"` // masked
 }
 
-// Run prints a table, or JSON lines.
+// Run prints a table, or JSON lines: partition by partition in the order in which the letters were written or, with
+// --last, all by time.
 func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	filter, err := c.filter(time.Now())
 	if err == nil && (c.Last < 0 || c.Last > 0 && c.Limit > 0) {
@@ -111,7 +118,8 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	return setupFailure(errors.Join(err, failed, finish()))
 }
 
-// newest holds back all but the last n letters by time, until the list is at its end.
+// newest holds letters back until the list is at its end, and then shows the last n by time. It holds 2n at most, however many
+// there are: when it has so many, it sorts them and drops the older half.
 func newest(n int, show func(shownLetter) error, finish func() error) (func(shownLetter) error, func() error) {
 	var held []shownLetter
 	trim := func() {
@@ -143,7 +151,8 @@ func letterLines(out io.Writer) (show func(shownLetter) error, finish func() err
 	return func(l shownLetter) error { return e.Encode(l) }, func() error { return nil }
 }
 
-// letterTable prints a table, whose columns are lined up when all letters are known.
+// letterTable prints a table, whose columns are lined up when all letters are known: finish prints it. The column LETTER is
+// partition and offset on the dead-letter topic, EVENT is where the event stands on the input.
 func letterTable(out io.Writer, values bool) (show func(shownLetter) error, finish func() error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "WRITTEN\tCODE\tFIELD\tEVENT\tLETTER\tMESSAGE"
@@ -228,7 +237,8 @@ func (c *dlqReplayCommand) print(out io.Writer, done consumer.Replayed) error {
 	return err
 }
 
-// replayBar is a bar over the letters looked at; silent where nobody looks.
+// replayBar is a bar over the letters looked at, of which those that the filter picks are replayed; silent where nobody
+// looks. It is made with the first figures, which say how many there are.
 func replayBar(w io.Writer) (show func(consumer.Replayed), finish func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
@@ -280,7 +290,7 @@ func (c *dlqResumeCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// setupFailure gives what a restart cannot mend its exit code.
+// setupFailure gives what a restart cannot mend its exit code; any other error stays as it is.
 func setupFailure(err error) error {
 	if _, ok := errors.AsType[*consumer.SetupError](err); ok {
 		return &exitError{exitConfig, err}

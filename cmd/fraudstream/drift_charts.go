@@ -156,7 +156,8 @@ func (f *findings) evidenceChart(w *watched) *evidenceChart {
 	return c
 }
 
-// polyline is the curve in the chart's coordinates: x is the point's number, y goes down from the top.
+// polyline is the curve in the chart's coordinates, as the attribute points of SVG: x is the point's number, y goes down
+// from the top, 0 to 100. A single point is drawn twice, since a line of one point is not seen.
 func (c *curve) polyline() string {
 	var text strings.Builder
 	for i, v := range c.points {

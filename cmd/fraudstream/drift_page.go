@@ -107,7 +107,7 @@ func (f *findings) page() *page {
 	for i := range f.episodes[:listed] {
 		e := &f.episodes[i]
 		a := pageAlarm{
-			Episode: e.Episode, Until: until(e), Card: anchors[e.Feature], Page: e.Severity() == "page",
+			Episode: e.Episode, Until: e.ending(), Card: anchors[e.Feature], Page: e.Severity() == "page",
 			Against: evidenceOf(float64(e.LogM), float64(e.Threshold)), When: "event " + count(e.Event),
 		}
 		if f.timed && e.when != 0 {
@@ -121,8 +121,8 @@ func (f *findings) page() *page {
 	return p
 }
 
-// until says whether an alarm is still open.
-func until(e *episode) string {
+// ending says whether an episode is over, as until does, in the words of the page, where there is room for more of them.
+func (e *episode) ending() string {
 	if e.closedTick == 0 {
 		return "still open"
 	}

@@ -172,7 +172,7 @@ func clockTime(millis int64) string {
 	return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05")
 }
 
-// until tells whether an episode is over, and since when.
+// until tells whether an episode is over, and since which interval.
 func (e *episode) until() string {
 	if e.closedTick == 0 {
 		return "open"
@@ -190,7 +190,8 @@ func (e *episode) moved() []drift.Cell {
 	return cells
 }
 
-// evidenceText is the larger of the two detectors' evidence, of its threshold.
+// evidenceText is the larger of the two detectors' evidence, of its threshold: "3.1 of 13.8". Larger is meant in
+// thresholds, as evidence has it, and the figures are the detector's own.
 func (w *watched) evidenceText() string {
 	c := w.values
 	if !(c.largest/c.threshold >= w.quality.largest/w.quality.threshold) {
@@ -202,6 +203,8 @@ func (w *watched) evidenceText() string {
 	return evidenceOf(c.largest, c.threshold)
 }
 
+// evidenceOf writes evidence and threshold, both natural logarithms; - where there is no detector. Less than nothing is
+// written as 0: how far a calm detector is from an alarm tells nobody anything.
 func evidenceOf(logM, threshold float64) string {
 	if threshold == 0 || math.IsNaN(logM) {
 		return "-"
@@ -209,7 +212,8 @@ func evidenceOf(logM, threshold float64) string {
 	return fmt.Sprintf("%.1f of %.1f", max(logM, 0), threshold)
 }
 
-// notOK is the share of values that are missing, outside or unseen.
+// notOK is the share of values that are missing, outside or unseen, between 0 and 1; NaN for the score, which is never any
+// of it, and before there is an event.
 func (w *watched) notOK() float64 {
 	if w.score || w.N == 0 {
 		return math.NaN()

@@ -13,11 +13,14 @@ import (
 
 // MemoryConfig bounds the memory that events under way may take up: fetched, decompressed, decided and not yet
 // acknowledged, of all partitions of this process together. What the model and the monitor need comes on top.
+//
+// Without a budget it follows GOMEMLIMIT, which whoever starts the process in a container sets already: so the limit of
+// the container is said once. A limit that leaves too little ends the start.
 type MemoryConfig struct {
 	Budget string `yaml:"budget"` // 256MiB, 1GiB; empty: three eighths of GOMEMLIMIT where that is set, else 256MiB
 }
 
-// bytes is the budget, and where it comes from.
+// bytes is the budget, and where it comes from, in words for the log. It is at least [consumer.MinMemory].
 func (m MemoryConfig) bytes() (n int64, from string, err error) {
 	if m.Budget != "" {
 		if n, err = parseSize(m.Budget); err == nil && n < consumer.MinMemory {
@@ -38,7 +41,8 @@ func (m MemoryConfig) bytes() (n int64, from string, err error) {
 	return n, "three eighths of GOMEMLIMIT", nil
 }
 
-// parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake.
+// parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake. The units are powers
+// of 1024, as in GOMEMLIMIT; MB and the like, which are read as either, are refused.
 func parseSize(text string) (int64, error) {
 	for _, u := range []struct {
 		unit string

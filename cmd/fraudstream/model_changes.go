@@ -13,7 +13,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// A modelDiff is what differs between the model in force (A) and another (B).
+// A modelDiff is what differs between the model in force (A) and another (B): in what they want of an event, in what they
+// make of the same rows, and in what people wrote of them.
 type modelDiff struct {
 	A        modelSide       `json:"a"`
 	B        modelSide       `json:"b"`
@@ -143,7 +144,8 @@ func flattened[V ~[]byte](metadata map[string]V) map[string]any {
 // verdicts are the rows and columns of the table of decisions.
 var verdicts = []string{"approve", "review", "block", "refused"}
 
-// scoreChanges compares scores and decisions, row by row. Differences are B − A, over the rows that both have scored.
+// scoreChanges compares scores and decisions, row by row. Differences are B − A, over the rows that both have scored. Of
+// each such row the size of its difference is kept, in 8 bytes, because quantiles are wanted exact and want all of them.
 type scoreChanges struct {
 	From      string                    `json:"from"`
 	Rows      int                       `json:"rows"`
@@ -199,7 +201,7 @@ func (c *scoreChanges) add(row int64, a, b *scoring.Scorer, x, y *scoring.Result
 	c.sizes = append(c.sizes, math.Abs(difference))
 }
 
-// verdictOn is the row or column of the table in which a result is counted.
+// verdictOn is the row or column of the table in which a result is counted. Whatever is no decision counts as refused.
 func verdictOn(r *scoring.Result) string {
 	if r.Outcome != scoring.Decided {
 		return "refused"

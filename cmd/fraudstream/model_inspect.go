@@ -70,7 +70,9 @@ type fileFacts struct {
 	Bytes       int64  `json:"bytes"`
 }
 
-// estimatorFacts are one line of the list of estimators; the place is empty for the outermost.
+// estimatorFacts are one line of the list of estimators: those of one class at one place are counted, so that a forest is
+// two lines and not a hundred. The place is the names of steps and attributes from the outside inwards, such as
+// preprocess.cat.onehot, and empty for the outermost.
 type estimatorFacts struct {
 	Place   string `json:"place"`
 	Class   string `json:"class"`
@@ -181,7 +183,8 @@ func inspectionOf(in *scoring.Inspection) *inspection {
 // nonNil is the list itself, or an empty one that JSON writes as [].
 func nonNil(list []string) []string { return append([]string{}, list...) }
 
-// print writes the inspection for a person: one block for each of its lists, what stands in the way last.
+// print writes the inspection for a person: one block for each of its lists that is not empty, then what stands in the way
+// and, on the last line, whether the model loads.
 func (in *inspection) print(w io.Writer) error {
 	t := newTable(w)
 	in.printModel(t)
@@ -238,6 +241,7 @@ func (in *inspection) printModel(t table) {
 	line("format", in.File.Format)
 	line("compression", in.File.Compression)
 	if p := in.File.Protocol; p != nil {
+		// Only from 2 on a pickle says its protocol.
 		line("pickle protocol", strings.Replace(fmt.Sprint(*p), "0", "0 or 1", 1))
 	}
 	line("scikit-learn", strings.Join(in.ScikitLearn, ", "))

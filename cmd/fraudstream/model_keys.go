@@ -27,7 +27,8 @@ func trustOf(c ModelConfig) (scoring.Trust, error) {
 	return trust, nil
 }
 
-// publicKey takes a minisign public key, or the path of a file that holds one.
+// publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the error, cut
+// short.
 func publicKey(text string) (key minisign.PublicKey, err error) {
 	if key.UnmarshalText([]byte(strings.TrimSpace(text))) == nil {
 		return key, nil

@@ -59,7 +59,8 @@ func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(
 }
 
 // loosened moves the edges between bins of the score up by what a score may be off. An edge is often a score that many
-// rows share, and a last digit more must not move all of them to the next bin.
+// rows share, and a last digit more must not move all of them to the next bin. The tolerance is that of the golden rows:
+// a difference of scores up to 1, and a share of them above.
 func loosened(edges []float64, tolerance float64) []float64 {
 	moved := make([]float64, len(edges))
 	for i, e := range edges {

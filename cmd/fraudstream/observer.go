@@ -59,6 +59,7 @@ func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Lo
 	return w, nil
 }
 
+// modelName is how alarms, overrides and logs call a model: name@version.
 func modelName(s *scoring.Scorer) string { return s.Bundle.Name + "@" + s.Bundle.Version }
 
 // streams are the consumers of a service: that of the events and, with a pool, that of the ticks. The latter has a

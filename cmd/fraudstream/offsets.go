@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"fraudstream/consumer"
 )
 
 // offsetsCommand says where a partition goes on that cannot go on by itself.
+//
+// It has one verb, and none that sets offsets at will: a group that works needs none, and while its members run, brokers
+// take its offsets from nobody else. Skip is for the partition that stands still, and takes effect only while it does.
 type offsetsCommand struct {
 	Skip offsetsSkipCommand `cmd:"" help:"Let a partition that stands before a corrupt batch, or before offsets that are gone, go on at another offset."`
 }
@@ -32,7 +33,8 @@ type skipped struct {
 	To        int64  `json:"to"`
 }
 
-// Run names the offset, and prints where the group stands.
+// Run names the offset, and prints where the group stands. The topic must be given although it can only be the input:
+// whoever types it has looked at which stream it is that will lose events.
 func (c *offsetsSkipCommand) Run(ctx context.Context, s streams) error {
 	config, err := c.load()
 	if err != nil {
@@ -57,11 +59,7 @@ func (c *offsetsSkipCommand) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// parseReset reads kafka.offset_reset.
-func parseReset(text string) (consumer.Reset, error) {
-	all := []string{string(consumer.ResetEarliest), string(consumer.ResetLatest), string(consumer.ResetStop)}
-	if !slices.Contains(all, text) {
-		return "", fmt.Errorf("kafka.offset_reset: %q is none of %s", text, strings.Join(all, ", "))
-	}
-	return consumer.Reset(text), nil
+// offsetResets are the words of kafka.offset_reset: where a partition goes on whose next offset the topic no longer has.
+func offsetResets() []string {
+	return []string{string(consumer.ResetEarliest), string(consumer.ResetLatest), string(consumer.ResetStop)}
 }

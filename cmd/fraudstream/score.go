@@ -12,7 +12,12 @@ import (
 	"fraudstream/scoring"
 )
 
-// scoreCommand is the batch door: rows in, decisions out, in order.
+// scoreCommand is the batch door: rows in, decisions out, in order. It is for backfills, for trying a model on the past,
+// and for whoever has files and no Kafka. How the rows flow, what is refused as a whole and how a run is resumed is said
+// in package batch; here the command line becomes its options.
+//
+// The drift monitor sees nothing of it: a replay of last year would colour what is said of today. The drift command is
+// the monitor over a file.
 type scoreCommand struct {
 	rowsFlags
 	Out    string       `help:"File to write; - is standard output." default:"-" placeholder:"FILE"`
@@ -46,6 +51,7 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	// The same row is another event under another mapping, other names or another format: then nothing is resumed.
 	out, err := batch.Create(model, batch.Target{
 		Path: c.Out, Format: outFormat, Stdout: s.out, Resume: c.Resume,
 		By: fmt.Sprintf("%s %q %s", inFormat, c.Features, event),
@@ -74,7 +80,7 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// notResumed gives a run that cannot go on the code of a wrong command line.
+// notResumed gives a run that cannot go on the code of a wrong command line: without --resume it would have run.
 func notResumed(err error) error {
 	if _, ok := errors.AsType[*batch.ResumeError](err); ok {
 		return &exitError{exitUsage, err}

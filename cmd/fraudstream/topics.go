@@ -81,7 +81,7 @@ func (c *clusterFlags) connect(s streams) (Config, *consumer.Consumer, error) {
 	return config, stream, nil
 }
 
-// load is the configuration with the flags over it.
+// load is the configuration with the flags over it. Only the section kafka is checked once more: it alone has flags here.
 func (c *clusterFlags) load() (Config, error) {
 	config, err := loadConfig(c.Config)
 	if err != nil {
@@ -125,7 +125,8 @@ func (c *Config) clusterOptions(log *slog.Logger) (consumer.Options, error) {
 	return options, nil
 }
 
-// override puts flags that are given over what the file says.
+// override puts flags that are given over what the file says. An empty flag is one that is not given, so that a variable
+// which a template leaves empty changes nothing.
 func override(keys map[*string]string) {
 	for key, flag := range keys {
 		if flag != "" {
@@ -134,7 +135,8 @@ func override(keys map[*string]string) {
 	}
 }
 
-// showFindings prints the lines, aligned, and gives the exit code that they call for.
+// showFindings prints the lines, aligned, and gives the exit code that they call for: 78 where one says what only a change
+// helps against, else 1 where one says what may pass, such as a broker that is away, else 0. Warnings call for nothing.
 func showFindings(out io.Writer, all []consumer.Finding, asJSON bool) error {
 	if asJSON {
 		if err := printJSON(out, all); err != nil {

@@ -59,7 +59,8 @@ type tracing struct {
 	log      *slog.Logger
 }
 
-// open prepares the export; nothing is sent, and nobody is waited for, before there is a span.
+// open prepares the export; nothing is sent, and nobody is waited for, before there is a span. Whether a trace is kept is
+// decided where it begins: what belongs to one follows it, and the share of tracing.sample is of what begins here.
 func (c *TracingConfig) open(log *slog.Logger) (*tracing, error) {
 	if c.Endpoint == "" {
 		return &tracing{}, nil
@@ -96,7 +97,8 @@ func (t *tracing) tracer() trace.Tracer {
 	return t.provider.Tracer("fraudstream")
 }
 
-// close sends the spans that are left, as long as there is time.
+// close sends the spans that are left, as long as there is time: it takes a second at most, and what is left then is
+// dropped with a word in the log.
 func (t *tracing) close() {
 	if t.provider == nil {
 		return

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -151,24 +150,36 @@ func (s *cardStream) send(events []string) {
 	(&survival{t: s.t, client: s.client}).committed("fraudstream", "transactions", int64(len(events)))
 }
 
-// records are those of all topics but the input.
+// records are those of all topics but the input, up to a last one in each that is written for this.
 func (s *cardStream) records() map[string][]*kgo.Record {
 	s.t.Helper()
-	reader, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(topicsOfCards[1:]...), kgo.FetchMaxWait(50*time.Millisecond))
+	const end = "the end of this topic"
+	outputs := topicsOfCards[1:]
+	for _, topic := range outputs {
+		if err := s.client.ProduceSync(s.t.Context(), &kgo.Record{Topic: topic, Value: []byte(end)}).FirstErr(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(outputs...), kgo.FetchMaxWait(50*time.Millisecond))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer reader.Close()
 	all := map[string][]*kgo.Record{}
-	for {
-		ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
-		fetches := reader.PollFetches(ctx)
-		cancel()
-		if errors.Is(fetches.Err0(), context.DeadlineExceeded) {
-			return all
+	for ended := 0; ended < len(outputs); {
+		fetches := reader.PollFetches(s.t.Context())
+		if err := fetches.Err0(); err != nil {
+			s.t.Fatal(err)
 		}
-		fetches.EachRecord(func(r *kgo.Record) { all[r.Topic] = append(all[r.Topic], r) })
+		fetches.EachRecord(func(r *kgo.Record) {
+			if string(r.Value) == end {
+				ended++
+				return
+			}
+			all[r.Topic] = append(all[r.Topic], r)
+		})
 	}
+	return all
 }
 
 // ownText is a record without what is the input's by contract: of decisions the key, the id of the transaction and the

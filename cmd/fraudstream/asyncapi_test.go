@@ -74,6 +74,7 @@ type description struct {
 	seen     map[string]int                // records of each message
 }
 
+// A describedMessage is one message with its schemas, compiled.
 type describedMessage struct {
 	name, contentType     string
 	key, headers, payload *jsonschema.Schema

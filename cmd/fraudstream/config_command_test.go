@@ -143,6 +143,7 @@ func probeKey(t *testing.T, path []string, s map[string]any) {
 	}
 }
 
+// asList is a value of JSON Schema that may stand alone or in a list, as a list.
 func asList(v any) []any {
 	if list, ok := v.([]any); ok {
 		return list
@@ -191,6 +192,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	}
 }
 
+// TestVariablesWork sets flags by their variables: they go over the defaults as flags do, lists by commas.
 func TestVariablesWork(t *testing.T) {
 	t.Setenv("FRAUDSTREAM_INPUT", "from-the-environment")
 	t.Setenv("FRAUDSTREAM_BROKERS", "a:1,b:2")
@@ -202,6 +204,8 @@ func TestVariablesWork(t *testing.T) {
 	}
 }
 
+// TestConfigPrint puts secrets wherever a configuration can hold one, and looks for them in what is printed; and for the
+// origin of values from each of the places that they may be from.
 func TestConfigPrint(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "password")

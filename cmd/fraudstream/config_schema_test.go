@@ -96,6 +96,8 @@ func TestSchemaTakesWhatIsShipped(t *testing.T) {
 	}
 }
 
+// TestSchemaMarksWhatIsWrong has an editor and the decoder agree on what is refused: misspelt keys, wrong types, wrong
+// words.
 func TestSchemaMarksWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	schema := publishedSchema(t)

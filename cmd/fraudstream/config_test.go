@@ -9,6 +9,7 @@ import (
 	"fraudstream/consumer/deadletter"
 )
 
+// writeConfig writes a configuration file and returns its path, whose base name the messages begin with.
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fraud.yaml")
@@ -18,6 +19,8 @@ func writeConfig(t *testing.T, text string) string {
 	return path
 }
 
+// TestConfigOfTheReadme reads keys as README.md shows them, and looks at a value of each kind: a list, a path, a nested
+// mapping, a pointer.
 func TestConfigOfTheReadme(t *testing.T) {
 	c, err := loadConfig(writeConfig(t, `
 kafka: {brokers: ["a:1", "b:2"], group: g, input: i, output: o, dead_letter: d}
@@ -45,6 +48,7 @@ delivery: at-least-once
 	}
 }
 
+// TestEmptyConfigIsTheDefaults reads a file of comments alone: it says nothing, and is no error.
 func TestEmptyConfigIsTheDefaults(t *testing.T) {
 	c, err := loadConfig(writeConfig(t, "# nothing yet\n"))
 	if err != nil {
@@ -55,6 +59,8 @@ func TestEmptyConfigIsTheDefaults(t *testing.T) {
 	}
 }
 
+// TestConfigErrorsSayWhatAndWhere makes one mistake a file: each message names the key, its line where it has one, and what
+// was probably meant.
 func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 	t.Setenv("FRAUD_TEST_EMPTY", "")
 	for _, c := range []struct{ text, want string }{
@@ -114,6 +120,8 @@ func TestMessagesHoldNoReferencedValue(t *testing.T) {
 	}
 }
 
+// TestReferences reads variables and files: within a text, as a number, without the line feed that an editor has left, and
+// as a text that would be structure if it were replaced before the file is parsed.
 func TestReferences(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "group")
 	if err := os.WriteFile(secret, []byte("from a file\n"), 0o600); err != nil {
@@ -143,6 +151,7 @@ thresholds:
 	}
 }
 
+// TestNearest guesses at misspelt keys, and does not where the guess would be wild.
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{"brokers": "brokers", "dead_leter": "dead_letter", "modle": "model", "x": "", "certificate": ""} {
 		if got := nearest(word, []string{"brokers", "dead_letter", "model", "id"}); got != want {
@@ -151,6 +160,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// TestRunRefusesTopicsThatCannotBe gives topics and groups that a stream would go round in circles over, or that nobody
+// has named; the model is never looked at.
 func TestRunRefusesTopicsThatCannotBe(t *testing.T) {
 	for name, c := range map[string]struct {
 		run  runCommand
@@ -174,6 +185,8 @@ func TestRunRefusesTopicsThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestDeadLetterConfig reads the section dlq, its defaults, and what is refused of it. Without dlq.keep the id stays
+// readable, wherever the mapping has it.
 func TestDeadLetterConfig(t *testing.T) {
 	c, err := loadConfig(writeConfig(t, "dlq: {mode: redacted, keep: [id, card.country], breaker: {share: 0.2, events: 10}}\n"))
 	if err != nil || c.DLQ.Mode != deadletter.Redacted || c.kept()[1] != "card.country" || c.DLQ.Breaker.Share != 0.2 || c.DLQ.Breaker.Events != 10 {

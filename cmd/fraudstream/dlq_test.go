@@ -43,6 +43,8 @@ func lettersIn(t *testing.T, n int) string {
 	return address
 }
 
+// TestLettersAreListedWithoutPayload lists letters by code, partition, time and number. No payload is shown unless it is
+// asked for, then it is masked; and a message that would clear the screen does not.
 func TestLettersAreListedWithoutPayload(t *testing.T) {
 	address := lettersIn(t, 9)
 	code, out, _ := say("dlq", "list", "--brokers", address)
@@ -97,6 +99,7 @@ func TestLettersAreListedWithoutPayload(t *testing.T) {
 	}
 }
 
+// TestReplayCommand replays some letters, then the rest: each is sent once, and a second command counts those of the first.
 func TestReplayCommand(t *testing.T) {
 	address := lettersIn(t, 9)
 	code, out, _ := say("dlq", "replay", "--brokers", address, "--dry-run")

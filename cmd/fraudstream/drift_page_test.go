@@ -20,6 +20,7 @@ import (
 	"fraudstream/scoring"
 )
 
+// update writes the golden page anew, for whoever has changed the template on purpose and has looked at it in a browser.
 var update = flag.Bool("update", false, "write the page that is kept in testdata again")
 
 // testBacktest is a backtest whose rows the test makes up: every feature but the last is a number between 0 and 1 in 24
@@ -30,6 +31,8 @@ type testBacktest struct {
 	n   int64
 }
 
+// newTestBacktest makes one of so many features, of ticks of 20 events. The names of the category are what somebody would
+// choose who wants a page to run them.
 func newTestBacktest(t *testing.T, features int) *testBacktest {
 	t.Helper()
 	options := drift.Options{TickEvents: 20}
@@ -108,6 +111,8 @@ func driftedPage(t *testing.T, features, rows int) string {
 	return pageOf(t, b)
 }
 
+// TestPageHasEveryFeatureAndIsSmall counts what stands on a page of 30 features: a card, a curve and a bar for each bin, the
+// drifting one first, in less than a megabyte.
 func TestPageHasEveryFeatureAndIsSmall(t *testing.T) {
 	page := driftedPage(t, 30, 20_000)
 	if len(page) > 1_000_000 {

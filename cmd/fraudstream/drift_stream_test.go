@@ -83,6 +83,7 @@ type survival struct {
 	sent      int                          // of each
 }
 
+// The figures of the stream: the drift begins after 15 ticks of calm, and goes on for 25.
 const (
 	survivalPartitions = 2
 	survivalTick       = 100
@@ -301,6 +302,7 @@ func shortSessions(t *testing.T) *kfake.Cluster {
 	return cluster
 }
 
+// TestDetectorsSurvive is detectorsSurvive in process: each partition with detectors of its own.
 func TestDetectorsSurvive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped the lives and deaths of four workers: some ten seconds")
@@ -309,6 +311,7 @@ func TestDetectorsSurvive(t *testing.T) {
 	detectorsSurvive(t, shortSessions(t).ListenAddrs()[0])
 }
 
+// TestPoolSurvives is poolSurvives in process: one set of detectors for the group, which moves with the topic of the ticks.
 func TestPoolSurvives(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped the lives and deaths of four workers: some ten seconds")

@@ -66,6 +66,8 @@ func runDrift(t *testing.T, text []byte, args ...string) (code int, out, said st
 	return code, stdout.String(), stderr.String()
 }
 
+// TestDriftEndsWithTheCodeOfWhatItFound is about exit codes: drift alone is no failure, --fail-on-alarm makes it a finding,
+// and what is wrong with command line, file, model or page is named.
 func TestDriftEndsWithTheCodeOfWhatItFound(t *testing.T) {
 	clean, drifted := drifting(1500, math.MaxInt), drifting(2500, 1000)
 	timeless := bytes.ReplaceAll(clean, []byte(`"event_time"`), []byte(`"when"`))
@@ -114,7 +116,6 @@ type driftOutput struct {
 	Alarms   []struct {
 		Feature, Kind    string
 		Event, Tick      int64
-		LogM, Threshold  float64 `json:"-"`
 		Moved            []map[string]any
 		Replay           bool
 		TV, PSI          float64
@@ -124,6 +125,8 @@ type driftOutput struct {
 	}
 }
 
+// TestDriftJSONIsTheReportOfTheContract reads the JSON as scripts do: every key is there, a figure that a category cannot
+// have is null, and the first alarm is about the amounts, within a thousand events of the first one in cents.
 func TestDriftJSONIsTheReportOfTheContract(t *testing.T) {
 	code, out, said := runDrift(t, drifting(3000, 1001), "--tick-events", "250", "--json")
 	if code != 0 {
@@ -276,6 +279,8 @@ func TestHistoryKeepsPeaks(t *testing.T) {
 	})
 }
 
+// TestDriftTextIsSortedByWhatMatters looks for the two that alarmed at the head of the table, and for the words about how
+// much was read and what an alarm is worth.
 func TestDriftTextIsSortedByWhatMatters(t *testing.T) {
 	_, out, _ := runDrift(t, drifting(3000, 1001), "--tick-events", "250")
 	_, table, found := strings.Cut(out, "\nFEATURE ")
@@ -291,6 +296,8 @@ func TestDriftTextIsSortedByWhatMatters(t *testing.T) {
 	}
 }
 
+// TestFiguresForPeople writes figures that are none, zero, tiny, large and negative: never in more digits than mean
+// anything, and never so short that 99.96 % becomes 100 %.
 func TestFiguresForPeople(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{percent(math.NaN()), "-"},

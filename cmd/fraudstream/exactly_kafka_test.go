@@ -9,6 +9,7 @@ import (
 	"fraudstream/consumer/kafkatest"
 )
 
+// What befalls the workers: so many are killed, and one stands still for so long.
 const (
 	exactKills = 6
 	zombieTime = 15 * time.Second // longer than the session of 10 s

@@ -19,6 +19,7 @@ type judged struct {
 	Error    struct{ Code, Field string }
 }
 
+// judgements reads NDJSON as written by score: a decision, a skipped row or an error on each line.
 func judgements(t *testing.T, lines string) (rows []judged) {
 	t.Helper()
 	for line := range strings.Lines(lines) {

@@ -18,6 +18,7 @@ import (
 	"fraudstream/consumer/kafkatest"
 )
 
+// The figures of a bad day, of which the exactly-once one has the same.
 const (
 	badDayEvents     = 300_000
 	badDayPartitions = 4
@@ -105,6 +106,7 @@ type process struct {
 	exited chan error
 }
 
+// startProcess starts a worker, which the end of the test kills.
 func startProcess(t *testing.T, name, path string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, cmd: exec.Command(path, args...), exited: make(chan error, 1)}
@@ -194,6 +196,7 @@ type sourceReader struct {
 	decided, deadLetters, duplicated int
 }
 
+// newSourceReader begins at the start of both topics, and sees only what is committed.
 func newSourceReader(t *testing.T, bootstrap string) *sourceReader {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics("decisions", "transactions.dlq"),
@@ -233,6 +236,7 @@ func (r *sourceReader) rest(t *testing.T) {
 	}
 }
 
+// account counts a record. What comes twice must be the same to the byte: a decision is a function of its event.
 func (r *sourceReader) account(t *testing.T, record *kgo.Record) {
 	t.Helper()
 	var from place
@@ -266,6 +270,7 @@ func sourceOf(t *testing.T, decision []byte) (p place) {
 	return p
 }
 
+// header is a number in the headers of a dead letter, which must have it.
 func header(t *testing.T, record *kgo.Record, key string) int64 {
 	t.Helper()
 	for _, h := range record.Headers {

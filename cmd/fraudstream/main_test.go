@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fraudstream": main})
 }
 
+// TestScripts runs the command lines of testdata/script, each in a folder of its own. They are the place to look for how a
+// command is used and what it prints; the variables below lead to models that are good, old, and not to be loaded.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// TestSizes reads sizes, and refuses those without a unit, with one of 1000, or with a fraction.
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]int64{"16MiB": 16 << 20, "256MiB": 256 << 20, "2GiB": 2 << 30, "65536KiB": 64 << 20} {
 		if n, err := parseSize(text); err != nil || n != want {
@@ -18,6 +19,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestBudgetThatCannotSuffice refuses a budget that is under the least, by its key, and takes one that is not.
 func TestBudgetThatCannotSuffice(t *testing.T) {
 	c := Config{Memory: MemoryConfig{Budget: "15MiB"}}
 	if err := c.validateMemory(); err == nil || !strings.Contains(err.Error(), "memory.budget: 15MiB is less than 16 MiB") {

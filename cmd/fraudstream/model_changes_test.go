@@ -15,6 +15,8 @@ func decided(score float64, v scoring.Verdict) *scoring.Result {
 	return r
 }
 
+// TestScoreChanges works out four rows by hand, of which one model refuses one: that is a change of the decision and no
+// difference of scores.
 func TestScoreChanges(t *testing.T) {
 	model, err := scoring.Load("../../scoring/testdata/refuse/bundle-control", scoring.Options{})
 	if err != nil {
@@ -38,6 +40,8 @@ func TestScoreChanges(t *testing.T) {
 	}
 }
 
+// TestMetadataChanges finds what was changed within objects and lists, what one side lacks, and not the features, which are
+// compared elsewhere.
 func TestMetadataChanges(t *testing.T) {
 	read := func(text string) (m map[string]json.RawMessage) {
 		if err := json.Unmarshal([]byte(text), &m); err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
+// TestOffsetsSkip names an offset for a partition whose group stands at 12 of 20. It is refused the output for a topic, an
+// offset whose events are decided, one beyond the end, and partitions that are not there or were never read.
 func TestOffsetsSkip(t *testing.T) {
 	address := fakeKafka(t, kfake.SeedTopics(2, "transactions", "decisions", "transactions.dlq"))
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxVersions(kversion.V2_4_0()))
@@ -59,6 +61,7 @@ func TestOffsetsSkip(t *testing.T) {
 	}
 }
 
+// TestOffsetResetConfig takes the three words of kafka.offset_reset and no other.
 func TestOffsetResetConfig(t *testing.T) {
 	config := writeConfig(t, "kafka: {offset_reset: newest}\n")
 	code, _, complaints := say("topics", "check", "--config", config)

@@ -24,6 +24,7 @@ func demoModel(t testing.TB) *scoring.Scorer {
 	return model
 }
 
+// TestDriftConfig reads all keys of the section drift, and the topics that it needs.
 func TestDriftConfig(t *testing.T) {
 	c, err := loadConfig(writeConfig(t, `
 kafka: {alerts: fraudstream.alerts, drift_state: fraudstream.drift-state, drift_ticks: fraudstream.drift-ticks}
@@ -39,6 +40,8 @@ drift: {false_alarm_every: 8760h, pool: false, features: {country: {tolerance: 0
 	}
 }
 
+// TestDriftConfigErrors makes one mistake a file, and two that only a stream can make: a pool without a topic, and alerts
+// among the decisions.
 func TestDriftConfigErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"drift: {pol: true}\n", `:1: unknown key "pol"; did you mean "pool"?`},
@@ -101,6 +104,7 @@ func TestOverridesLapse(t *testing.T) {
 	}
 }
 
+// featureNamed is a feature that must be there.
 func featureNamed(t *testing.T, o drift.Options, name string) *drift.Feature {
 	t.Helper()
 	f, err := featureOf(&o, name)
@@ -110,6 +114,8 @@ func featureNamed(t *testing.T, o drift.Options, name string) *drift.Feature {
 	return f
 }
 
+// TestOverrideOfAFeatureThatIsNotThere refuses a misspelt feature at the start: else somebody would wait for an override
+// that never holds.
 func TestOverrideOfAFeatureThatIsNotThere(t *testing.T) {
 	share := 0.1
 	config := DriftConfig{Features: map[string]DriftOverride{"amuont": {Tolerance: &share}}}

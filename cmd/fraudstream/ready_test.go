@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// TestReadyCommand asks a process that is ready, one that is not and says why, and one that is not there.
 func TestReadyCommand(t *testing.T) {
 	t.Parallel()
 	ready := true

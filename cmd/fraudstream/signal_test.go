@@ -10,6 +10,7 @@ import (
 	"time"
 )
 
+// seedModel is the smallest model there is: two numbers, and no bundle around it.
 const seedModel = "../../scoring/testdata/fixtures/seed/fraud_model.pkl"
 
 // TestSignals tells a service that was asked to stop, which is success, from a person's Ctrl-C and from work that was

@@ -18,6 +18,7 @@ func fakeKafka(t *testing.T, opts ...kfake.Opt) string {
 	return fakeCluster(t, opts...).ListenAddrs()[0]
 }
 
+// fakeCluster is an in-process broker that the test may tell what to answer.
 func fakeCluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
@@ -35,6 +36,7 @@ func say(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), complaints.String()
 }
 
+// TestTopicsCheckAndCreate goes the way of a new cluster: what is missing, what would be made, making it, and all is well.
 func TestTopicsCheckAndCreate(t *testing.T) {
 	address := fakeKafka(t)
 	code, out, _ := say("topics", "check", "--brokers", address)

@@ -30,6 +30,7 @@ type receiver struct {
 	got    []*tracepb.ResourceSpans
 }
 
+// newReceiver is a collector on loopback, which must be sent protobuf and nothing else.
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{status: http.StatusOK}
@@ -50,6 +51,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
+// answer sets the status of the answers from now on; only with 200 are spans kept.
 func (r *receiver) answer(status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,6 +77,7 @@ func (r *receiver) spans(t *testing.T) map[string][]*tracepb.Span {
 	return all
 }
 
+// texts are attributes by name, whole numbers among them written as text.
 func texts(attributes []*commonpb.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
@@ -189,12 +192,14 @@ type logLines struct {
 	text strings.Builder
 }
 
+// Write appends what is logged.
 func (l *logLines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
+// String is all that was logged so far.
 func (l *logLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

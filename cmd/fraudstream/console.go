@@ -24,7 +24,7 @@ func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drif
 	return o
 }
 
-// streamConsole shows a stream.
+// streamConsole shows a stream, as far as this process has a part in it, and the drift that watch has counted there.
 func (c *Config) streamConsole(model *scoring.Scorer, watch *driftWatch, stream *consumer.Consumer, log *slog.Logger) *console.Console {
 	o := c.own(model, watch.monitor, &watch.options)
 	o.Scope = "This process: its partitions of " + c.Kafka.Input + ", and what it has counted since it started."

@@ -31,6 +31,8 @@ type edgeLabel struct {
 	Text string
 }
 
+// The measures of the charts. A chart of bins is as wide as it has bins, one of evidence as it has points, and both are
+// 100 high; the page stretches them to the window.
 const (
 	binWidth = 10  // of a bin in the chart
 	maxEdges = 7   // labels for which there is room on a phone

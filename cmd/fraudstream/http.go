@@ -31,6 +31,7 @@ type AdminConfig struct {
 	Token  string `yaml:"token"`  // needed where others than this machine can reach it
 }
 
+// defaultHTTP listens on loopback alone: whoever wants callers from elsewhere says so, and thinks of a token then.
 func defaultHTTP() HTTPConfig {
 	return HTTPConfig{Listen: "127.0.0.1:8080", MaxBody: web.DefaultBody, MaxRows: web.DefaultRows, MaxConcurrent: web.DefaultConcurrent}
 }
@@ -67,6 +68,8 @@ func (c *HTTPConfig) validate() error {
 	return nil
 }
 
+// validate refuses a token that can be guessed, and a listener without one where others than this machine can reach it:
+// a profile shows what is in memory.
 func (c *AdminConfig) validate() error {
 	if c.Token != "" && len(c.Token) < shortestToken {
 		return fmt.Errorf("admin.token: it has fewer than %d characters", shortestToken)

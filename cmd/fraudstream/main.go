@@ -76,6 +76,7 @@ type exitError struct {
 	err  error
 }
 
+// Error is the message of the error, or the code where all has been said.
 func (e *exitError) Error() string {
 	if e.err == nil {
 		return fmt.Sprintf("exit %d", e.code)
@@ -83,6 +84,7 @@ func (e *exitError) Error() string {
 	return e.err.Error()
 }
 
+// Unwrap gives the error; nil where there is none.
 func (e *exitError) Unwrap() error { return e.err }
 
 func main() {

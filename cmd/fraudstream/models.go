@@ -27,6 +27,7 @@ func printJSON(w io.Writer, result any) error {
 // A table lines up the results that people read.
 type table struct{ w *tabwriter.Writer }
 
+// newTable writes to w, nothing before flush: the width of a column is that of its widest cell.
 func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
 // row writes the cells of one line; the last column is not padded.

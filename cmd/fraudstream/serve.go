@@ -13,7 +13,12 @@ import (
 	"fraudstream/scoring"
 )
 
-// serveCommand is the HTTP door alone. Its traffic is live traffic, so it has a monitor of its own.
+// serveCommand is the HTTP door alone, for whoever has callers and no Kafka. Its traffic is live traffic, so it has a
+// monitor of its own, which the door of run has not: there the live traffic is the stream, and requests are questions
+// beside it.
+//
+// The monitor is that of one process. What it has counted is gone when the process ends, and several processes behind
+// one address each know their share of the traffic: pooled evidence, and detectors that survive, need the topics of run.
 type serveCommand struct {
 	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons, drift, tracing, http, admin and privacy are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
@@ -25,23 +30,11 @@ type serveCommand struct {
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
 
-// Run serves until a signal.
+// Run serves until a signal, and answers what is under way then.
 func (c *serveCommand) Run(ctx context.Context, s streams) error {
-	config, err := modelConfig(c.Config, c.Model)
-	if _, said := errors.AsType[*exitError](err); said {
-		return err
-	}
+	config, err := c.config()
 	if err != nil {
-		return &exitError{exitConfig, err}
-	}
-	if err := c.over(&config); err != nil {
-		return &exitError{exitConfig, err}
-	}
-	if config.HTTP.Listen == "" {
-		return &exitError{exitUsage, errors.New("--listen: serve has nothing to do without an address")}
-	}
-	if c.Reasons != nil {
-		config.Reasons = *c.Reasons
+		return err
 	}
 	level := new(slog.LevelVar)
 	log := newLoggerAt(s.err, level)
@@ -58,21 +51,10 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	options := web.Options{Scorer: model, Gatherer: registry, Requests: web.NewRequestMetrics(registry), Log: log, Tracer: spans.tracer()}
 	var wanted drift.Options
 	if !c.NoDrift {
-		wanted, err = driftOptions(model, config.Drift, time.Now(), func(line string) { log.Info(line) })
-		if err != nil {
+		if wanted, err = config.watchRequests(&options); err != nil {
 			return &exitError{exitConfig, err}
 		}
-		monitor, err := newMonitor(model, wanted, log)
-		if err != nil {
-			return &exitError{exitConfig, err}
-		}
-		registry.MustRegister(web.NewDriftCollector(monitor, model.Bundle.MetadataSHA256))
-		options.Monitor, options.Observe = monitor, true
-		options.Ticked = func(tick drift.Tick) {
-			for i := range tick.Episodes {
-				sayEpisode(log, &tick.Episodes[i])
-			}
-		}
+		registry.MustRegister(web.NewDriftCollector(options.Monitor, model.Bundle.MetadataSHA256))
 	}
 	options.Console = config.doorConsole(model, &wanted, &options)
 	door, err := config.door(options)
@@ -88,7 +70,50 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	return group.Wait()
 }
 
-// modelConfig is the configuration of the doors that know no Kafka.
+// config is the file with the flags over it. Its errors have their exit codes: a command line that leaves out what is
+// needed is one thing, and a configuration that does not hold another.
+func (c *serveCommand) config() (Config, error) {
+	config, err := modelConfig(c.Config, c.Model)
+	if _, said := errors.AsType[*exitError](err); said {
+		return config, err
+	}
+	if err == nil {
+		err = c.over(&config)
+	}
+	if err != nil {
+		return config, &exitError{exitConfig, err}
+	}
+	if config.HTTP.Listen == "" {
+		return config, &exitError{exitUsage, errors.New("--listen: serve has nothing to do without an address")}
+	}
+	if c.Reasons != nil {
+		config.Reasons = *c.Reasons
+	}
+	return config, nil
+}
+
+// watchRequests gives the door a monitor that counts its requests, and returns what that was made of. There is no topic
+// for alerts: what begins or ends is said in the log.
+func (c *Config) watchRequests(o *web.Options) (wanted drift.Options, err error) {
+	log := o.Log
+	wanted, err = driftOptions(o.Scorer, c.Drift, time.Now(), func(line string) { log.Info(line) })
+	if err != nil {
+		return wanted, err
+	}
+	if o.Monitor, err = newMonitor(o.Scorer, wanted, log); err != nil {
+		return wanted, err
+	}
+	o.Observe = true
+	o.Ticked = func(tick drift.Tick) {
+		for i := range tick.Episodes {
+			sayEpisode(log, &tick.Episodes[i])
+		}
+	}
+	return wanted, nil
+}
+
+// modelConfig is the configuration of the doors that know no Kafka, with the flag --model over it. The section kafka may
+// hold anything, or nothing: these doors never look at it.
 func modelConfig(path, model string) (Config, error) {
 	config, err := loadConfig(path)
 	if err != nil {

@@ -23,6 +23,7 @@ type TracingConfig struct {
 	Sample   float64 `yaml:"sample"` // share of the batches, and of the requests that belong to no trace
 }
 
+// defaultTracing would sample every batch, but names no collector: it is off until one is named.
 func defaultTracing() TracingConfig { return TracingConfig{Protocol: "http/protobuf", Sample: 1} }
 
 // validate checks what the types cannot say. The endpoint is not repeated: it may hold a password.

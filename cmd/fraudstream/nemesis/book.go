@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// An event is what the generator knows of one that the broker has acknowledged.
+// An event is what the generator knows of one that the broker has acknowledged: digests, since a long run has some hundred
+// thousand of them, and nobody needs to know more than whether two are the same.
 type event struct {
 	known  bool // false where no event of ours stands: a marker, an aborted record
 	poison bool
-	id     uint64 // digest of the transaction id
-	value  uint64 // digest of the value
-	strike int32  // the number of the fault during which it was sent
-	at     time.Time
+	id     uint64    // digest of the transaction id
+	value  uint64    // digest of the value
+	strike int32     // the number of the fault during which it was acknowledged
+	at     time.Time // when it was handed to the client, before any broker knew of it
 }
 
 // Book is what was sent to the input, by partition and offset. Acknowledged events are there with their places; those
@@ -24,22 +25,25 @@ type Book struct {
 	tried  map[uint64]bool // the keys of everything that was ever handed to the client
 	events map[int32][]event
 	agreed map[int32][]uint64 // digests of the answers, as the first of the service's modes has given them; 0: none has
-	acked  int
-	strike int32
+	acked  int                // how many events are in it
+	strike int32              // the present fault's number; 0: between the faults
 }
 
+// newBook returns a book in which nothing stands.
 func newBook() *Book {
 	return &Book{tried: map[uint64]bool{}, events: map[int32][]event{}, agreed: map[int32][]uint64{}}
 }
 
-// try books what is about to be sent.
+// try books what is about to be sent. It comes before the client has the event, so that whoever answers it, however fast,
+// answers something that is known.
 func (b *Book) try(e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tried[e.key()] = true
 }
 
-// key is what an answer names the event by: decisions carry the id, dead letters the value.
+// key is what an answer names the event by: decisions carry the id, dead letters the value. An event that was decided though
+// it is poison, or refused though it is good, therefore has an answer with another key.
 func (e *event) key() uint64 {
 	if e.poison {
 		return e.value
@@ -47,7 +51,8 @@ func (e *event) key() uint64 {
 	return e.id
 }
 
-// ack books an event that the broker has acknowledged at a place.
+// ack books an event that the broker has acknowledged at a place, and that it belongs to the present fault. Acknowledgements
+// may come out of order; the offsets between stay unknown until theirs come.
 func (b *Book) ack(partition int32, offset int64, e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,7 +66,7 @@ func (b *Book) ack(partition int32, offset int64, e event) {
 	b.acked++
 }
 
-// setStrike says to which fault what is sent from now on belongs.
+// setStrike says to which fault what is acknowledged from now on belongs.
 func (b *Book) setStrike(number int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -75,7 +80,8 @@ func (b *Book) Acked() int {
 	return b.acked
 }
 
-// Ends is, for each partition, the offset after the last acknowledged event.
+// Ends is, for each partition, the offset after the last acknowledged event. Below it everything that was acknowledged so far
+// stands, beside markers and aborted records. Partitions without an event are left out.
 func (b *Book) Ends() map[int32]int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// stretch is how many events are sent while nothing happens.
+// stretch is how many events are sent while nothing happens: enough for some forty drift intervals and eighty dead letters, and
+// still only seconds for all three subjects.
 const stretch = 4000
 
 // countUndisturbed holds the counters of the workers against the ids that the witness reads, one by one, where nothing
@@ -49,7 +50,9 @@ func (r *run) countUndisturbed(ctx context.Context) {
 	}
 }
 
-// answerAll waits until everything that was sent is acknowledged and answered.
+// answerAll waits until everything that was sent is acknowledged and answered, each with the run's patience. What has no answer
+// by then is given up as lost. It tells whether the service has answered all: the plain loop may owe what it likes, and where
+// the service owes something its counters need not be looked at.
 func (r *run) answerAll(ctx context.Context) bool {
 	patient, cancel := context.WithTimeout(ctx, r.o.Patience)
 	defer cancel()
@@ -67,7 +70,10 @@ func (r *run) answerAll(ctx context.Context) bool {
 	return len(open) == 0 || len(open) == 1 && open[0] == "plain"
 }
 
-// compareCounters holds what the living workers have counted against what was read since they began.
+// compareCounters holds what the living workers have counted against what was read since they began, by subtracting the records
+// that were there before. Of so many events sent, consumed must be all of them, decided and dead-lettered what was read of
+// each, one record for each event, and nothing may have been left out or passed over. Counters have no ids, so this compares
+// numbers; that the records are those of the events sent, each once, is what the ledger holds.
 func (r *run) compareCounters(s *Subject, before [2]int) {
 	decided, letters := s.Ledger.records()
 	decided, letters = decided-before[0], letters-before[1]
@@ -120,7 +126,8 @@ func (r *run) boundCounters(s *Subject, deleted int) {
 	}
 }
 
-// settleGroup waits until a group has found itself with all workers of the subject.
+// settleGroup waits until a group has found itself with all workers of the subject, or the test has failed: before that a worker
+// might answer events which were counted by the one that it took them over from.
 func (r *run) settleGroup(ctx context.Context, s *Subject) {
 	for deadline := time.Now().Add(r.o.Patience); ; time.Sleep(200 * time.Millisecond) {
 		state, members, err := r.describe(ctx, s.Group)
@@ -134,7 +141,8 @@ func (r *run) settleGroup(ctx context.Context, s *Subject) {
 	}
 }
 
-// describe asks for the state of a group and the number of its members.
+// describe asks for the state of a group, in Kafka's words, and the number of its members. While the group has no coordinator that
+// is an error; it is Empty or Dead when all members have left, and Stable when each knows what it has.
 func (r *run) describe(ctx context.Context, group string) (state string, members int, err error) {
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups = []string{group}

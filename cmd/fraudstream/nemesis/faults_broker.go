@@ -63,8 +63,9 @@ func (w *World) awaitFlow(partitions []int32, ends map[int32]int64, patience tim
 	}
 }
 
-// twoBrokersDown leaves one of three: nothing can be written, since two replicas must have it, and the controllers have
-// no majority.
+// twoBrokersDown leaves one of three for 8 to 12 s: nothing can be written, since two replicas must have it, and the controllers
+// have no majority, so nobody can be made the leader either. Only when both are back does anything go on, and what was sent
+// meanwhile must be there once.
 func twoBrokersDown() Fault {
 	return Fault{"two of three brokers down", func(w *World) {
 		order := w.Random.Perm(w.Ground.Kafka.Nodes())
@@ -82,7 +83,8 @@ func twoBrokersDown() Fault {
 }
 
 // coordinatorMoved gives every partition of the topics in which groups and transactions are kept another leader, who
-// reads it and is the coordinator from then on.
+// reads it and is the coordinator from then on. Until it has read, it answers that it is loading, and the old one that it is
+// the coordinator no more: commits, heartbeats and the requests of transactions meet both.
 func coordinatorMoved() Fault {
 	return Fault{"coordinator moved", func(w *World) {
 		const times = 3
@@ -96,7 +98,9 @@ func coordinatorMoved() Fault {
 	}}
 }
 
-// leaderMoved gives every partition of the input and of all outputs another leader.
+// leaderMoved gives every partition of the input and of all outputs another leader. Nobody dies and nothing is lost: the old
+// leader says that it is none any more, and whoever goes on sending to it, or takes up a batch anew that it has written
+// already, would show here.
 func leaderMoved() Fault {
 	return Fault{"leader moved", func(w *World) {
 		const times = 3
@@ -115,7 +119,8 @@ func leaderMoved() Fault {
 }
 
 // tooFewReplicas makes the outputs demand three replicas and takes one broker away, so that the others refuse every
-// write with NOT_ENOUGH_REPLICAS.
+// write with NOT_ENOUGH_REPLICAS. It goes on until each mode of the service has counted such a refusal (code 19), some seconds
+// longer, and until all replicas are back.
 func tooFewReplicas() Fault {
 	return Fault{"NOT_ENOUGH_REPLICAS, a broker short", func(w *World) {
 		before := w.refused("19")
@@ -169,7 +174,7 @@ func (w *World) byLeadership() []int {
 	return brokers
 }
 
-// ledBy lists the partitions of the input that a broker leads now.
+// ledBy lists the partitions of the input that a broker leads now, as whichever broker is asked knows it.
 func (w *World) ledBy(broker int) (partitions []int32) {
 	w.T.Helper()
 	m, err := w.metadata()
@@ -189,7 +194,8 @@ func (w *World) ledBy(broker int) (partitions []int32) {
 	return partitions
 }
 
-// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again.
+// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again: else the
+// second and third kill would strike brokers that lead nothing.
 func (w *World) preferLeaders() {
 	w.T.Helper()
 	w.eventually("the preferred leaders", time.Minute, func() bool {
@@ -228,7 +234,9 @@ func (w *World) awaitInStep() {
 	})
 }
 
-// moveLeaders makes the next replica of every partition of the topics its leader.
+// moveLeaders makes the next replica of every partition of the topics its leader: it puts that one first among the replicas, which
+// moves no data since they stay the same three, and asks for the election of those that stand first. It returns when the
+// metadata has all of them as leaders.
 func (w *World) moveLeaders(topics ...string) {
 	w.T.Helper()
 	m, err := w.metadata()

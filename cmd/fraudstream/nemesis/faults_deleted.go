@@ -45,7 +45,8 @@ func outputDeleted() Fault {
 	}}
 }
 
-// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it.
+// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it. Decisions that the
+// witness has read and that are not in the topic would be decisions without a record, and fail the test.
 func (w *World) deleteHeld(s *Subject) {
 	w.T.Helper()
 	held := w.held(s)
@@ -122,8 +123,9 @@ func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, 
 	return nil
 }
 
-// recordsDeleted deletes records before anybody has read them, as retention does while the service is down. Exactly they
-// must be missing, be counted and be alerted.
+// recordsDeleted deletes records before anybody has read them, as retention does while the service is down: all workers leave,
+// a hundred events and more are sent to one partition, and its beginning is moved behind most of them, past every group's
+// committed offset. Exactly the events between that offset and the new beginning must be missing, be counted and be alerted.
 func recordsDeleted() Fault {
 	return Fault{"records deleted under the consumer", func(w *World) {
 		w.Each(func(s *Subject, _ *rand.Rand) {

@@ -25,8 +25,9 @@ func logFaults() []Fault {
 	}
 }
 
-// recordTooLarge lowers the limit of the decisions' topics, and sends some events whose ids, and so whose decisions, are over
-// it. They must end as dead letters, and their neighbours, whose batches are over it too, must be decided.
+// recordTooLarge lowers the limit of the decisions' topics to 20 kB, and sends twenty events of 40 kB, most of it their ids, so
+// that their decisions are over it, too. They must end as dead letters, for whose topic the usual limit holds, and their
+// neighbours, whose batches are over it with them, must be decided. In the end the limit is Kafka's default again.
 func recordTooLarge() Fault {
 	return Fault{"record too large for the output topic", func(w *World) {
 		const giants = 20
@@ -58,7 +59,8 @@ func recordTooLarge() Fault {
 	}}
 }
 
-// giant sends a payment with an id of so many bytes that do not compress.
+// giant sends a payment with an id of so many bytes that do not compress: limits are held against compressed batches. It is booked
+// as poison, since a dead letter is its right answer.
 func (g *generator) giant(size int, random *rand.Rand) {
 	g.mu.Lock()
 	payment := g.cards.Next()
@@ -159,7 +161,8 @@ func corruptOnDisk() Fault {
 	}}
 }
 
-// skip is what the person on call types.
+// skip is what the person on call types, and returns when a worker has counted that it has passed over something of that
+// partition. It runs with the same configuration and environment as the workers.
 func (w *World) skip(s *Subject, partition int32, to int64) {
 	before := s.gaps(partition)
 	command := exec.Command(w.run.o.Executable, "offsets", "skip", "--config", filepath.Join(w.run.o.Logs, s.Name+".yaml"),
@@ -233,8 +236,9 @@ func (w *World) expectAlert(s *Subject, mark int, want gapAlert) {
 	}
 }
 
-// abortedUpstream is a program before ours that writes in transactions: most of them it aborts. Nobody may answer an event
-// of these; those of the others must be answered.
+// abortedUpstream is a program before ours that writes in transactions of a hundred events: three of them it aborts, the fourth it
+// commits. Nobody may answer an event of the former, which were never sent as far as the book knows; those of the latter must
+// be answered. While a transaction is open, up to 2 s, nobody can read beyond its beginning.
 func abortedUpstream() Fault {
 	return Fault{"aborted upstream transactions", func(w *World) {
 		const times = 4
@@ -288,8 +292,9 @@ func (g *generator) sendBy(client *kgo.Client, counts bool) {
 	})
 }
 
-// partitionAdded gives the input, and the outputs, one more partition. It must be read within 10 s, here within five times
-// that.
+// partitionAdded gives the input, and the outputs, one more partition: the outputs first, so that there is somewhere to write
+// what is read of it. It must be read within 10 s, here within five times that. The plain loop's library looks for new
+// partitions only when it is told to, so that one may read it after the next rebalance and no earlier.
 func partitionAdded() Fault {
 	return Fault{"partition added", func(w *World) {
 		n := w.partitions(input)
@@ -344,7 +349,8 @@ func (s *Subject) gaps(partition int32) float64 {
 	return s.countedWhere(gapsTotal, fmt.Sprintf(`partition="%d"`, partition))
 }
 
-// paused is how many partitions the living workers say stand still, for the reason that a label gives if one is given.
+// paused is how many partitions the living workers said stand still when they were last asked, for the reason that a label gives
+// if one is given, as reason="corrupt_batch".
 func (s *Subject) paused(label string) int {
 	n := 0
 	for _, w := range s.Workers() {

@@ -106,6 +106,7 @@ func aclWithdrawn(r right) Fault {
 	}}
 }
 
+// subject finds a subject by its name; there has to be one.
 func (w *World) subject(name string) *Subject {
 	for _, s := range w.Subjects {
 		if s.Name == name {

@@ -20,6 +20,9 @@ import (
 // The rows go through the model, because the score is watched too and because a value is what the pipeline sees and not
 // what stands in the file. They are counted by the same monitor as a stream, with its clock turned to the times of the
 // events: a day of traffic is gone through in minutes, and the intervals are those that the stream would have had.
+//
+// A file is one set of detectors, as a pool is. A stream whose partitions have detectors of their own shows each of them a
+// part of the traffic, and needs longer for the same evidence.
 type driftCommand struct {
 	rowsFlags
 	Format      batch.Format `help:"Format of the file: ndjson, csv or parquet. Default: by its extension (.gz, .zst, .lz4 and .bz2 aside), else ndjson." enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT"`

@@ -18,6 +18,18 @@
 // it loads a [scoring.Scorer], makes a [drift.Monitor] of the bundle's baseline and hands both to the door that was
 // asked for. There is one file per subcommand.
 //
+// # Reading it
+//
+// main.go has the whole command line as one structure, which kong makes flags and variables of. run.go is the service,
+// wired from top to bottom, and serve.go and score.go are the other two doors; beyond the wiring, http.go says what
+// both listeners are given, and package batch how a file is read and written.
+//
+// config.go and its neighbours config_*.go are the configuration. A section that belongs to one matter stands with it:
+// delivery.go, deadletters.go, memory.go, override.go, private.go, tracing.go. Between the stream and the drift monitor
+// stand monitor.go, which makes a monitor of bundle and configuration; observer.go, which feeds it from a partition's
+// loop; pool.go and acceptance.go. backtest.go does the same from a file, and drift_text.go, drift_page.go and
+// drift_charts.go show what came of it. The commands for whoever is on call are dlq.go, topics.go and offsets.go.
+//
 // # Exit codes
 //
 // 0 ok, 1 failure, 2 usage, 3 findings (rows that could not be scored, a model that the model command refuses), 78 a

@@ -13,7 +13,8 @@ import (
 var errInterrupted = errors.New("interrupted")
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends. A second one ends the process at once, because
-// the first one has put the default handling back.
+// the first one has put the default handling back. The cause of the context tells the two apart: a service that is asked
+// to stop has done its work, and whoever presses Ctrl-C has not got what they waited for.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)

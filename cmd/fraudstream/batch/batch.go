@@ -33,6 +33,13 @@
 // A run that resumes cuts the output back to there, reads the input's first rows again without scoring them, holds their
 // sum against the journal, and goes on: kill -9 costs seconds of work and no row. Another model, other thresholds or
 // another input are refused. The journal goes when the file is whole.
+//
+// # Reading it
+//
+// This file is the way of the rows: chunk, pipeline, [Score] and [Each]. What comes before it is in input.go, with
+// compress.go and opening.go for what a file turns out to be; ndjson.go, csv.go and parquet_read.go are the formats, and
+// of Parquet parquet_shape.go matches the columns and parquet_leaf.go writes their values. What comes after is in
+// output.go and journal.go, with lines.go and parquet_write.go for the two kinds of file.
 package batch
 
 import (
@@ -63,6 +70,7 @@ type Tally struct{ Decided, Refused, Skipped int64 }
 // Rows is the number of rows in all.
 func (t Tally) Rows() int64 { return t.Decided + t.Refused + t.Skipped }
 
+// String is the line that a run ends with; scripts look for its keys.
 func (t Tally) String() string {
 	return fmt.Sprintf("rows=%d decided=%d refused=%d skipped=%d", t.Rows(), t.Decided, t.Refused, t.Skipped)
 }
@@ -98,7 +106,7 @@ type chunk struct {
 	tally Tally
 	out   encoded
 	err   error
-	done  chan struct{}
+	done  chan struct{} // a value when the work is done; it has room for it, so that no worker waits for the writer
 }
 
 // add ends a row: whatever has been appended to text since the last one.
@@ -136,7 +144,8 @@ func (c *chunk) score(model *scoring.Scorer) {
 	}
 }
 
-// castagnoli is the polynomial that processors have an instruction for.
+// castagnoli is the polynomial that processors have an instruction for. The checksum is there against mistakes, such as the
+// wrong file, and not against anybody who would forge one.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sum adds the rows to a checksum, each with its end.
@@ -230,7 +239,7 @@ func (p *pipeline) read(ctx context.Context, free <-chan *chunk, out ...chan<- *
 			return ctx.Err()
 		}
 		c.before, c.limit, c.err = n, rowsPerChunk, nil
-		if p.to >= 0 {
+		if p.to >= 0 { // no format can give a row back that was read too much
 			c.limit = int(min(rowsPerChunk, p.to-n))
 		}
 		c.text, c.ends, c.bad = c.text[:0], c.ends[:0], c.bad[:0]
@@ -251,7 +260,8 @@ func (p *pipeline) read(ctx context.Context, free <-chan *chunk, out ...chan<- *
 	return nil
 }
 
-// Each shows every row's result to visit, in order; n counts from 1. What it is shown is valid until it returns.
+// Each shows every row's result to visit, in order; n counts from 1. What it is shown is valid until it returns, and an
+// error that it returns ends the reading. The tally is of the chunks that were shown to their ends.
 func Each(ctx context.Context, model *scoring.Scorer, in *Input, visit func(n int64, r *scoring.Result) error) (t Tally, err error) {
 	p := pipeline{in: in, to: -1, work: func(c *chunk) error { c.score(model); return nil }}
 	p.deliver = func(c *chunk) error {
@@ -290,7 +300,8 @@ func Score(ctx context.Context, model *scoring.Scorer, in *Input, out *Output) (
 	return out.begun.Tally, errors.Join(err, out.close(err))
 }
 
-// verify reads the rows that an earlier run has written, and holds them against its checksum.
+// verify reads the rows that an earlier run has written, and holds them against its checksum. That takes as long as to read
+// them and make them JSON; no row is scored twice. The input then stands at the first row that is still to be done.
 func (in *Input) verify(ctx context.Context, begun checkpoint) error {
 	rows := begun.Tally.Rows()
 	if rows == 0 {

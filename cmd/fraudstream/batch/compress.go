@@ -67,6 +67,7 @@ type unpacker struct {
 	ext string
 }
 
+// Read reads on, with an error that names the compression in place of the decoder's own.
 func (u unpacker) Read(b []byte) (int, error) {
 	n, err := u.Reader.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -62,6 +62,7 @@ type ration struct {
 	left int
 }
 
+// Read gives what is left and, when nothing is, an error that says where to look.
 func (r *ration) Read(p []byte) (int, error) {
 	if r.left <= 0 {
 		return 0, fmt.Errorf("over %d MiB without an end: look for a quote that is not closed", longestRow>>20)
@@ -99,7 +100,7 @@ func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, er
 			bound.left = longestRow
 			row, err := reader.Read()
 			if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-				row, err = nil, nil
+				row, err = nil, nil // its place is kept: the rows after it must not move up
 				raw.faults = append(raw.faults, brokenRow(broken))
 			}
 			if err != nil {
@@ -185,7 +186,8 @@ func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []by
 	}, nil
 }
 
-// renderCells appends a row as JSON.
+// renderCells appends a row as JSON. One of another length is refused whole: which of its cells is missing, or too many,
+// nobody can tell, and each after it would be taken for its neighbour.
 func (c *chunk) renderCells(columns []column, row []string) *scoring.EventError {
 	if len(row) != len(columns) {
 		return &scoring.EventError{Code: "bad_json", Message: fmt.Sprintf("the row has %d cells, the header %d", len(row), len(columns))}
@@ -292,6 +294,7 @@ type csvEncoder struct {
 	record []string
 }
 
+// newCSVEncoder writes to w, where the header is already.
 func newCSVEncoder(w io.Writer) *csvEncoder {
 	return &csvEncoder{writer: csv.NewWriter(w), record: make([]string, len(csvHeader))}
 }
@@ -331,7 +334,8 @@ func decisionCells(record []string, d *scoring.Decision, model *scoring.Scorer) 
 	record[11], record[12] = reasonCells(d, model)
 }
 
-// transactionID is the id of the event as a cell, or what stands in for it.
+// transactionID is the id of the event as a cell, or what stands in for it. The decision has the JSON of the id, in quotes
+// or as a number.
 func transactionID(d *scoring.Decision, standIn string) string {
 	if d.TransactionID == nil {
 		return standIn

@@ -25,7 +25,8 @@ const (
 	Parquet Format = "parquet"
 )
 
-// FormatOf tells the format by the extension, that of a compression aside; ok is false where it tells nothing.
+// FormatOf tells the format by the extension, that of a compression aside; ok is false where it tells nothing, and the
+// format is NDJSON then.
 func FormatOf(path string) (f Format, ok bool) {
 	switch strings.ToLower(filepath.Ext(uncompressed(path))) {
 	case ".csv":
@@ -38,7 +39,7 @@ func FormatOf(path string) (f Format, ok bool) {
 	return NDJSON, false
 }
 
-// An Input is a file that is being read.
+// An Input is a file that is being read, from its first row to its last, once. It belongs to one [Score] or [Each].
 type Input struct {
 	Warnings []string // what whoever reads the decisions should know of the file
 
@@ -49,7 +50,8 @@ type Input struct {
 }
 
 // rows is how a format is read. read takes raw rows into a chunk, up to its limit, and gives io.EOF with the last of them
-// or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were read.
+// or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were read, whether
+// they have been rendered or not.
 type rows struct {
 	read   func(*chunk) error
 	render func(*chunk)
@@ -167,7 +169,7 @@ func (in *Input) openText(path string, inputs []scoring.Place, o Options) error 
 // Finish takes the progress bar away, so that what is printed next has a clean line.
 func (in *Input) Finish() { in.progress.finish() }
 
-// Close closes the file.
+// Close closes the file, and what was opened over it first: a decoder goes before what it reads from.
 func (in *Input) Close() (err error) {
 	for _, each := range slices.Backward(in.closers) {
 		err = errors.Join(err, each())

@@ -16,6 +16,7 @@ import (
 // A ResumeError says why a run cannot go on where another has ended.
 type ResumeError struct{ why string }
 
+// Error says why, and what to do: it is about the flag by which the run was asked to go on.
 func (e *ResumeError) Error() string {
 	return "--resume: " + e.why + "; leave out --resume to begin anew"
 }

@@ -88,6 +88,7 @@ type countBytes struct {
 	n *int64
 }
 
+// Write counts what was written, and not what should have been.
 func (w countBytes) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	*w.n += int64(n)

@@ -18,6 +18,7 @@ var signatures = []struct{ begins, name, ext string }{
 	{"PK\x03\x04", "zip", ""},
 }
 
+// byteOrderMark is U+FEFF in UTF-8. To JSON and to the name of a first column it would be a character like any other.
 const byteOrderMark = "\xef\xbb\xbf"
 
 // opening looks at how a text begins before a row is made of it. The byte order mark that Windows programs put in front

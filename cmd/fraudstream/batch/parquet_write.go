@@ -111,6 +111,7 @@ type keepOpen struct{ io.Writer }
 
 func (keepOpen) Close() error { return nil }
 
+// partPath is the file of part i, counted from 1.
 func (s *tableSink[P]) partPath(i int) string { return s.path + ".part" + strconv.Itoa(i) }
 
 // writer writes tables that name the model, so that the file tells by itself what decided.

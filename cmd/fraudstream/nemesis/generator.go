@@ -31,6 +31,9 @@ type generator struct {
 	drawn int
 }
 
+// newGenerator connects to the brokers by the direct way. The payments follow from the seed, the times at which they are sent do
+// not. The client asks for metadata often, so that it finds new leaders and partitions within a second, and tries again
+// where a dying broker hangs up at once.
 func newGenerator(ground *Ground, input string, book *Book, seed uint64) (*generator, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
@@ -61,14 +64,16 @@ func (g *generator) flow(ctx context.Context, rate float64) {
 	}
 }
 
-// burst sends n payments.
+// burst sends n payments, none where n is negative. It returns when the client has them all, which may be before any broker
+// does; it waits only where a hundred thousand are under way.
 func (g *generator) burst(n int) {
 	for range n {
 		g.send()
 	}
 }
 
-// send draws the next payment and hands it to the client, which works on its own.
+// send draws the next payment and hands it to the client, which works on its own. Poison is JSON that breaks off after about two
+// thirds of it, so that no part of it can be believed.
 func (g *generator) send() {
 	g.mu.Lock()
 	payment := g.cards.Next()
@@ -97,5 +102,5 @@ func (g *generator) post(key, value []byte, e event) {
 		})
 }
 
-// flush returns when everything that was sent is acknowledged.
+// flush returns when everything that was sent is acknowledged or given up by the client, or with the error of ctx.
 func (g *generator) flush(ctx context.Context) error { return g.client.Flush(ctx) }

@@ -15,12 +15,12 @@ import (
 
 // Ground is the cluster that a run stands on. All faults of a run happen in one cluster's life.
 type Ground struct {
-	Name        string   // as the results have it, such as Apache Kafka 4.1.2
+	Name        string   // as the results have it, such as Apache Kafka 4.4.0; what follows " with " makes no table of its own
 	Brokers     string   // where the workers go
 	Direct      string   // where generator and witness go: the same brokers by a way that no fault of the network is on
 	Access      string   // of the workers: more lines of the kafka section of their configuration, each with its line break
 	PlainAccess []string // arguments for the plain loop that say the same
-	Replication int16
+	Replication int16    // of every topic: 3 on Apache Kafka, 1 in process
 
 	// Exactly one of these is there.
 	Kafka *kafkatest.Proxied
@@ -49,7 +49,8 @@ func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, part
 	}
 }
 
-// known asks each broker whether it knows the leaders of all partitions of a topic.
+// known asks each broker that the client has heard of whether it knows the leaders of all partitions of a topic. A broker that
+// does not answer knows nothing.
 func known(ctx context.Context, client *kgo.Client, name string, partitions int32) bool {
 	req := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()

@@ -18,7 +18,9 @@ import (
 const shortSession = 3 * time.Second
 
 // StartInProcess returns the ground of the in-process broker, which is not Kafka: it has no replicas to lose, commits
-// transactions at once, and lives in the test's own process. It ends with its test.
+// transactions at once, and lives in the test's own process. It ends with its test. Three listeners stand for three brokers, so
+// that leaders and coordinators can move. Sessions and rebalances are cut down to shortSession on their way in, whatever a
+// member asks for.
 func StartInProcess(t testing.TB) *Ground {
 	t.Helper()
 	g := &Ground{Name: "kfake", Replication: 1}
@@ -56,7 +58,7 @@ func (w *World) calm(group string) {
 	}
 }
 
-// connections are those that the in-process broker has accepted.
+// connections are those that the in-process broker has accepted and that nobody has closed at this end.
 type connections struct {
 	mu  sync.Mutex
 	all map[net.Conn]bool
@@ -71,6 +73,7 @@ func (g *Ground) listen(network, address string) (net.Listener, error) {
 	return &listener{l, &g.connections}, nil
 }
 
+// listener puts what it accepts on the list.
 type listener struct {
 	net.Listener
 	connections *connections

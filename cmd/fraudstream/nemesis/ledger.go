@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// An answer is what the witness has read about one event.
+// An answer is what the witness has read about one event: how many decisions and dead letters, and of the first of them what it
+// says. The zero value is an event without an answer.
 type answer struct {
 	decisions, letters uint16
 	key                uint64 // what the first answer names the event by
@@ -18,7 +19,9 @@ type answer struct {
 
 func (a *answer) given() bool { return a.decisions > 0 || a.letters > 0 }
 
-// Tally is what a subject did to the events during one fault.
+// Tally is what a subject did to the events during one fault. It belongs to the fault during which the witness has read or missed
+// it, and since the next fault waits until everything is answered and the groups are at rest, that is the fault which has done
+// it, save for what comes later than anybody waits for.
 type Tally struct {
 	Lost       int `json:"lost"`       // acknowledged and never answered
 	Deleted    int `json:"deleted"`    // missing because the fault itself deleted them
@@ -31,7 +34,8 @@ type Tally struct {
 	Ahead      int `json:"ahead"`      // of the lost ones, those that the committed offset has passed
 }
 
-// broken names what a tally holds that delivery does not promise.
+// broken names what a tally holds that delivery does not promise, each with its number; it is empty if nothing is broken. Copies
+// are what at-least-once delivery does promise, and deletions are the fault's own doing.
 func (t *Tally) broken(exactlyOnce bool) string {
 	var text string
 	add := func(n int, what string) {
@@ -85,6 +89,7 @@ type Ledger struct {
 	unread   int // events that count as deleted with an answer, if there was one, that nobody has read
 }
 
+// newLedger returns a ledger in which nothing is answered yet.
 func newLedger(book *Book) *Ledger {
 	return &Ledger{
 		book: book, excused: map[int32][]span{}, answers: map[int32][]answer{}, floor: map[int32]int64{}, lanes: map[lane]int64{},
@@ -102,6 +107,8 @@ func (l *Ledger) tally() *Tally {
 	return t
 }
 
+// example keeps the first of each kind of thing that goes wrong in a fault, so that whoever reads the log knows where to look; it is
+// called under the lock.
 func (l *Ledger) example(kind, format string, args ...any) {
 	if key := fmt.Sprintf("%d %s", l.strike, kind); !l.seen[key] {
 		l.seen[key] = true
@@ -120,7 +127,8 @@ type reply struct {
 	astray  bool  // it stands in a partition where it does not belong
 }
 
-// answered books a reply.
+// answered books a reply. A phantom is one that names another event than stands where it says, or that nobody has tried to send. Only
+// a first answer can come too late or out of order: a repeated one comes after what it repeats.
 func (l *Ledger) answered(r reply) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,7 +193,8 @@ func (l *Ledger) late(a *answer, p place) {
 	l.example("late", "%v is answered after it was given up", p)
 }
 
-// again books a repeated answer.
+// again books a repeated answer. Other bytes than those of the first are counted beside the repetition, and so is an event that has
+// now been decided and refused.
 func (l *Ledger) again(a *answer, r reply) {
 	l.tally().Duplicated++
 	l.example("duplicated", "%s/%d/%d answers %v again", r.lane.topic, r.lane.out, r.offset, r.from)
@@ -206,6 +215,7 @@ func (l *Ledger) stranger(topic string, partition int32, offset int64) {
 	l.example("phantom", "%s/%d/%d names no event", topic, partition, offset)
 }
 
+// at returns the answer to what stands at a place. The pointer is good until the next call, and the caller holds the lock.
 func (l *Ledger) at(p place) *answer {
 	all := l.answers[p.partition]
 	for int64(len(all)) <= p.offset {
@@ -222,6 +232,8 @@ func (l *Ledger) Missing(below map[int32]int64) []place {
 	return l.missing(below)
 }
 
+// missing does it under the lock. It looks at each event until it and all before it are answered or written off, and at nothing
+// below that floor again; the floor stays where an acknowledgement may still come.
 func (l *Ledger) missing(below map[int32]int64) []place {
 	var open []place
 	for p, end := range below {
@@ -337,14 +349,15 @@ func (l *Ledger) writeOff(events []place, passed bool) {
 	}
 }
 
-// setStrike says to which fault what is read from now on belongs.
+// setStrike says to which fault what is read or given up from now on belongs; 0 is none.
 func (l *Ledger) setStrike(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.strike = number
 }
 
-// of returns what one fault did, and how long events sent during it waited at most.
+// of returns what one fault did, and how long an event that was acknowledged during it waited at most, from the moment in which it
+// was handed to the client until the witness had read its answer. An answer that is read before the acknowledgement is left out.
 func (l *Ledger) of(strike int) (Tally, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

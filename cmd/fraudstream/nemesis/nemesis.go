@@ -17,18 +17,24 @@
 //   - nothing is decided that was not sent: else it is a phantom;
 //   - no event is both decided and dead-lettered;
 //   - no event has more copies than the mode promises: one with exactly-once;
-//   - equal ids have equal bytes;
-//   - the events of a partition get their first answers in the order of the partition;
+//   - equal ids have equal bytes and equal keys, in all copies and in both modes of the service;
+//   - the events of a partition get their first answers in the order of the partition, decisions and dead letters each for
+//     themselves, and in a partition of the same number, so that there is one order to speak of. Only while the outputs have
+//     more partitions than the input may a key's hash say otherwise;
 //   - the committed offset never passes an event without an answer; this is sampled all the time, by asking for the
 //     committed offsets first and then reading the outputs up to what was their end after that;
-//   - the counters of the workers equal the ids: for the whole run they may not exceed what was read, since a killed
-//     process takes its last counts along, and over a last undisturbed stretch, with workers that began with it, they are
-//     equal one by one;
+//   - the counters of the workers equal the ids: over a last undisturbed stretch, with workers that began with it, they are
+//     equal one by one. For the whole run they may not exceed what was read; they may fall short of it, since a killed process
+//     takes along what it has counted since it was last asked, a second before at most. By how much is shown: so much double
+//     counting during the faults would go unseen;
 //   - the snapshots of the drift monitor and the alerts are there, each alert has an id, and in exactly-once mode everything
 //     is written in transactions and no alert is there twice. Intervals are short and the amounts shift to and fro, so
 //     that both are in the batches that the faults strike.
 //
 // What the service breaks of this fails the test. What the plain loop breaks is counted.
+//
+// One thing is not held: an answer to an event whose acknowledgement never came back to the generator must name something that
+// was sent, and no more is known of its place. Where the acknowledgement comes after the answer, the place is checked then.
 //
 // # How a run goes
 //
@@ -69,8 +75,9 @@
 // an upper bound; where it does so without a moment in between there are fewer recoveries than runs, and the table says
 // how many. The wait in the results file is the longest that an event which was sent during the fault
 // waited for an answer that a reader of committed records could see; that is the silence of a partition, as a person
-// downstream would measure it. What [Silences] prints is narrower: the partitions of the input that a killed broker led, each
-// from its last decision before the kill to its first one after.
+// downstream would measure it. What [Silences] prints is narrower: for each partition of the input that a killed broker led, the
+// longest time between two decisions that follow each other, by the times of scoring, from shortly before the kill until the
+// broker is back and every subject has answered something of that partition.
 //
 // # How to add a fault
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// recoverAll waits for every subject, and tells which have recovered. One that makes no progress is stuck: the plain loop
+// recoverAll waits for every subject at the same time, and tells which have recovered by themselves. One that makes no progress is stuck: the plain loop
 // may hang for good, or meet an event again and again that it cannot get past. Then what the person on call would do is
 // done.
 func (r *run) recoverAll(ends map[int32]int64) map[*Subject]bool {
@@ -33,7 +33,8 @@ func (r *run) recoverAll(ends map[int32]int64) map[*Subject]bool {
 	return recovered
 }
 
-// await waits until a subject has answered every event below the ends, for as long as it makes progress.
+// await waits until a subject has answered every event below the ends, and tells whether it has. The service has the run's patience
+// for all of them; the plain loop, which may be slow and whose recovery is only measured, for each that it answers.
 func (r *run) await(s *Subject, ends map[int32]int64) bool {
 	patience := r.o.Patience
 	if s.Plain {
@@ -59,7 +60,7 @@ func (r *run) await(s *Subject, ends map[int32]int64) bool {
 // patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s.
 const patienceWithPlain = 30 * time.Second
 
-// rescue starts the workers of a subject anew. If that does not help, the partitions that stand still are moved by hand
+// rescue kills the workers of a subject and starts others, up to five times. If that does not help, the partitions that stand still are moved by hand
 // past the event that they stand before, as the person on call would do, and what is missing then is lost.
 func (r *run) rescue(s *Subject, ends map[int32]int64) {
 	r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
@@ -136,7 +137,7 @@ func commitFor(ctx context.Context, client *kgo.Client, group string, offsets ma
 	return nil
 }
 
-// unanswered waits until every subject has answered every event below the ends, and names those that do not.
+// unanswered waits until every subject has answered every event below the ends, one after the other, and names those that do not.
 func (r *run) unanswered(ends map[int32]int64) []string {
 	var stuck []string
 	for _, s := range r.subjects {

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// A Result is what one strike of a fault did to one subject: a line of the results file.
+// A Result is what one strike of a fault did to one subject: a line of the results file. Times are in seconds, to a hundredth.
 type Result struct {
 	Ground  string  `json:"ground"`
 	Seed    uint64  `json:"seed"`
 	Number  int     `json:"number"` // of the strike in its run, from 1
 	Fault   string  `json:"fault"`
 	Subject string  `json:"subject"`
-	Runs    int     `json:"runs"`   // how many times the fault struck in it
-	Events  int     `json:"events"` // acknowledged from its beginning to the recovery of all
-	Seconds float64 `json:"seconds"`
+	Runs    int     `json:"runs"`    // how many times the fault struck in it
+	Events  int     `json:"events"`  // acknowledged from its beginning until all had recovered and their groups were at rest
+	Seconds float64 `json:"seconds"` // so long did that take
 	Tally
 	Recoveries []float64      `json:"recoveries_s"`     // from the end of each harm until all events acknowledged by then were answered
 	Wait       float64        `json:"wait_s"`           // the longest that an event sent meanwhile waited for a visible answer
@@ -42,7 +42,7 @@ func Append(w io.Writer, results []Result) error {
 	return nil
 }
 
-// Read reads lines of results.
+// Read reads lines of results. A line that has been cut short is an error: nobody can tell what it would have said.
 func Read(r io.Reader) ([]Result, error) {
 	var all []Result
 	for decoder := json.NewDecoder(r); ; {
@@ -56,7 +56,8 @@ func Read(r io.Reader) ([]Result, error) {
 	}
 }
 
-// cell adds up what one fault did to one subject.
+// cell adds up what one fault did to one subject. What the table has no column for, such as events that were decided and refused,
+// is not in it: a run in which the service has done such a thing has failed, and is left out.
 type cell struct {
 	runs, lost, deleted, duplicated, phantoms, disordered, stuck int
 	recoveries                                                   []float64
@@ -79,8 +80,9 @@ func (c *cell) add(r *Result) {
 func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
 
 // Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they are
-// listed. Each cell is lost / duplicated / recovery in seconds (median, and the longest), with what else went wrong, and
-// with the number of recoveries that were measured where that is not the number of runs.
+// listed, and a last one for all of them. Each subject has three columns: lost, duplicated, and the recovery in seconds (the
+// median, of an even number the larger one in the middle, and the longest), with what else went wrong, and with the number of
+// recoveries that were measured where that is not the number of runs. The runs of a row are those of the subject with the most.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
 	runs := map[string]int{}
@@ -139,6 +141,7 @@ func inOrder(faults iter.Seq[string]) []string {
 	return slices.SortedFunc(faults, func(a, b string) int { return cmp.Or(place(a)-place(b), cmp.Compare(a, b)) })
 }
 
+// merge adds another cell; nil is an empty one.
 func (c *cell) merge(other *cell) {
 	if other == nil {
 		return
@@ -153,7 +156,8 @@ func (c *cell) merge(other *cell) {
 	c.recoveries = append(c.recoveries, other.recoveries...)
 }
 
-// text is the cell's three columns.
+// text is the cell's three columns, with a dash where nothing was measured. Invented events are phantoms, and out of order is what
+// Disordered counts.
 func (c *cell) text() string {
 	if c == nil {
 		return " | – | – | –"
@@ -188,8 +192,8 @@ func seconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
 }
 
-// Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were
-// silent: from the last decision before to the first one after. The session is that which a broker has with its
+// Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were silent: the
+// least, the median, what nine of ten stay within, and the most, of the longest pauses between two decisions. The session is that which a broker has with its
 // controller: until it is over nobody else leads what the dead one led. It takes what that fault has noted, and is empty if
 // it has not struck.
 func Silences(results []Result) string {

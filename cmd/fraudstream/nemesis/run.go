@@ -18,7 +18,7 @@ type Options struct {
 	Seed       uint64
 	Faults     []Fault
 	For        time.Duration // each fault strikes once, and then they strike again until this time is over
-	Partitions int32
+	Partitions int32         // of the input, and of all outputs but the alerts
 	Rate       float64       // events a second
 	Workers    int           // of each subject
 	Patience   time.Duration // how long a subject may take to recover
@@ -49,7 +49,7 @@ type run struct {
 	results   []Result
 }
 
-// strike is one fault of a run under way.
+// strike is one fault of a run under way: what it says of itself, to be written when it is over.
 type strike struct {
 	number  int
 	runs    int
@@ -70,14 +70,16 @@ func (s *strike) note(name string, value any) {
 	s.notes[name] = value
 }
 
-// A Report is what a run has found.
+// A Report is what a run has found, for those who want to look once more with other eyes.
 type Report struct {
 	Results []Result
 	Records map[string]int // what the witnesses have read of each output topic of the service, as it is at the end
 }
 
 // Run lets a schedule of faults strike, and returns what they did. It fails the test where the service breaks what
-// it promises.
+// it promises. Before the first fault all subjects must have answered what was sent, and after the last one the flow ends, so
+// that counters can be held against ids. The results of each fault are written when it is over: a run that is broken off
+// leaves those that came before.
 func Run(t testing.TB, o *Options) Report {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -120,7 +122,9 @@ func (r *run) logf(format string, args ...any) {
 	r.t.Logf("%6.1f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each.
+// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each. The order matters: tallies
+// are taken only after everybody has recovered, the groups have come to rest and a sample of the committed offsets has come to
+// an end, so that what is lost or comes twice is in the row of its fault.
 func (r *run) suffer(number int, next scheduled) []Result {
 	r.t.Helper()
 	var results []Result
@@ -162,8 +166,9 @@ func (r *run) suffer(number int, next scheduled) []Result {
 	return results
 }
 
-// settle lets what comes late come: a little time, and for a while longer, until every group is at rest, so that what a
-// rebalance repeats belongs to the fault that made it.
+// settle lets what comes late come: the run's time for it, and up to ten times as long until every group is Stable with all of its
+// workers, so that what a rebalance repeats belongs to the fault that made it. A group that does not come to rest fails nothing
+// here; what it does is in the next row.
 func (r *run) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*r.o.Settle)
 	defer cancel()
@@ -204,7 +209,8 @@ func (r *run) sampleAgain(since map[*Subject]int) {
 	}
 }
 
-// judge fails the test for what the service promises, and tells whether it has.
+// judge fails the test for a promise of the service that was broken, in a tally or by not recovering, and tells whether it has. What
+// the plain loop does fails nothing.
 func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) (failed bool) {
 	if s.Plain {
 		return false

@@ -11,7 +11,8 @@ type scheduled struct {
 	seed  uint64
 }
 
-// NewSchedule shuffles the faults, so many times one after the other.
+// NewSchedule shuffles the faults, so many times one after the other. The longer schedule of a seed begins with the shorter one, so
+// that a replay may be ended earlier; another list of faults gives another schedule.
 func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
 	random := newRandom(seed)
 	var s Schedule
@@ -23,4 +24,5 @@ func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
 	return s
 }
 
+// newRandom draws by the permuted congruential generator (PCG), from the seed alone.
 func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

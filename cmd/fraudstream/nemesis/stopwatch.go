@@ -35,7 +35,8 @@ type stopwatch struct {
 	took   []time.Duration // of the first mendings, as far as they are over
 }
 
-// look adds the recoveries that have ended.
+// look adds the recoveries that have ended, in the order of the mendings: an earlier one ends no later than a later one, since what
+// was acknowledged by then is among what was acknowledged by the later. It asks the ledger once for all of them.
 func (w *stopwatch) look() {
 	all := w.strike.allMendings()
 	if len(w.took) == len(all) {
@@ -52,7 +53,7 @@ func (w *stopwatch) look() {
 	}
 }
 
-// watch looks again and again until ctx ends, and once after that.
+// watch looks twenty times a second until ctx ends, and once after that; so finely are recoveries measured.
 func (w *stopwatch) watch(ctx context.Context) {
 	for pause(ctx, 50*time.Millisecond) == nil {
 		w.look()

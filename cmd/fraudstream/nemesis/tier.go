@@ -16,7 +16,8 @@ func Verdict(ground string, seed uint64, failed bool) Result {
 	return Result{Ground: ground, Seed: seed, Fault: whole, Failed: failed}
 }
 
-// A Tier is what the runs on one make of cluster have found; those on brokers with logins belong to it.
+// A Tier is what the runs on one make of cluster have found, that is one version of Kafka with one session of its brokers; those on
+// brokers with logins belong to it. Each has a table of its own.
 type Tier struct {
 	Name    string
 	Runs    []string // ground and seed of each run that counts
@@ -103,6 +104,7 @@ func (o *outing) goesOn(r *Result) bool {
 	})
 }
 
+// faultsThatFailed names the strikes by which a run has failed. It is empty where the end of the run alone was wrong.
 func faultsThatFailed(results []Result) (text string) {
 	for i := range results {
 		if results[i].Failed {

@@ -72,7 +72,8 @@ func (w *World) MetWaiting() {
 	}
 }
 
-// waiting counts the acknowledged events that were sent so long ago and have no answer.
+// waiting counts the acknowledged events that were handed to the client so long ago and have no answer that a reader of committed
+// records could see.
 func (l *Ledger) waiting(age time.Duration) int {
 	before, n := time.Now().Add(-age), 0
 	for _, p := range l.Missing(l.book.Ends()) {
@@ -99,7 +100,7 @@ func (s *Subject) inFlight(worker *Worker) int {
 	return n
 }
 
-// partitions are those that a worker says it has.
+// partitions are those that a worker says it has, now: the metric of its lag has a series for each, and none for others.
 func (w *Worker) partitions() map[int32]bool {
 	own := map[int32]bool{}
 	for key := range w.scrape() {
@@ -128,7 +129,7 @@ func (w *World) inMidBatch(s *Subject, worker *Worker) int {
 	return 0
 }
 
-// atRest tells whether a subject's group has all of its workers, and gives them something to read.
+// atRest tells whether a subject's group has all of its workers and each of these knows its partitions.
 func (r *run) atRest(s *Subject) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -136,7 +137,8 @@ func (r *run) atRest(s *Subject) bool {
 	return err == nil && state == "Stable" && members == len(s.Workers())
 }
 
-// members are the ids of a group's members, each the name of one life in the group.
+// members are the ids of a group's members, each the name of one life in the group: the coordinator makes one up for whoever joins, and
+// a worker that was given up comes back under another.
 func (w *World) members(s *Subject) (all map[string]bool) {
 	w.eventually("the members of "+s.Group, time.Minute, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -200,7 +202,7 @@ func (w *World) coordinators(s *Subject) map[string]int32 {
 	return all
 }
 
-// moved counts what has another broker now.
+// moved counts what has another broker now than before, of what is known of both times.
 func moved(before, now map[string]int32) (n int) {
 	for key, broker := range before {
 		if other, ok := now[key]; ok && other != broker {
@@ -210,7 +212,8 @@ func moved(before, now map[string]int32) (n int) {
 	return n
 }
 
-// leaders are the brokers that lead the partitions of the input and of a subject's outputs.
+// leaders are the brokers that lead the partitions of the input and of a subject's outputs, by topic and partition; -1 where none
+// does. Alerts and the drift monitor's snapshots are not among them.
 func (w *World) leaders(s *Subject) map[string]int32 {
 	w.T.Helper()
 	all := map[string]int32{}

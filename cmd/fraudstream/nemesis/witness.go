@@ -15,7 +15,8 @@ import (
 )
 
 // A witness reads what one subject writes, from the beginning and all the time, with a client of another make than the
-// service's and in no group. It sees what is committed and nothing else.
+// service's and in no group. It sees what is committed and nothing else. All topics of the subject are read by one goroutine, so
+// that the ledger hears of the records of a partition in their order; of two partitions' order it knows nothing.
 type witness struct {
 	client *kgo.Client
 	ledger *Ledger
@@ -48,6 +49,8 @@ type notes struct {
 // outputs are the topics that one subject writes.
 type outputs struct{ decisions, letters, alerts, state string }
 
+// newWitness connects by the direct way, and reads from the beginning when it is told to watch. It asks for metadata often, so that a
+// partition that was added, or a topic that was made anew, is read within a second or so.
 func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts, topics.state),
@@ -96,7 +99,8 @@ func (w *witness) isNew(at lane, offset int64) bool {
 	return true
 }
 
-// forget makes the witness read a topic from its beginning, because it is another one of the same name.
+// forget makes the witness read a topic from its beginning, because it is another one of the same name. What the ledger has booked of
+// the former stays booked.
 func (w *witness) forget(topic string) {
 	w.client.PurgeTopicsFromConsuming(topic)
 	defer w.client.AddConsumeTopics(topic)
@@ -106,6 +110,7 @@ func (w *witness) forget(topic string) {
 	maps.DeleteFunc(w.next, func(at lane, _ int64) bool { return at.topic == topic })
 }
 
+// read books one record by its topic. Whether a transaction holds it is told by its batch: in exactly-once mode all do.
 func (w *witness) read(r *kgo.Record) {
 	if !r.Attrs.IsTransactional() {
 		w.mu.Lock()
@@ -210,6 +215,7 @@ func (w *witness) mayGoByKey(partitions int32) {
 	w.byKey = int(partitions)
 }
 
+// header is the value of a record's first header of that name; empty if there is none.
 func header(r *kgo.Record, key string) string {
 	for _, h := range r.Headers {
 		if h.Key == key {

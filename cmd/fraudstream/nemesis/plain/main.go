@@ -73,7 +73,7 @@ func main() {
 	writer.Close()
 }
 
-// encrypted is TLS that trusts the authority of a file; none without a file.
+// encrypted is TLS, 1.2 or newer, that trusts the authority of a file; none without a file.
 func encrypted(ca string) (*tls.Config, error) {
 	if ca == "" {
 		return nil, nil
@@ -101,7 +101,8 @@ func login(user, passwordFile string) (sasl.Mechanism, error) {
 	return scram.Mechanism(scram.SHA512, user, strings.TrimSpace(string(password)))
 }
 
-// samePartition sends what came of an event to the partition that the event came from.
+// samePartition sends what came of an event to the partition that the event came from, so that the order of a card's events holds. It
+// takes what the writer knows of the output's partitions, which may be less than there are.
 type samePartition struct{}
 
 func (samePartition) Balance(m kafka.Message, partitions ...int) int {
@@ -115,7 +116,9 @@ const (
 	pause  = 10 * time.Millisecond
 )
 
-// loop is all there is to it. It ends with an error.
+// loop is all there is to it: fetch a batch, score it, write what came of it, decisions and dead letters in one call, and commit.
+// It ends with an error, which may be that of ctx. Where that strikes between the write and the commit, the same events are
+// fetched again by whoever has their partitions next, and are decided twice.
 func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, scorer *scoring.Scorer, output, deadLetter string) error {
 	batch := scorer.NewBatch(atOnce)
 	for {
@@ -150,7 +153,7 @@ func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, score
 	}
 }
 
-// fetch waits for one event and takes what else is there.
+// fetch waits for one event and takes what else is there within pause, up to atOnce.
 func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
 	m, err := reader.FetchMessage(ctx)
 	if err != nil {
@@ -168,7 +171,7 @@ func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
 	return messages, nil
 }
 
-// origin is what a dead letter says of where it came from.
+// origin is what a dead letter says of where it came from, under the names that Kafka Connect uses, and of what is wrong with it.
 func origin(m *kafka.Message, result *scoring.Result) []kafka.Header {
 	return []kafka.Header{
 		{Key: "__connect.errors.topic", Value: []byte(m.Topic)},

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"fraudstream/cmd/fraudstream/nemesis"
 	"fraudstream/consumer/recordbatch"
 )
 
@@ -144,11 +141,11 @@ func assertBounded(t *testing.T, cluster *kfake.Cluster, events int) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%v events of %d in time", consumed, events)
 		}
-		m := scrape(listen)
+		m := nemesis.Scrape(listen)
 		held := m["go_memstats_sys_bytes"] - m["go_memstats_heap_released_bytes"]
 		peak, resident, consumed = max(peak, held), max(resident, m["process_resident_memory_bytes"]), max(consumed, m["fraudstream_events_consumed_total"])
 	}
-	m := scrape(listen)
+	m := nemesis.Scrape(listen)
 	if n := m["fraudstream_rebalances_total"]; n != 1 {
 		t.Errorf("%v generations", n)
 	}
@@ -202,28 +199,4 @@ func freeAddress(t *testing.T) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
-}
-
-// scrape reads the metrics that have no labels; none while nobody answers.
-func scrape(address string) map[string]float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
-	if err != nil {
-		return nil
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = res.Body.Close() }()
-	all := map[string]float64{}
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok {
-			if v, err := strconv.ParseFloat(value, 64); err == nil {
-				all[name] = v
-			}
-		}
-	}
-	return all
 }

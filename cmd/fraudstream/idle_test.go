@@ -15,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"fraudstream/cmd/fraudstream/nemesis"
 )
 
 // The bound on what idle callers may do to the stream: the median of the rounds' p99 at most doubles, and 50 ms are let
@@ -86,7 +88,7 @@ func median(all []time.Duration) time.Duration {
 
 // held is what the Go runtime of a process has from the system.
 func held(listen string) float64 {
-	m := scrape(listen)
+	m := nemesis.Scrape(listen)
 	return m["go_memstats_sys_bytes"] - m["go_memstats_heap_released_bytes"]
 }
 

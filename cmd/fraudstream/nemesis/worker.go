@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// A Worker is a child process of a subject.
+// A Worker is a child process of a subject, from its start until it has ended and been waited for. Its methods may be called by any
+// goroutine, and of a process that has ended, too.
 type Worker struct {
 	Name    string
 	listen  string // of its metrics; empty: it has none
@@ -30,8 +31,8 @@ type Worker struct {
 	figures map[string]float64 // the metrics as they were last scraped, by name with labels
 }
 
-// start runs a command with its output in a file. The child has a process group of its own and dies with the test,
-// however that ends.
+// start runs a command with its output in a file. Where the operating system can do that (Linux), the child has a process group of its
+// own and dies with the test, however that ends.
 func start(name, log, listen string, environment []string, path string, arguments ...string) (*Worker, error) {
 	w := &Worker{Name: name, log: log, listen: listen, expired: make(chan struct{})}
 	file, err := os.Create(log)
@@ -54,7 +55,7 @@ func start(name, log, listen string, environment []string, path string, argument
 	return w, nil
 }
 
-// Kill is kill -9; it returns when the process has gone.
+// Kill is kill -9; it returns when the process has gone, and its sockets with it. It also ends one that stands still.
 func (w *Worker) Kill() {
 	w.ending.Store(true)
 	_ = w.command.Process.Kill() // one that has ended needs no killing
@@ -101,7 +102,7 @@ func (w *Worker) ended() bool {
 	}
 }
 
-// last is the end of what the process has said.
+// last is the end of what the process has said, up to so many lines; empty if it has said nothing.
 func (w *Worker) last(lines int) string {
 	text, _ := os.ReadFile(w.log)
 	all := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -113,7 +114,7 @@ func (w *Worker) last(lines int) string {
 func (w *Worker) scrape() map[string]float64 {
 	var figures map[string]float64
 	if w.listen != "" {
-		figures = scrape(w.listen)
+		figures = Scrape(w.listen)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,8 +132,13 @@ func (w *Worker) scrapeToTheEnd() {
 	}
 }
 
-// scrape reads the metrics at an address, each under its name with labels; nil if nobody answers.
-func scrape(address string) map[string]float64 {
+// Scrape reads the metrics at an address, host:port, each under its name with labels as it is written there:
+//
+//	fraudstream_events_consumed_total
+//	fraudstream_consumer_lag_records{partition="3",topic="transactions"}
+//
+// It is nil if nobody answers within two seconds. An answer that breaks off counts as far as it came.
+func Scrape(address string) map[string]float64 {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
@@ -155,7 +161,7 @@ func scrape(address string) map[string]float64 {
 	return all
 }
 
-// total adds up a metric over its labels.
+// total adds up a metric over its labels, of those that [Scrape] has read.
 func total(figures map[string]float64, name string) float64 {
 	sum := 0.0
 	for key, v := range figures {
@@ -166,7 +172,8 @@ func total(figures map[string]float64, name string) float64 {
 	return sum
 }
 
-// freeAddress is one that nobody listens on now.
+// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may take it; then that
+// worker ends by itself, and says so.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

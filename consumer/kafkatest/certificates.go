@@ -21,7 +21,7 @@ type Authority struct {
 	PEM         []byte // its own certificate
 }
 
-// NewAuthority makes an authority that is valid for an hour.
+// NewAuthority makes an authority that is valid for an hour, longer than any test, with a key on the curve P-256.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	key := newKey(t)
@@ -53,6 +53,8 @@ func (a *Authority) Issue(t testing.TB, name string, until time.Time) (certifica
 	return certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
+// template is what all certificates have in common. One that is to have expired must have been valid before, so validity begins two
+// days before it ends.
 func template(name string, until time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
@@ -60,6 +62,7 @@ func template(name string, until time.Time) *x509.Certificate {
 	}
 }
 
+// sign makes a certificate for a public key, as DER and as PEM. Where the parent is the template itself, it is signed by its own key.
 func sign(t testing.TB, template, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey) (der, text []byte) {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
@@ -69,6 +72,7 @@ func sign(t testing.TB, template, parent *x509.Certificate, public *ecdsa.Public
 	return der, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
+// newKey makes a key on the curve P-256, which takes no time worth mentioning, and which Java reads.
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -78,7 +82,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// WriteFile writes a file that only its owner reads.
+// WriteFile writes a file that only its owner reads, with the data one after the other, and returns its path.
 func WriteFile(t testing.TB, path string, data ...[]byte) string {
 	t.Helper()
 	var all []byte

@@ -81,7 +81,8 @@ func demand(t testing.TB) {
 // Bootstrap returns the addresses of all nodes, host:port, separated by commas.
 func (c *Cluster) Bootstrap() string { return c.bootstrap }
 
-// StopNode stops node i (from 1) and returns when it is gone: in good order, or with kill9 as a crash does.
+// StopNode stops node i (from 1) and returns when it is gone: in good order, handing over what it leads first, or with kill9 as
+// a crash does. Its data stay.
 func (c *Cluster) StopNode(t testing.TB, i int, kill9 bool) {
 	t.Helper()
 	arguments := []string{c.dir, strconv.Itoa(i)}
@@ -130,6 +131,7 @@ func (c *Cluster) CreateTopic(t testing.TB, name string, partitions int) {
 	}
 }
 
+// hasLeaders tells whether the broker that is asked knows all partitions of a topic, each with a leader that is there.
 func hasLeaders(ctx context.Context, client *kafka.Client, topic string, partitions int) bool {
 	m, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil || len(m.Topics) != 1 || m.Topics[0].Error != nil || len(m.Topics[0].Partitions) != partitions {
@@ -156,7 +158,9 @@ func (c *Cluster) stop(t testing.TB) {
 	c.script(t, "kafka-down.sh", c.dir, "--kill9")
 }
 
-// script runs one of the project's scripts and returns its standard output; the rest is shown if it fails.
+// script runs one of the project's scripts and returns its standard output; the rest is shown if it fails. Brokers are told the
+// test's process, and end with it however it ends. The context is no test's, since the script that stops a cluster runs when
+// that of its test is over.
 func (c *Cluster) script(t testing.TB, name string, arguments ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -199,7 +203,7 @@ func scripts(t testing.TB) string {
 }
 
 // freePorts returns a base at which all ports of a cluster are free: those for clients (base to base+8), of controllers
-// (base+10, …) and of the way through proxies (base+13 to base+18). It
+// (base+10, …) and of the way through proxies (base+13 to base+18). Bases are twenty apart, so that two clusters do not overlap. It
 // looks below the range from which the kernel gives ports to outgoing connections, so that none is lost to one.
 func freePorts(t testing.TB, nodes int) int {
 	t.Helper()
@@ -213,6 +217,7 @@ func freePorts(t testing.TB, nodes int) int {
 	return 0
 }
 
+// allFree tells whether nobody listens on any of so many ports on the loopback.
 func allFree(first, count int) bool {
 	for port := first; port < first+count; port++ {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -9,7 +9,8 @@ import (
 )
 
 // Network is what lies between clients and brokers: one [Proxy] for each broker, and what all of them do to the words
-// that pass. It lets everything through until it is told otherwise, and [Network.Heal] ends whatever it was told.
+// that pass. It lets everything through until it is told otherwise. [Network.Heal] ends what it does to connections and bytes;
+// what it does to words, each a [Tamper], ends after so many times or with [Tamper.End].
 //
 // Brokers are named by their number, from 1; a method that is given none means all.
 type Network struct {
@@ -45,6 +46,7 @@ func (n *Network) Bootstrap() string {
 	return strings.Join(all, ",")
 }
 
+// each does something to the proxies of the named brokers; with none to all.
 func (n *Network) each(brokers []int, do func(*Proxy)) {
 	if len(brokers) == 0 {
 		for i := range n.proxies {
@@ -56,7 +58,7 @@ func (n *Network) each(brokers []int, do func(*Proxy)) {
 	}
 }
 
-// Cut closes every connection and refuses new ones.
+// Cut closes every connection with a reset, so that what was under way is lost, and refuses new ones.
 func (n *Network) Cut(brokers ...int) { n.each(brokers, (*Proxy).cut) }
 
 // Swallow lets connections stand, accepts new ones, and loses what goes the given way without a word: the connection is
@@ -71,15 +73,18 @@ func (n *Network) Hold(brokers ...int) {
 	n.each(brokers, func(p *Proxy) { p.set(func(l *link) { l.held = true }) })
 }
 
-// Slow delays every frame, both ways, and lets so many bytes a second through each connection (0: any number).
+// Slow delays every frame, both ways, and lets so many bytes a second through each connection and way (0: any number). Frames of
+// one connection wait one after the other, so that many small ones are slower than one that is as large as all of them. In an
+// opaque network a frame is whatever was read at once.
 func (n *Network) Slow(delay time.Duration, bytesPerSecond int, brokers ...int) {
 	n.each(brokers, func(p *Proxy) { p.set(func(l *link) { l.delay, l.rate = delay, bytesPerSecond }) })
 }
 
-// Disconnect closes every connection, once; new ones are taken at once.
+// Disconnect closes every connection with a reset, once; new ones are taken at once.
 func (n *Network) Disconnect(brokers ...int) { n.each(brokers, (*Proxy).disconnect) }
 
-// Heal ends what Cut, Swallow, Hold and Slow began.
+// Heal ends what Cut, Swallow, Hold and Slow began, whichever of them it was. It fails the test where a proxy cannot have its
+// port back.
 func (n *Network) Heal(t testing.TB, brokers ...int) {
 	t.Helper()
 	n.each(brokers, func(p *Proxy) {
@@ -101,13 +106,14 @@ func (n *Network) Toll() (sum Toll) {
 
 // AnswerProduce answers the next requests that produce to a topic with an error code. With applied the broker gets the
 // request and does what it says, and only the answer is changed, as if a replica had failed after the append; without,
-// the broker never hears of it.
+// the broker never hears of it. A request that is refused is refused for all of its topics; of an answer that is changed only
+// the named topic is.
 func (n *Network) AnswerProduce(topic string, code int16, applied bool, times int) *Tamper {
 	return n.words.add(&Tamper{key: kmsg.Produce, topic: topic, code: code, applied: applied, left: times})
 }
 
 // LoseAnswer hangs up instead of delivering the answers to the next requests of a kind: the broker has done what was
-// asked, and the client cannot know. Only requests count whose topic, group or transactional id begins with a prefix;
+// asked, and the client cannot know. What else waits for its answer on that connection loses it, too. Only requests count whose topic, group or transactional id begins with a prefix;
 // all do with the empty one, those too that name nothing.
 func (n *Network) LoseAnswer(key kmsg.Key, prefix string, times int) *Tamper {
 	return n.words.add(&Tamper{key: key, prefix: prefix, lose: true, applied: true, left: times})

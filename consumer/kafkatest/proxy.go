@@ -47,6 +47,7 @@ type Toll struct {
 	Delayed int // frames that Slow has made wait
 }
 
+// add adds another toll.
 func (t *Toll) add(other Toll) {
 	t.Closed += other.Closed
 	t.Lost += other.Lost
@@ -54,6 +55,7 @@ func (t *Toll) add(other Toll) {
 	t.Delayed += other.Delayed
 }
 
+// count adds to the proxy's toll.
 func (p *Proxy) count(more Toll) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,6 +70,7 @@ type link struct {
 	rate     int           // bytes a second through one connection; 0: any
 }
 
+// newProxy starts to listen. What an opaque proxy carries it does not read.
 func newProxy(r Route, words *tampering, opaque bool) (*Proxy, error) {
 	p := &Proxy{
 		address: r.Listen, broker: r.Broker, words: words, opaque: opaque,
@@ -79,6 +82,7 @@ func newProxy(r Route, words *tampering, opaque bool) (*Proxy, error) {
 // Address returns where clients find the proxy, host:port.
 func (p *Proxy) Address() string { return p.address }
 
+// listen takes connections from now on. A port 0 becomes the one that was given, so that it is the same after a cut.
 func (p *Proxy) listen() error {
 	listener, err := net.Listen("tcp", p.address)
 	if err != nil {
@@ -91,6 +95,7 @@ func (p *Proxy) listen() error {
 	return nil
 }
 
+// serve joins each client to the broker until the listener is closed.
 func (p *Proxy) serve(listener net.Listener) {
 	for {
 		client, err := listener.Accept()
@@ -126,7 +131,7 @@ func (p *Proxy) connect(client net.Conn) {
 	p.mu.Unlock()
 }
 
-// set changes what befalls the bytes.
+// set changes what befalls the bytes, and wakes those that are held.
 func (p *Proxy) set(change func(*link)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,12 +140,14 @@ func (p *Proxy) set(change func(*link)) {
 	p.changed = make(chan struct{})
 }
 
+// state is what befalls bytes now, and a channel that is closed when that changes.
 func (p *Proxy) state() (link, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.link, p.changed
 }
 
+// cut ends the listener first, so that nobody comes back between.
 func (p *Proxy) cut() {
 	p.mu.Lock()
 	if p.listener != nil {
@@ -151,6 +158,7 @@ func (p *Proxy) cut() {
 	p.disconnect()
 }
 
+// disconnect closes what stands, and counts it.
 func (p *Proxy) disconnect() {
 	p.count(Toll{Closed: p.closeWhere(func(*connection) bool { return true })})
 }
@@ -168,6 +176,8 @@ func (p *Proxy) closeWhere(condition func(*connection) bool) (closed int) {
 	return closed
 }
 
+// heal closes the connections that have lost something before it lets bytes through again: in the middle of a stream that lacks
+// some, the next frame would be read from a wrong beginning.
 func (p *Proxy) heal() error {
 	p.closeWhere(func(c *connection) bool { return c.lost })
 	p.set(func(l *link) { *l = link{} })
@@ -180,6 +190,7 @@ func (p *Proxy) heal() error {
 	return p.listen()
 }
 
+// end returns when nothing of the proxy runs any more.
 func (p *Proxy) end() {
 	p.mu.Lock()
 	p.ended = true
@@ -299,6 +310,8 @@ func (c *connection) answers() error {
 	}
 }
 
+// answer passes one answer on, changed or not, and those of the proxy's own that had to wait for it. Kafka answers the requests of a
+// connection in their order, so the answer is to the request that has waited longest, or the stream is not understood.
 func (c *connection) answer(frame []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -319,7 +332,8 @@ func (c *connection) answer(frame []byte) error {
 	return c.answerOwn()
 }
 
-// pass writes bytes as the link allows it.
+// pass writes bytes as the link allows it: it waits while the link is held, loses them where it swallows, and else waits for the delay
+// and for the time that they take at the link's rate.
 func (c *connection) pass(to net.Conn, data []byte, way Way) error {
 	l, changed := c.proxy.state()
 	if l.held {

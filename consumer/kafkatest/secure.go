@@ -56,6 +56,7 @@ func (s *Secure) prepare(t testing.TB) {
 	s.SASL, s.MTLS = address(s.port+3), address(s.port+6)
 }
 
+// address is a port on the loopback.
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // Token is a token of the kind that Kafka's own unsecured validator takes: nobody has signed it.
@@ -73,6 +74,7 @@ type Grant struct {
 	Prefix    bool // on all whose names begin so
 }
 
+// pattern is how the grant's name is meant.
 func (g *Grant) pattern() kafka.PatternType {
 	if g.Prefix {
 		return kafka.PatternTypePrefixed
@@ -129,7 +131,7 @@ func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
 }
 
 // await returns when the authorizer of every broker has the grants, or none of them. The controller knows first, and
-// the brokers follow it, each in its own time.
+// the brokers follow it, each in its own time. After 30 s without that the test ends.
 func (s *Secure) await(t testing.TB, user string, grants []Grant, there bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -166,7 +168,7 @@ func (g *Grant) question(user string) *kmsg.DescribeACLsRequest {
 	return request
 }
 
-// admin does something as super user.
+// admin does something as super user, which is whoever comes without a login, within 30 s; what fails ends the test.
 func (s *Secure) admin(t testing.TB, do func(context.Context, *kafka.Client) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

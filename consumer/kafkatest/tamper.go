@@ -65,6 +65,7 @@ type tampering struct {
 	all []*Tamper
 }
 
+// add begins something, and forgets what is over.
 func (a *tampering) add(m *Tamper) *Tamper {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,6 +147,8 @@ func named(request kmsg.Request) string {
 	return ""
 }
 
+// readProduce decides on a request that writes: the first that fits strikes, and no other. Where the broker is not to hear of it, the
+// answer is made here.
 func (a *tampering) readProduce(c *call, request *kmsg.ProduceRequest) {
 	for _, m := range a.all {
 		if m.left == 0 || m.key != kmsg.Produce {
@@ -214,6 +217,7 @@ func body(response kmsg.Response, frame []byte) []byte {
 	return r.Src
 }
 
+// produced puts the error code into the answers for all partitions of the topic. One that cannot be read passes as it is.
 func (a *tampering) produced(c *call, frame []byte) []byte {
 	response := kmsg.NewPtrProduceResponse()
 	response.Version = c.version
@@ -255,14 +259,16 @@ func (a *tampering) fetched(c *call, frame []byte) {
 	}
 }
 
-// Places in a record batch of the second format.
+// Places in a record batch of the second format, in bytes from its beginning: its first offset (8 bytes), its length (4), and so on
+// up to the records. Numbers are big-endian.
 const (
 	batchLength = 8 // of what follows it
 	batchDelta  = 23
 	batchHeader = 61
 )
 
-// corruptBatches flips the last bit of whole batches; one that the broker has cut short is fetched again anyway.
+// corruptBatches flips the last bit of whole batches; one that the broker has cut short is fetched again anyway. That bit is in
+// the records, which the CRC covers, and the header stays whole, so that everything but the CRC looks right.
 func (m *Tamper) corruptBatches(batches []byte) {
 	for len(batches) > batchHeader {
 		size := 12 + int(binary.BigEndian.Uint32(batches[batchLength:]))

@@ -65,7 +65,7 @@ type card struct {
 	Quality         []qualityLine
 }
 
-// labelled is a figure with its name, and what it is to be held against.
+// labelled is a figure with its name, and what it is to be held against; all three are texts, ready to be read.
 type labelled struct{ Name, Value, Note string }
 
 // writePage writes the page. Names of features and categories come from a model and from traffic, and anybody may have
@@ -129,7 +129,7 @@ func (e *episode) ending() string {
 	return "over at interval " + count(e.closedTick)
 }
 
-// Headline says in a sentence how it went.
+// Headline says in a sentence how it went. It is exported for the template alone.
 func (p *page) Headline() string {
 	open := 0
 	for i := range p.episodes {
@@ -185,7 +185,7 @@ func (f *findings) card(w *watched, anchor string) card {
 	return c
 }
 
-// feature is the baseline of what is watched.
+// feature is the baseline of what is watched; nil where the monitor has none of that name.
 func (f *findings) feature(w *watched) *drift.Feature {
 	if w.score {
 		return f.options.Score
@@ -198,7 +198,8 @@ func (f *findings) feature(w *watched) *drift.Feature {
 	return nil
 }
 
-// figures are the distances, each with what it is to be held against.
+// figures are the distances, each with what it is to be held against: PSI against what it exceeds by chance alone, the
+// share that changed cell against what is tolerated, mean and deviation against those of training.
 func (w *watched) figures() []labelled {
 	all := []labelled{
 		{"changed cell", percent(float64(w.TV)), "tolerated " + percent(float64(w.Epsilon))},

@@ -59,7 +59,8 @@ func (c *modelSignCommand) Run(s streams) error {
 	return nil
 }
 
-// key reads the secret key. One that was written without a password needs none.
+// key reads the secret key. One that was written without a password needs none. That a password is wrong and that the key
+// is damaged look alike from here, and the message says the likelier.
 func (c *modelSignCommand) key(s streams) (key minisign.PrivateKey, err error) {
 	data, err := os.ReadFile(c.Secret)
 	if err != nil {

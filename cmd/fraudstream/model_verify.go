@@ -94,7 +94,8 @@ func verdictOf(err error) *verdict {
 	return r
 }
 
-// describe takes over what the gate found of a sound model.
+// describe takes over what the gate found of a sound model. That all predictions agree is no figure of its own: the gate
+// lets no model pass of which one differs.
 func (v *verification) describe(model *scoring.Scorer) {
 	b := &model.Bundle
 	v.OK = true
@@ -112,7 +113,8 @@ func (v *verification) describe(model *scoring.Scorer) {
 	}
 }
 
-// print writes the figures for a person.
+// print writes the figures for a person, one a line; of a model that is refused only why. What a model does not have, such
+// as golden rows, has no line.
 func (v *verification) print(w io.Writer) error {
 	if v.Refused != nil {
 		_, err := fmt.Fprintf(w, "refused (%s)\n%s\n", v.Refused.Reason, v.Refused.Message)

@@ -109,7 +109,7 @@ func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say 
 	return nil
 }
 
-// describe is what the log says of an override in force.
+// describe is what the log says of an override in force: each value beside that of the bundle, until when, and why.
 func (o DriftOverride) describe(f *drift.Feature, model string) string {
 	text := "drift override of " + f.Name + " is in force:"
 	if o.Enabled != nil {
@@ -135,7 +135,7 @@ func (o DriftOverride) describe(f *drift.Feature, model string) string {
 	return text
 }
 
-// orDefault writes a tolerance of the bundle, which may have none.
+// orDefault writes a tolerance of the bundle, a share of traffic; a bundle that states none leaves it to drift.
 func orDefault(share float64) string {
 	if share == 0 {
 		return "the default"

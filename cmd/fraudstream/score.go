@@ -51,18 +51,10 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	// The same row is another event under another mapping, other names or another format: then nothing is resumed.
-	out, err := batch.Create(model, batch.Target{
-		Path: c.Out, Format: outFormat, Stdout: s.out, Resume: c.Resume,
-		By: fmt.Sprintf("%s %q %s", inFormat, c.Features, event),
-	})
+	out, err := c.create(model, outFormat, fmt.Sprintf("%s %q %s", inFormat, c.Features, event), s)
 	if err != nil {
-		return notResumed(err)
+		return err
 	}
-	if n := out.Resumed(); n > 0 {
-		fmt.Fprintf(s.err, "resuming after row %d\n", n)
-	}
-
 	began, before := time.Now(), out.Resumed()
 	tally, err := batch.Score(ctx, model, in, out)
 	in.Finish()
@@ -78,6 +70,19 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 		return &exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// create opens the output, and says where a run goes on. by is what decides beside the model: under another mapping, other
+// names or another format the same row is another event, and nothing is resumed.
+func (c *scoreCommand) create(model *scoring.Scorer, format batch.Format, by string, s streams) (*batch.Output, error) {
+	out, err := batch.Create(model, batch.Target{Path: c.Out, Format: format, Stdout: s.out, Resume: c.Resume, By: by})
+	if err != nil {
+		return nil, notResumed(err)
+	}
+	if n := out.Resumed(); n > 0 {
+		fmt.Fprintf(s.err, "resuming after row %d\n", n)
+	}
+	return out, nil
 }
 
 // notResumed gives a run that cannot go on the code of a wrong command line: without --resume it would have run.

@@ -93,38 +93,51 @@ func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, er
 	if absent, err = absentOf(columns, inputs); err != nil {
 		return rows{}, nil, fmt.Errorf("CSV header: %w%s", err, otherSeparator(header))
 	}
-	read := func(c *chunk) error {
-		raw := &c.raw
-		raw.cells, raw.faults = raw.cells[:0], raw.faults[:0]
-		for size := 0; len(raw.cells) < c.limit && size < bytesPerChunk; {
-			bound.left = longestRow
-			row, err := reader.Read()
-			if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-				row, err = nil, nil // its place is kept: the rows after it must not move up
-				raw.faults = append(raw.faults, brokenRow(broken))
-			}
-			if err != nil {
-				return err
-			}
-			raw.cells = append(raw.cells, row)
-			for _, cell := range row {
-				size += len(cell)
-			}
+	f := &csvFile{reader, bound, columns}
+	return rows{read: f.read, render: f.render, count: func(c *chunk) int { return len(c.raw.cells) }}, absent, nil
+}
+
+// A csvFile is a CSV file whose header has been read.
+type csvFile struct {
+	reader  *csv.Reader
+	bound   *ration // that reader reads through
+	columns []column
+}
+
+// read takes rows of cells into a chunk. One that is no CSV is nil among them, and what is wrong with it is in the faults.
+func (f *csvFile) read(c *chunk) error {
+	raw := &c.raw
+	raw.cells, raw.faults = raw.cells[:0], raw.faults[:0]
+	for size := 0; len(raw.cells) < c.limit && size < bytesPerChunk; {
+		f.bound.left = longestRow
+		row, err := f.reader.Read()
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
+			row, err = nil, nil // its place is kept: the rows after it must not move up
+			raw.faults = append(raw.faults, brokenRow(broken))
 		}
-		return nil
-	}
-	render := func(c *chunk) {
-		faults := c.raw.faults
-		for _, row := range c.raw.cells {
-			if row == nil {
-				c.add(&scoring.EventError{Code: "bad_json", Message: faults[0]})
-				faults = faults[1:]
-				continue
-			}
-			c.add(c.renderCells(columns, row))
+		if err != nil {
+			return err
+		}
+		raw.cells = append(raw.cells, row)
+		for _, cell := range row {
+			size += len(cell)
 		}
 	}
-	return rows{read: read, render: render, count: func(c *chunk) int { return len(c.raw.cells) }}, absent, nil
+	return nil
+}
+
+// render makes JSON of the rows, and refuses those that are none. It reads of the file the columns alone, which do not
+// change, and may be called by any worker.
+func (f *csvFile) render(c *chunk) {
+	faults := c.raw.faults
+	for _, row := range c.raw.cells {
+		if row == nil {
+			c.add(&scoring.EventError{Code: "bad_json", Message: faults[0]})
+			faults = faults[1:]
+			continue
+		}
+		c.add(c.renderCells(f.columns, row))
+	}
 }
 
 // brokenRow says where a row is that is no CSV. A quote that is not closed takes the lines after it along, and whoever

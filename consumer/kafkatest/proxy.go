@@ -62,7 +62,7 @@ func (p *Proxy) count(more Toll) {
 	p.toll.add(more)
 }
 
-// link is what befalls the bytes.
+// link is what befalls the bytes of all connections through one proxy. The zero value lets everything through.
 type link struct {
 	swallows Way
 	held     bool
@@ -199,7 +199,8 @@ func (p *Proxy) end() {
 	p.running.Wait()
 }
 
-// connection is one client's, and the one to the broker that stands for it.
+// connection is one client's, and the one to the broker that stands for it. Two goroutines pass on what comes, one for each way; what
+// they share is the list of calls that wait for their answers.
 type connection struct {
 	proxy          *Proxy
 	client, broker net.Conn

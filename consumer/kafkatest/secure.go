@@ -45,7 +45,8 @@ func StartSecure(t testing.TB) *Secure {
 	return s
 }
 
-// prepare puts keys and users where the cluster's script looks for them.
+// prepare puts keys and users where the cluster's script looks for them: the brokers' certificate with its key and the authority's,
+// and the one user with the password.
 func (s *Secure) prepare(t testing.TB) {
 	t.Helper()
 	s.secure, s.Authority = true, NewAuthority(t)
@@ -66,7 +67,7 @@ func Token(user string, until time.Time) string {
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(claims)) + "."
 }
 
-// A Grant allows one operation on one resource.
+// A Grant allows one operation on one resource, or on all whose names begin alike, from any host. Nothing is allowed without one.
 type Grant struct {
 	Type      kafka.ResourceType
 	Name      string

@@ -51,7 +51,7 @@ func (m *Tamper) End() {
 	m.left = 0
 }
 
-// hit counts one; the caller holds the lock.
+// hit counts one, of those that are left if they are limited; the caller holds the lock.
 func (m *Tamper) hit() {
 	m.hits++
 	if m.left > 0 {
@@ -169,7 +169,7 @@ func (a *tampering) readProduce(c *call, request *kmsg.ProduceRequest) {
 	}
 }
 
-// refusal is the answer of a broker that has appended nothing.
+// refusal is the answer of a broker that has appended nothing: the code for each partition that the request names, and no offset.
 func refusal(c *call, request *kmsg.ProduceRequest, code int16) []byte {
 	response := request.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range request.Topics {
@@ -185,7 +185,8 @@ func refusal(c *call, request *kmsg.ProduceRequest, code int16) []byte {
 	return encode(c, response)
 }
 
-// encode returns a response as a frame without its length.
+// encode returns a response as a frame without its length: the header with the number of the request, and the body in the version that
+// the request asked for.
 func encode(c *call, response kmsg.Response) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(c.correlation))
 	if response.IsFlexible() {
@@ -194,7 +195,8 @@ func encode(c *call, response kmsg.Response) []byte {
 	return response.AppendTo(frame)
 }
 
-// answered changes a broker's answer, in place or into a new frame; nil means that it is lost.
+// answered changes a broker's answer, in place or into a new frame; nil means that it is lost. An answer that nothing is to be done
+// to is returned as it is, without being read.
 func (a *tampering) answered(c *call, frame []byte) []byte {
 	switch {
 	case kmsg.Key(c.key) == kmsg.Fetch:
@@ -207,7 +209,7 @@ func (a *tampering) answered(c *call, frame []byte) []byte {
 	return frame
 }
 
-// body skips the header of an answer.
+// body skips the header of an answer: the number of its request and, in newer versions, tags.
 func body(response kmsg.Response, frame []byte) []byte {
 	r := kbin.Reader{Src: frame}
 	r.Int32()
@@ -236,7 +238,7 @@ func (a *tampering) produced(c *call, frame []byte) []byte {
 	return encode(c, response)
 }
 
-// fetched corrupts batches where they lie in the frame.
+// fetched corrupts batches where they lie in the frame: what is decoded of it refers to the frame's own bytes.
 func (a *tampering) fetched(c *call, frame []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,7 +16,8 @@ type Fault struct {
 	Strike func(w *World)
 }
 
-// World is what a fault gets: everything that it may harm, and the random numbers to draw from.
+// World is what a fault gets: everything that it may harm, and the random numbers to draw from. A fault that draws from anything
+// else cannot be replayed, and one that harms a single subject says nothing of the difference between them.
 type World struct {
 	T        testing.TB
 	Ground   *Ground
@@ -40,6 +41,7 @@ func (w *World) Each(harm func(s *Subject, random *rand.Rand)) {
 // Sleep lets time pass, during which events go on flowing.
 func (w *World) Sleep(d time.Duration) { pauseFor(d) }
 
+// pauseFor is Sleep for those who have no World.
 func pauseFor(d time.Duration) { time.Sleep(d) }
 
 // Between draws a duration, each between the two with equal probability.
@@ -47,6 +49,7 @@ func (w *World) Between(shortest, longest time.Duration) time.Duration {
 	return between(w.Random, shortest, longest)
 }
 
+// between draws a duration from given random numbers, to the nanosecond.
 func between(random *rand.Rand, shortest, longest time.Duration) time.Duration {
 	return shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))
 }

@@ -43,7 +43,8 @@ func SecureFaults() []Fault {
 	return append(all, certificateExpired())
 }
 
-// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away.
+// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away: by the operation and
+// the resource, in the words of whoever grants it.
 type right struct {
 	name   string
 	grants []kafkatest.Grant
@@ -76,7 +77,7 @@ func rights() []right {
 	}
 }
 
-// written allows writing to the topics of one subject.
+// written allows writing to the topics of one subject, all of which begin with its name.
 func written(prefix string) kafkatest.Grant {
 	return kafkatest.Grant{Type: kafka.ResourceTypeTopic, Name: prefix, Operation: kafka.ACLOperationTypeWrite, Prefix: true}
 }

@@ -29,7 +29,9 @@ type Ground struct {
 	connections connections // of the in-process broker
 }
 
-// createTopic creates a topic, and returns when every broker knows all of it: a worker asks any of them.
+// createTopic creates a topic, and returns when every broker knows all of it: a worker asks any of them, and ends with an error of its
+// configuration where a topic is not there. What is refused, or not known to all within two minutes, ends the
+// test.
 func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, partitions int32) {
 	t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()

@@ -79,6 +79,7 @@ type listener struct {
 	connections *connections
 }
 
+// Accept puts the connection on the list before the broker has it.
 func (l *listener) Accept() (net.Conn, error) {
 	accepted, err := l.Listener.Accept()
 	if err != nil {
@@ -112,6 +113,7 @@ type connection struct {
 	list *connections
 }
 
+// Close takes the connection off the list first, so that cut counts none that is being closed.
 func (c *connection) Close() error {
 	c.list.mu.Lock()
 	delete(c.list.all, c)

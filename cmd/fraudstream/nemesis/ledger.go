@@ -17,6 +17,7 @@ type answer struct {
 	deleted            bool   // it was given, and has gone with its topic
 }
 
+// given tells whether there is an answer, whatever it says.
 func (a *answer) given() bool { return a.decisions > 0 || a.letters > 0 }
 
 // Tally is what a subject did to the events during one fault. It belongs to the fault during which the witness has read or missed
@@ -63,7 +64,8 @@ type place struct {
 }
 
 // lane is one partition of an output topic as far as it carries answers to one partition of the input: there the order
-// of answers means something.
+// of answers means something. Answers to two partitions of the input may come in any order, and so may a decision and a dead
+// letter, which are in two topics.
 type lane struct {
 	topic      string
 	out, input int32
@@ -270,8 +272,8 @@ type span struct {
 	answers  bool // these are deleted, and not the events: they may have been counted, though nobody has read them
 }
 
-// Excuse says that a fault deletes the events of a partition from one offset up to another, or their answers: those of
-// them that are missing count as deleted and not as lost.
+// Excuse says that a fault deletes the events of a partition from one offset up to another, before anybody could read them: those
+// of them that are missing count as deleted and not as lost. It has to be called before anybody can miss them.
 func (l *Ledger) Excuse(partition int32, from, to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -323,7 +325,8 @@ func (l *Ledger) excuse(p place) *span {
 	return nil
 }
 
-// writeOff counts events that nobody will answer any more, as deleted or lost. passed says that the committed offset
+// writeOff counts events that nobody will answer any more, as deleted or lost, each once. Should an answer come after all, it is taken
+// back. passed says that the committed offset
 // tells so.
 func (l *Ledger) writeOff(events []place, passed bool) {
 	l.mu.Lock()

@@ -57,7 +57,8 @@ func (r *run) await(s *Subject, ends map[int32]int64) bool {
 	return false
 }
 
-// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s.
+// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s, and a rebalance takes as
+// long again at most, so one that is silent for longer waits for nothing that would come.
 const patienceWithPlain = 30 * time.Second
 
 // rescue kills the workers of a subject and starts others, up to five times. If that does not help, the partitions that stand still are moved by hand
@@ -80,7 +81,8 @@ func (r *run) rescue(s *Subject, ends map[int32]int64) {
 	s.Ledger.writeOff(s.Ledger.Missing(ends), false)
 }
 
-// moveOver commits, for a group without members, the offset after the first event of each partition that has no answer.
+// moveOver commits, for a group without members, the offset after the first event of each partition that has no answer. It waits
+// until the coordinator has given up the members that were killed: it takes offsets from nobody else while there are any.
 func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.o.Patience)
 	defer cancel()
@@ -106,7 +108,8 @@ func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 	}
 }
 
-// commitFor commits offsets of the input for a group without members. Newer brokers know the topic by its id alone.
+// commitFor commits offsets of the input for a group without members, in the name of none (generation -1). Newer brokers know the
+// topic by its id alone, older ones by its name, so both are given. An offset that is refused is an error, with its partition.
 func commitFor(ctx context.Context, client *kgo.Client, group string, offsets map[int32]int64) error {
 	topic := kmsg.NewOffsetCommitRequestTopic()
 	topic.Topic = input

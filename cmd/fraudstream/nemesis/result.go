@@ -31,7 +31,7 @@ type Result struct {
 	Notes      map[string]any `json:"notes,omitempty"`
 }
 
-// Append writes results as lines of JSON.
+// Append writes results as lines of JSON, one after the other, so that several runs may share a file.
 func Append(w io.Writer, results []Result) error {
 	encoder := json.NewEncoder(w)
 	for i := range results {
@@ -63,6 +63,7 @@ type cell struct {
 	recoveries                                                   []float64
 }
 
+// add adds one strike.
 func (c *cell) add(r *Result) {
 	c.runs += r.Runs
 	c.lost += r.Lost
@@ -129,7 +130,8 @@ func Table(results []Result) string {
 	return b.String()
 }
 
-// inOrder sorts faults as the lists for Apache Kafka have them, the others behind.
+// inOrder sorts faults as the lists for Apache Kafka have them, first those without logins; the others, such as those of the
+// in-process broker, come behind, by name.
 func inOrder(faults iter.Seq[string]) []string {
 	known := append(OnKafka(), SecureFaults()...)
 	place := func(name string) int {

@@ -37,7 +37,8 @@ const maxRounds = 100
 // input is the topic that all subjects read.
 const input = "transactions"
 
-// run is one run under way.
+// run is one run under way. Its own goroutine strikes and judges; the flow of events and, for each subject, a witness, a sampler
+// and a supervisor of the workers run beside it until the end.
 type run struct {
 	t         testing.TB
 	o         *Options
@@ -61,6 +62,7 @@ type strike struct {
 	notes    map[string]any
 }
 
+// note may be called by any goroutine.
 func (s *strike) note(name string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,6 +120,7 @@ func Run(t testing.TB, o *Options) Report {
 	return Report{Results: r.results, Records: r.close(ctx)}
 }
 
+// logf says something in the test's log, with the seconds since the run began.
 func (r *run) logf(format string, args ...any) {
 	r.t.Logf("%6.1f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
@@ -193,7 +196,7 @@ func (r *run) samples() map[*Subject]int {
 }
 
 // sampleAgain holds that the committed offsets of every subject were looked at since there were so many samples, and waits
-// for that if need be: a sampler that is refused all the time finds nothing wrong.
+// for that if need be, up to a minute for each: a sampler that is refused all the time finds nothing wrong.
 func (r *run) sampleAgain(since map[*Subject]int) {
 	for _, s := range r.subjects {
 		for deadline := time.Now().Add(time.Minute); ; pauseFor(50 * time.Millisecond) {

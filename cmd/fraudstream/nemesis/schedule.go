@@ -6,6 +6,7 @@ import "math/rand/v2"
 // seed of the run alone.
 type Schedule []scheduled
 
+// scheduled is one fault with the seed of its random numbers, so that what it draws does not depend on what others have drawn.
 type scheduled struct {
 	fault Fault
 	seed  uint64

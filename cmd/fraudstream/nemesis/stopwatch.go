@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// mending is a moment from which recovery counts, with what was acknowledged by then.
+// mending is a moment from which recovery counts, with the end of what was acknowledged by then in each partition of the input.
+// Events that come later do not prolong the recovery: under a steady flow some event always waits.
 type mending struct {
 	at   time.Time
 	ends map[int32]int64
@@ -21,6 +22,7 @@ func (s *strike) mend(book *Book) {
 	s.mendings = append(s.mendings, mending{time.Now(), ends})
 }
 
+// allMendings are the moments so far; later ones do not change what is returned.
 func (s *strike) allMendings() []mending {
 	s.mu.Lock()
 	defer s.mu.Unlock()

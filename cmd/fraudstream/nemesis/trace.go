@@ -43,6 +43,7 @@ func (w *World) MetAll(by string, n int) {
 // Spared says that a subject has nothing to do with this fault: it need not have met it.
 func (w *World) Spared(s *Subject) { w.Met(s, spared, 1) }
 
+// spared is the trace of those who need none.
 const spared = "spared"
 
 // of returns what a subject has met.
@@ -112,10 +113,13 @@ func (w *Worker) partitions() map[int32]bool {
 	return own
 }
 
+// lagRecords is the metric of how many records of a partition are still to be read.
 const lagRecords = "fraudstream_consumer_lag_records"
 
-// inMidBatch returns when a worker is busy with events, and how many of them wait for it then. It feeds a worker that is
-// not, and gives up one that has no partition for longer than a group needs to find itself.
+// inMidBatch returns when a worker is busy with events, and how many of them wait for it then: they are acknowledged, nobody has
+// seen their answers, and the worker has their partitions. What it has done of them, read, scored, written or half of a commit,
+// nobody knows, and over many kills it is all of that. It feeds a worker that is not busy, with 50 events at a time, and gives up
+// one that has no partition for longer than a group needs to find itself.
 func (w *World) inMidBatch(s *Subject, worker *Worker) int {
 	for deadline := time.Now().Add(patienceOfDrain); time.Now().Before(deadline); pauseFor(20 * time.Millisecond) {
 		if n := s.inFlight(worker); n > 0 {

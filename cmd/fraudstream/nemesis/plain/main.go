@@ -29,6 +29,7 @@ import (
 	"fraudstream/scoring"
 )
 
+// main joins the group and runs the loop until it is told to end, which is no error; anything else is one, and the code says so.
 func main() {
 	brokers := flag.String("brokers", "localhost:9092", "addresses, separated by commas")
 	group := flag.String("group", "plain", "consumer group")
@@ -105,6 +106,7 @@ func login(user, passwordFile string) (sasl.Mechanism, error) {
 // takes what the writer knows of the output's partitions, which may be less than there are.
 type samePartition struct{}
 
+// Balance finds the event's partition in what the loop has put beside the message.
 func (samePartition) Balance(m kafka.Message, partitions ...int) int {
 	return partitions[m.WriterData.(int)%len(partitions)]
 }

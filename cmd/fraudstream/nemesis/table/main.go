@@ -15,6 +15,7 @@ import (
 	"fraudstream/cmd/fraudstream/nemesis"
 )
 
+// main reads all files before it prints anything: the runs of one version may lie in several.
 func main() {
 	var all []nemesis.Result
 	for _, path := range os.Args[1:] {

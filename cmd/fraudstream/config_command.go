@@ -87,7 +87,8 @@ func (c *Config) unfit(subject string, err error) consumer.Finding {
 	return consumer.Finding{Level: consumer.Fail, Subject: subject, Detail: text}
 }
 
-// checkFiles opens the files that the keys name, certificates and tokens, and finds keys that want each other.
+// checkFiles opens the files that the keys name, certificates and tokens, and finds keys that want each other. What it finds
+// is said of all of them, and not of the first alone: whoever deploys wants to mend a configuration once.
 func (c *Config) checkFiles() (lines []consumer.Finding) {
 	silent := slog.New(slog.DiscardHandler)
 	if _, _, err := c.Kafka.access(silent); err != nil {

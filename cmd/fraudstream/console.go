@@ -10,7 +10,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// own is what the console is told of this process, whatever its traffic is.
+// own is what the console is told of this process, whatever its traffic is. Without a monitor there is no drift to show,
+// and wanted, from which the monitor was made, is not looked at.
 func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drift.Options) *console.Own {
 	o := &console.Own{
 		Scorer: model, Thresholds: model.Thresholds(), From: "of the bundle", Monitor: monitor, Masker: c.Privacy.masker(),

@@ -9,7 +9,8 @@ import (
 	"fraudstream/cmd/fraudstream/demo"
 )
 
-// demoCommand is the first thing that a new user runs: it needs nothing but this binary.
+// demoCommand is the first thing that a new user runs: it needs nothing but this binary, which it starts again as its
+// workers, with the Kafka of package demo between them. What is shown is therefore the service itself and no film of it.
 type demoCommand struct {
 	For      time.Duration `help:"Length of the show." default:"75s"`
 	Fast     bool          `help:"Without waits, in a few seconds."`

@@ -221,7 +221,7 @@ func (w *watched) notOK() float64 {
 	return float64(w.N-w.Quality.Counts[0]) / float64(w.N)
 }
 
-// mostMoved is the cell whose share has changed most, in words.
+// mostMoved is the cell whose share has changed most, in words; - where there is none.
 func mostMoved(cells []drift.Cell) string {
 	if len(cells) == 0 {
 		return "-"

@@ -28,7 +28,8 @@ func interpolate(file *ast.File) ([]expanded, error) {
 	return r.done, r.err
 }
 
-// expanded is a value with references, and what they stood for.
+// expanded is a value with references, and what they stood for: kept for messages, which must show the former in place of
+// the latter, and found again by its line.
 type expanded struct {
 	reference, value string
 	line             int

@@ -175,7 +175,7 @@ func newScoreChanges() *scoreChanges {
 	return c
 }
 
-// add compares what the two models a and b made of one row.
+// add compares what the two models a and b made of one row, x and y; row counts from 1.
 func (c *scoreChanges) add(row int64, a, b *scoring.Scorer, x, y *scoring.Result) {
 	c.Rows++
 	was, is := verdictOn(x), verdictOn(y)
@@ -277,7 +277,7 @@ func (c *scoreChanges) print(t table) {
 	}
 }
 
-// same says so where there is no change.
+// same says so where there is no change, so that an empty block is not taken for one that was forgotten.
 func same(changes int) string {
 	if changes == 0 {
 		return "the same"

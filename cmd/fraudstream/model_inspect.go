@@ -132,7 +132,8 @@ type obstacleFacts struct {
 	Message   string `json:"message"`
 }
 
-// shownAbove are the keys of metadata.json that have a place of their own.
+// shownAbove are the keys of metadata.json that have a place of their own. All others are shown as they are, those included
+// that mean nothing here: a misspelt key is found by seeing it among them.
 var shownAbove = []string{"schema", "name", "version", "model", "golden", "features", "score", "thresholds"}
 
 // inspectionOf puts what was found into the form in which it is printed.
@@ -228,7 +229,8 @@ func (in *inspection) print(w io.Writer) error {
 	return t.flush()
 }
 
-// printModel writes what there is one of.
+// printModel writes what there is one of: the file, where it is from, what it puts out, its hashes and its signature. That
+// somebody claims to have signed is shown as a claim.
 func (in *inspection) printModel(t table) {
 	// What a file does not have is left out rather than shown as empty.
 	line := func(name, value string) {

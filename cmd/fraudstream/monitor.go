@@ -69,7 +69,7 @@ func loosened(edges []float64, tolerance float64) []float64 {
 	return moved
 }
 
-// featureOf finds a feature by its name; the score has one too. An error names what is near, or all that there is.
+// featureOf finds a feature by its name, to be changed in place; the score has one too. An error names what is near, or all that there is.
 func featureOf(o *drift.Options, name string) (*drift.Feature, error) {
 	var names []string
 	for i := range o.Features {

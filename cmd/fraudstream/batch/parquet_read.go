@@ -47,7 +47,8 @@ func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) err
 	return nil
 }
 
-// openSeekable opens a file that can be read anywhere.
+// openSeekable opens a file that can be read anywhere. What standard input gave is on the disk until the input is closed,
+// readable to this user alone.
 func (in *Input) openSeekable(path string, stdin io.Reader) (*os.File, error) {
 	if path != "-" {
 		f, err := os.Open(path)
@@ -184,7 +185,7 @@ type leafReader struct {
 	filled int // values that it holds
 }
 
-// begin goes to the column's chunk of the next row group.
+// begin goes to the column's chunk of the next row group, and gives back what it has of the one before.
 func (l *leafReader) begin(chunk parquet.ColumnChunk) error {
 	err := l.close()
 	l.pages, l.begun, l.filled = chunk.Pages(), 0, 0
@@ -284,7 +285,8 @@ const (
 	maxGroupBytes = 1 << 30 // one page of each column that is read, and their dictionaries
 )
 
-// checkPages reads the headers of all pages of the columns that are read, before one is decoded.
+// checkPages reads the headers of all pages of the columns that are read, before one is decoded. The sizes of the others
+// do not matter: they are never asked for.
 func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
 	meta := r.table.Metadata()
 	for g := range meta.RowGroups {

@@ -105,7 +105,7 @@ func (n *node) insert(keys []string, child node) {
 	n.fields[i].node.insert(keys[1:], child)
 }
 
-// number counts the leaves under the node and appends their indexes.
+// number counts the leaves under the node and appends their indexes, in the order in which values of a row will stand.
 func (n *node) number(list []int) []int {
 	before := len(list)
 	if n.kind == leafNode {

@@ -8,7 +8,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is a bar with the rows per second and the time that is left; silent where nobody looks.
+// progress is a bar with the rows per second and the time that is left; silent where nobody looks. How many
+// rows a text has nobody knows before its end, and so its bar counts the bytes that come off the disk, as a writer that
+// they are copied to. A table lists its rows, and its bar counts those.
 type progress struct {
 	bar    *progressbar.ProgressBar
 	began  time.Time

@@ -37,7 +37,8 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for the name, valid for 127.0.0.1 and localhost, until a time that may be past. The key
+// Issue makes a certificate for the name, valid for 127.0.0.1 and localhost, until a time that may be past. It serves brokers and
+// clients alike: between brokers each is both. Both are returned as PEM. The key
 // is PKCS #8, which both Go and Java read.
 func (a *Authority) Issue(t testing.TB, name string, until time.Time) (certificate, key []byte) {
 	t.Helper()

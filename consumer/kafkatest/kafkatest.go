@@ -20,6 +20,13 @@
 // [StartSecure] starts one that demands TLS and a login and refuses what no ACL allows; certificates are made for each
 // test by an [Authority]. StartProxied does the same for three, with Options.Secure.
 //
+// # Why the proxies read what passes
+//
+// To cut, hold or slow a connection nobody has to understand it. But what makes delivery hard is in the words: a batch that was
+// written while the answer says that it was not, an answer that never came, bytes that were changed on their way or on a disk.
+// No broker can be made to do that at a chosen moment, so the proxies take requests and answers apart as far as they must, by
+// another client's reading of the protocol, and change those that a [Tamper] names. All else passes as it came, byte for byte.
+//
 // # Why it is behind a variable
 //
 // `go test ./...` needs Go and nothing else. Start skips the test unless FRAUDSTREAM_REAL_KAFKA is 1; then Java

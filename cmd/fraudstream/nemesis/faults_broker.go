@@ -146,7 +146,8 @@ func tooFewReplicas() Fault {
 	}}
 }
 
-// metadata asks for all topics, the internal ones too.
+// metadata asks one broker for all topics, the internal ones too, with leaders, replicas and those in step. What it knows may be a
+// moment old, so whoever waits for a change asks again.
 func (w *World) metadata() (*kmsg.MetadataResponse, error) {
 	return kmsg.NewPtrMetadataRequest().RequestWith(w.T.Context(), w.run.admin)
 }
@@ -329,7 +330,8 @@ func longestGap(moments []time.Time, begin, end time.Time) (longest time.Duratio
 	return max(longest, end.Sub(last))
 }
 
-// scan reads what a topic has from a time until now.
+// scan reads what a topic has from a time until now, by the records' times. It knows that it has come so far when a record is later
+// than its own beginning, so something has to be written meanwhile; where nothing is for 20 s it says so.
 func (w *World) scan(topic string, from time.Time, see func(*kgo.Record)) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic),

@@ -96,7 +96,9 @@ func (w *World) held(s *Subject) map[place]bool {
 	return held
 }
 
-// readAll reads a topic from its beginning up to given ends, whatever of it is committed.
+// readAll reads a topic from its beginning up to given ends, by partition, whatever of it is committed: what transactions hold that
+// are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they may stand at.
+// It takes what it has reached out of the ends that it was given.
 func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record)) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),

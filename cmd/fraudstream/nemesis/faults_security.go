@@ -51,7 +51,9 @@ type right struct {
 	said   map[string]string // by subject; none: that subject does without
 }
 
-// rights are all that the subjects need. The plain loop says what it lacks in words of its library, which nobody reads here.
+// rights are all that the subjects need, each a row of its own, since each is asked for by other requests and refused with another
+// code: fetches, writes, the group's heartbeats and commits, and the producer's transactions. The plain loop says what it lacks in
+// words of its library, which nobody reads here.
 func rights() []right {
 	return []right{
 		{

@@ -79,6 +79,20 @@
 // longest time between two decisions that follow each other, by the times of scoring, from shortly before the kill until the
 // broker is back and every subject has answered something of that partition.
 //
+// # Why all subjects are struck at once
+//
+// A cut network or a dead broker takes as long for three subjects as for one, and a run that has to fit between two commits has
+// no time to spare. More than that, it makes them comparable: the same events, the same broker's bad moment, the same machine's
+// load. What is done to processes is drawn once and done to each subject alike.
+//
+// # Reading the source
+//
+// [Run] is the whole of a day, and suffer one fault of it. A [Book] has what was sent and a [Ledger] what came of it; a witness
+// fills the ledger from the topics, and a sampler holds the committed offsets against it. A [Subject] has its [Worker]s. The
+// faults are in the files that begin with faults, each list with what it needs of the [World] behind it. A stopwatch measures
+// recoveries, traces tell who was met, and counters judges what belongs to no fault. [Result], [Tiers] and [Table] are what is
+// left when it is over.
+//
 // # How to add a fault
 //
 // Write a function that returns a [Fault] and add it to the list of its ground: [ProcessFaults], [InProcess],

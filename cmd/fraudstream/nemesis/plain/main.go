@@ -52,6 +52,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// Sessions, heartbeats and isolation are the service's, so that only the loop differs.
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Dialer:  &kafka.Dialer{Timeout: 10 * time.Second, DualStack: true, TLS: encryption, SASLMechanism: mechanism},
 		Brokers: addresses, GroupID: *group, Topic: *input, StartOffset: kafka.FirstOffset,
@@ -66,6 +67,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// The process ends with the first error, and whatever runs it starts it again: there is nothing here that could go on.
 	err = loop(ctx, reader, writer, scorer, *output, *deadLetter)
 	if ctx.Err() == nil {
 		log.Fatal(err)

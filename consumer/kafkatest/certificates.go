@@ -37,9 +37,9 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for the name, valid for 127.0.0.1 and localhost, until a time that may be past. It serves brokers and
-// clients alike: between brokers each is both. Both are returned as PEM. The key
-// is PKCS #8, which both Go and Java read.
+// Issue makes a certificate for the name, valid for 127.0.0.1 and localhost, until a time that may be past. It serves
+// brokers and clients alike: between brokers each is both. Both are returned as PEM. The key is PKCS #8, which both Go and
+// Java read.
 func (a *Authority) Issue(t testing.TB, name string, until time.Time) (certificate, key []byte) {
 	t.Helper()
 	template := template(name, until)
@@ -54,8 +54,8 @@ func (a *Authority) Issue(t testing.TB, name string, until time.Time) (certifica
 	return certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// template is what all certificates have in common. One that is to have expired must have been valid before, so validity begins two
-// days before it ends.
+// template is what all certificates have in common. One that is to have expired must have been valid before, so validity
+// begins two days before it ends.
 func template(name string, until time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
@@ -63,7 +63,8 @@ func template(name string, until time.Time) *x509.Certificate {
 	}
 }
 
-// sign makes a certificate for a public key, as DER and as PEM. Where the parent is the template itself, it is signed by its own key.
+// sign makes a certificate for a public key, as DER and as PEM. Where the parent is the template itself, it is signed by
+// its own key.
 func sign(t testing.TB, template, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey) (der, text []byte) {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)

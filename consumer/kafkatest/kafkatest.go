@@ -22,10 +22,11 @@
 //
 // # Why the proxies read what passes
 //
-// To cut, hold or slow a connection nobody has to understand it. But what makes delivery hard is in the words: a batch that was
-// written while the answer says that it was not, an answer that never came, bytes that were changed on their way or on a disk.
-// No broker can be made to do that at a chosen moment, so the proxies take requests and answers apart as far as they must, by
-// another client's reading of the protocol, and change those that a [Tamper] names. All else passes as it came, byte for byte.
+// To cut, hold or slow a connection nobody has to understand it. But what makes delivery hard is in the words: a batch that
+// was written while the answer says that it was not, an answer that never came, bytes that were changed on their way or on
+// a disk. No broker can be made to do that at a chosen moment, so the proxies take requests and answers apart as far as
+// they must, by another client's reading of the protocol, and change those that a [Tamper] names. All else passes as it
+// came, byte for byte.
 //
 // # Why it is behind a variable
 //
@@ -88,8 +89,8 @@ func demand(t testing.TB) {
 // Bootstrap returns the addresses of all nodes, host:port, separated by commas.
 func (c *Cluster) Bootstrap() string { return c.bootstrap }
 
-// StopNode stops node i (from 1) and returns when it is gone: in good order, handing over what it leads first, or with kill9 as
-// a crash does. Its data stay.
+// StopNode stops node i (from 1) and returns when it is gone: in good order, handing over what it leads first, or with
+// kill9 as a crash does. Its data stay.
 func (c *Cluster) StopNode(t testing.TB, i int, kill9 bool) {
 	t.Helper()
 	arguments := []string{c.dir, strconv.Itoa(i)}
@@ -165,9 +166,9 @@ func (c *Cluster) stop(t testing.TB) {
 	c.script(t, "kafka-down.sh", c.dir, "--kill9")
 }
 
-// script runs one of the project's scripts and returns its standard output; the rest is shown if it fails. Brokers are told the
-// test's process, and end with it however it ends. The context is no test's, since the script that stops a cluster runs when
-// that of its test is over.
+// script runs one of the project's scripts and returns its standard output; the rest is shown if it fails. Brokers are told
+// the test's process, and end with it however it ends. The context is no test's, since the script that stops a cluster runs
+// when that of its test is over.
 func (c *Cluster) script(t testing.TB, name string, arguments ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -210,8 +211,8 @@ func scripts(t testing.TB) string {
 }
 
 // freePorts returns a base at which all ports of a cluster are free: those for clients (base to base+8), of controllers
-// (base+10, …) and of the way through proxies (base+13 to base+18). Bases are twenty apart, so that two clusters do not overlap. It
-// looks below the range from which the kernel gives ports to outgoing connections, so that none is lost to one.
+// (base+10, …) and of the way through proxies (base+13 to base+18). Bases are twenty apart, so that two clusters do not
+// overlap. It looks below the range from which the kernel gives ports to outgoing connections, so that none is lost to one.
 func freePorts(t testing.TB, nodes int) int {
 	t.Helper()
 	for range 100 {

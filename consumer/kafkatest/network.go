@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Network is what lies between clients and brokers: one [Proxy] for each broker, and what all of them do to the words
-// that pass. It lets everything through until it is told otherwise. [Network.Heal] ends what it does to connections and bytes;
+// Network is what lies between clients and brokers: one [Proxy] for each broker, and what all of them do to the words that
+// pass. It lets everything through until it is told otherwise. [Network.Heal] ends what it does to connections and bytes;
 // what it does to words, each a [Tamper], ends after so many times or with [Tamper.End].
 //
 // Brokers are named by their number, from 1; a method that is given none means all.
@@ -73,9 +73,9 @@ func (n *Network) Hold(brokers ...int) {
 	n.each(brokers, func(p *Proxy) { p.set(func(l *link) { l.held = true }) })
 }
 
-// Slow delays every frame, both ways, and lets so many bytes a second through each connection and way (0: any number). Frames of
-// one connection wait one after the other, so that many small ones are slower than one that is as large as all of them. In an
-// opaque network a frame is whatever was read at once.
+// Slow delays every frame, both ways, and lets so many bytes a second through each connection and way (0: any number).
+// Frames of one connection wait one after the other, so that many small ones are slower than one that is as large as all of
+// them. In an opaque network a frame is whatever was read at once.
 func (n *Network) Slow(delay time.Duration, bytesPerSecond int, brokers ...int) {
 	n.each(brokers, func(p *Proxy) { p.set(func(l *link) { l.delay, l.rate = delay, bytesPerSecond }) })
 }
@@ -83,8 +83,8 @@ func (n *Network) Slow(delay time.Duration, bytesPerSecond int, brokers ...int) 
 // Disconnect closes every connection with a reset, once; new ones are taken at once.
 func (n *Network) Disconnect(brokers ...int) { n.each(brokers, (*Proxy).disconnect) }
 
-// Heal ends what Cut, Swallow, Hold and Slow began, whichever of them it was. It fails the test where a proxy cannot have its
-// port back.
+// Heal ends what Cut, Swallow, Hold and Slow began, whichever of them it was. It fails the test where a proxy cannot have
+// its port back.
 func (n *Network) Heal(t testing.TB, brokers ...int) {
 	t.Helper()
 	n.each(brokers, func(p *Proxy) {
@@ -105,16 +105,16 @@ func (n *Network) Toll() (sum Toll) {
 }
 
 // AnswerProduce answers the next requests that produce to a topic with an error code. With applied the broker gets the
-// request and does what it says, and only the answer is changed, as if a replica had failed after the append; without,
-// the broker never hears of it. A request that is refused is refused for all of its topics; of an answer that is changed only
+// request and does what it says, and only the answer is changed, as if a replica had failed after the append; without, the
+// broker never hears of it. A request that is refused is refused for all of its topics; of an answer that is changed only
 // the named topic is.
 func (n *Network) AnswerProduce(topic string, code int16, applied bool, times int) *Tamper {
 	return n.words.add(&Tamper{key: kmsg.Produce, topic: topic, code: code, applied: applied, left: times})
 }
 
-// LoseAnswer hangs up instead of delivering the answers to the next requests of a kind: the broker has done what was
-// asked, and the client cannot know. What else waits for its answer on that connection loses it, too. Only requests count whose topic, group or transactional id begins with a prefix;
-// all do with the empty one, those too that name nothing.
+// LoseAnswer hangs up instead of delivering the answers to the next requests of a kind: the broker has done what was asked,
+// and the client cannot know. What else waits for its answer on that connection loses it, too. Only requests count whose
+// topic, group or transactional id begins with a prefix; all do with the empty one, those too that name nothing.
 func (n *Network) LoseAnswer(key kmsg.Key, prefix string, times int) *Tamper {
 	return n.words.add(&Tamper{key: key, prefix: prefix, lose: true, applied: true, left: times})
 }

@@ -30,8 +30,8 @@ type Options struct {
 	Session time.Duration // without a heartbeat, after which a broker counts as dead; 0: see [Cluster.Session]
 }
 
-// StartProxied runs brokers (1 or 3) as [Start] does, with proxies before them on the ports that the brokers tell those clients
-// which come that way. With Secure it makes an authority and a user, too, who is granted nothing yet.
+// StartProxied runs brokers (1 or 3) as [Start] does, with proxies before them on the ports that the brokers tell those
+// clients which come that way. With Secure it makes an authority and a user, too, who is granted nothing yet.
 func StartProxied(t testing.TB, brokers int, o Options) *Proxied {
 	t.Helper()
 	demand(t)
@@ -51,8 +51,8 @@ func StartProxied(t testing.TB, brokers int, o Options) *Proxied {
 	return p
 }
 
-// StopNode is that of [Cluster.StopNode]. The way to a broker that is gone is refused, as a host refuses it: a proxy that took the
-// connection and hung up would look like a broker that is ill.
+// StopNode is that of [Cluster.StopNode]. The way to a broker that is gone is refused, as a host refuses it: a proxy that
+// took the connection and hung up would look like a broker that is ill.
 func (p *Proxied) StopNode(t testing.TB, i int, kill9 bool) {
 	t.Helper()
 	p.Cluster.StopNode(t, i, kill9)
@@ -70,8 +70,8 @@ func (p *Proxied) StartNode(t testing.TB) string {
 // Nodes is the number of brokers.
 func (c *Cluster) Nodes() int { return c.nodes }
 
-// Session is the time without a heartbeat after which the controller counts a broker as dead, and lets others lead what it led: 3 s
-// here, unless the options or FRAUDSTREAM_KAFKA_SESSION, in milliseconds, say otherwise. Kafka's default is 9 s.
+// Session is the time without a heartbeat after which the controller counts a broker as dead, and lets others lead what it
+// led: 3 s here, unless the options or FRAUDSTREAM_KAFKA_SESSION, in milliseconds, say otherwise. Kafka's default is 9 s.
 func (c *Cluster) Session() time.Duration {
 	if c.session > 0 {
 		return c.session

@@ -176,8 +176,8 @@ func (p *Proxy) closeWhere(condition func(*connection) bool) (closed int) {
 	return closed
 }
 
-// heal closes the connections that have lost something before it lets bytes through again: in the middle of a stream that lacks
-// some, the next frame would be read from a wrong beginning.
+// heal closes the connections that have lost something before it lets bytes through again: in the middle of a stream that
+// lacks some, the next frame would be read from a wrong beginning.
 func (p *Proxy) heal() error {
 	p.closeWhere(func(c *connection) bool { return c.lost })
 	p.set(func(l *link) { *l = link{} })
@@ -199,8 +199,8 @@ func (p *Proxy) end() {
 	p.running.Wait()
 }
 
-// connection is one client's, and the one to the broker that stands for it. Two goroutines pass on what comes, one for each way; what
-// they share is the list of calls that wait for their answers.
+// connection is one client's, and the one to the broker that stands for it. Two goroutines pass on what comes, one for each
+// way; what they share is the list of calls that wait for their answers.
 type connection struct {
 	proxy          *Proxy
 	client, broker net.Conn
@@ -311,8 +311,9 @@ func (c *connection) answers() error {
 	}
 }
 
-// answer passes one answer on, changed or not, and those of the proxy's own that had to wait for it. Kafka answers the requests of a
-// connection in their order, so the answer is to the request that has waited longest, or the stream is not understood.
+// answer passes one answer on, changed or not, and those of the proxy's own that had to wait for it. Kafka answers the
+// requests of a connection in their order, so the answer is to the request that has waited longest, or the stream is not
+// understood.
 func (c *connection) answer(frame []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -333,8 +334,8 @@ func (c *connection) answer(frame []byte) error {
 	return c.answerOwn()
 }
 
-// pass writes bytes as the link allows it: it waits while the link is held, loses them where it swallows, and else waits for the delay
-// and for the time that they take at the link's rate.
+// pass writes bytes as the link allows it: it waits while the link is held, loses them where it swallows, and else waits
+// for the delay and for the time that they take at the link's rate.
 func (c *connection) pass(to net.Conn, data []byte, way Way) error {
 	l, changed := c.proxy.state()
 	if l.held {

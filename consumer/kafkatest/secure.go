@@ -45,8 +45,8 @@ func StartSecure(t testing.TB) *Secure {
 	return s
 }
 
-// prepare puts keys and users where the cluster's script looks for them: the brokers' certificate with its key and the authority's,
-// and the one user with the password.
+// prepare puts keys and users where the cluster's script looks for them: the brokers' certificate with its key and the
+// authority's, and the one user with the password.
 func (s *Secure) prepare(t testing.TB) {
 	t.Helper()
 	s.secure, s.Authority = true, NewAuthority(t)
@@ -60,15 +60,16 @@ func (s *Secure) prepare(t testing.TB) {
 // address is a port on the loopback.
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// Token is a token of the kind that Kafka's own unsecured validator takes: nobody has signed it. It was issued an hour before it
-// expires, so one that has expired was valid once.
+// Token is a token of the kind that Kafka's own unsecured validator takes: nobody has signed it. It was issued an hour
+// before it expires, so one that has expired was valid once.
 func Token(user string, until time.Time) string {
 	claims := fmt.Sprintf(`{"sub":%q,"iat":%d,"exp":%d}`, user, until.Add(-time.Hour).Unix(), until.Unix())
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(claims)) + "."
 }
 
-// A Grant allows one operation on one resource, or on all whose names begin alike, from any host. Nothing is allowed without one.
+// A Grant allows one operation on one resource, or on all whose names begin alike, from any host. Nothing is allowed
+// without one.
 type Grant struct {
 	Type      kafka.ResourceType
 	Name      string
@@ -84,8 +85,8 @@ func (g *Grant) pattern() kafka.PatternType {
 	return kafka.PatternTypeLiteral
 }
 
-// Allow grants to a user, and returns when every broker has it. It is asked for without a login, by the way on which one may do
-// everything.
+// Allow grants to a user, and returns when every broker has it. It is asked for without a login, by the way on which one
+// may do everything.
 func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 	t.Helper()
 	s.admin(t, func(ctx context.Context, client *kafka.Client) error {
@@ -105,8 +106,8 @@ func (s *Secure) Allow(t testing.TB, user string, grants ...Grant) {
 	s.await(t, user, grants, true)
 }
 
-// Withdraw takes back what Allow has granted, and returns when every broker knows. What was not granted cannot be withdrawn, and ends
-// the test: a fault that takes nothing away would be survived by anybody.
+// Withdraw takes back what Allow has granted, and returns when every broker knows. What was not granted cannot be
+// withdrawn, and ends the test: a fault that takes nothing away would be survived by anybody.
 func (s *Secure) Withdraw(t testing.TB, user string, grants ...Grant) {
 	t.Helper()
 	s.admin(t, func(ctx context.Context, client *kafka.Client) error {

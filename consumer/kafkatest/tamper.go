@@ -147,8 +147,8 @@ func named(request kmsg.Request) string {
 	return ""
 }
 
-// readProduce decides on a request that writes: the first that fits strikes, and no other. Where the broker is not to hear of it, the
-// answer is made here.
+// readProduce decides on a request that writes: the first that fits strikes, and no other. Where the broker is not to hear
+// of it, the answer is made here.
 func (a *tampering) readProduce(c *call, request *kmsg.ProduceRequest) {
 	for _, m := range a.all {
 		if m.left == 0 || m.key != kmsg.Produce {
@@ -169,7 +169,8 @@ func (a *tampering) readProduce(c *call, request *kmsg.ProduceRequest) {
 	}
 }
 
-// refusal is the answer of a broker that has appended nothing: the code for each partition that the request names, and no offset.
+// refusal is the answer of a broker that has appended nothing: the code for each partition that the request names, and no
+// offset.
 func refusal(c *call, request *kmsg.ProduceRequest, code int16) []byte {
 	response := request.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range request.Topics {
@@ -185,8 +186,8 @@ func refusal(c *call, request *kmsg.ProduceRequest, code int16) []byte {
 	return encode(c, response)
 }
 
-// encode returns a response as a frame without its length: the header with the number of the request, and the body in the version that
-// the request asked for.
+// encode returns a response as a frame without its length: the header with the number of the request, and the body in the
+// version that the request asked for.
 func encode(c *call, response kmsg.Response) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(c.correlation))
 	if response.IsFlexible() {
@@ -195,8 +196,8 @@ func encode(c *call, response kmsg.Response) []byte {
 	return response.AppendTo(frame)
 }
 
-// answered changes a broker's answer, in place or into a new frame; nil means that it is lost. An answer that nothing is to be done
-// to is returned as it is, without being read.
+// answered changes a broker's answer, in place or into a new frame; nil means that it is lost. An answer that nothing is to
+// be done to is returned as it is, without being read.
 func (a *tampering) answered(c *call, frame []byte) []byte {
 	switch {
 	case kmsg.Key(c.key) == kmsg.Fetch:
@@ -261,16 +262,16 @@ func (a *tampering) fetched(c *call, frame []byte) {
 	}
 }
 
-// Places in a record batch of the second format, in bytes from its beginning: its first offset (8 bytes), its length (4), and so on
-// up to the records. Numbers are big-endian.
+// Places in a record batch of the second format, in bytes from its beginning: its first offset (8 bytes), its length (4),
+// and so on up to the records. Numbers are big-endian.
 const (
 	batchLength = 8 // of what follows it
 	batchDelta  = 23
 	batchHeader = 61
 )
 
-// corruptBatches flips the last bit of whole batches; one that the broker has cut short is fetched again anyway. That bit is in
-// the records, which the CRC covers, and the header stays whole, so that everything but the CRC looks right.
+// corruptBatches flips the last bit of whole batches; one that the broker has cut short is fetched again anyway. That bit
+// is in the records, which the CRC covers, and the header stays whole, so that everything but the CRC looks right.
 func (m *Tamper) corruptBatches(batches []byte) {
 	for len(batches) > batchHeader {
 		size := 12 + int(binary.BigEndian.Uint32(batches[batchLength:]))

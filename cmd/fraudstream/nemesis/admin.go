@@ -24,9 +24,9 @@ func (w *World) configure(topic, name, value string) {
 	}
 }
 
-// committed asks for a group's offsets, by partition of the input, until there is an answer: right after a broker has died the
-// group has no coordinator to ask. Partitions for which nothing was ever committed are left out. After a minute without an
-// answer the test has failed.
+// committed asks for a group's offsets, by partition of the input, until there is an answer: right after a broker has died
+// the group has no coordinator to ask. Partitions for which nothing was ever committed are left out. After a minute without
+// an answer the test has failed.
 func (w *World) committed(s *Subject) (offsets map[int32]int64) {
 	w.T.Helper()
 	w.eventually("the offsets of "+s.Name, time.Minute, func() bool {
@@ -49,8 +49,8 @@ func (w *World) partitions(topic string) int32 {
 	return counts[topic]
 }
 
-// addPartition makes a topic have count partitions, which must be more than it has; the ends of new ones are 0. What is there
-// stays where it is: only what is written from then on, and by clients that have heard of it, goes by the new count.
+// addPartition makes a topic have count partitions, which must be more than it has; the ends of new ones are 0. What is
+// there stays where it is: only what is written from then on, and by clients that have heard of it, goes by the new count.
 func (w *World) addPartition(topic string, count int32) {
 	w.T.Helper()
 	t := kmsg.NewCreatePartitionsRequestTopic()
@@ -80,8 +80,8 @@ func (w *World) deleteTopic(topic string) {
 	})
 }
 
-// deleteRecords moves the beginning of a partition of the input up to an offset, which is the first that can be read from then
-// on. It asks the partition's leader, whoever that is, and ends the test where that one refuses.
+// deleteRecords moves the beginning of a partition of the input up to an offset, which is the first that can be read from
+// then on. It asks the partition's leader, whoever that is, and ends the test where that one refuses.
 func (w *World) deleteRecords(partition int32, below int64) {
 	w.T.Helper()
 	p := kmsg.NewDeleteRecordsRequestTopicPartition()

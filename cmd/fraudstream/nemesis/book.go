@@ -80,8 +80,8 @@ func (b *Book) Acked() int {
 	return b.acked
 }
 
-// Ends is, for each partition, the offset after the last acknowledged event. Below it everything that was acknowledged so far
-// stands, beside markers and aborted records. Partitions without an event are left out.
+// Ends is, for each partition, the offset after the last acknowledged event. Below it everything that was acknowledged so
+// far stands, beside markers and aborted records. Partitions without an event are left out.
 func (b *Book) Ends() map[int32]int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,8 +102,8 @@ func (b *Book) at(partition int32, offset int64) event {
 	return event{}
 }
 
-// agree tells whether an answer is that which the other mode has given to the same event, if it has given one. The same event
-// through the same model gives the same bytes, whatever the delivery and however often it is done again.
+// agree tells whether an answer is that which the other mode has given to the same event, if it has given one. The same
+// event through the same model gives the same bytes, whatever the delivery and however often it is done again.
 func (b *Book) agree(p place, content uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -63,9 +63,9 @@ func (w *World) awaitFlow(partitions []int32, ends map[int32]int64, patience tim
 	}
 }
 
-// twoBrokersDown leaves one of three for 8 to 12 s: nothing can be written, since two replicas must have it, and the controllers
-// have no majority, so nobody can be made the leader either. Only when both are back does anything go on, and what was sent
-// meanwhile must be there once.
+// twoBrokersDown leaves one of three for 8 to 12 s: nothing can be written, since two replicas must have it, and the
+// controllers have no majority, so nobody can be made the leader either. Only when both are back does anything go on, and
+// what was sent meanwhile must be there once.
 func twoBrokersDown() Fault {
 	return Fault{"two of three brokers down", func(w *World) {
 		order := w.Random.Perm(w.Ground.Kafka.Nodes())
@@ -118,8 +118,8 @@ func leaderMoved() Fault {
 	}}
 }
 
-// tooFewReplicas makes the outputs demand three replicas and takes one broker away, so that the others refuse every
-// write with NOT_ENOUGH_REPLICAS. It goes on until each mode of the service has counted such a refusal (code 19), some seconds
+// tooFewReplicas makes the outputs demand three replicas and takes one broker away, so that the others refuse every write
+// with NOT_ENOUGH_REPLICAS. It goes on until each mode of the service has counted such a refusal (code 19), some seconds
 // longer, and until all replicas are back.
 func tooFewReplicas() Fault {
 	return Fault{"NOT_ENOUGH_REPLICAS, a broker short", func(w *World) {
@@ -146,8 +146,8 @@ func tooFewReplicas() Fault {
 	}}
 }
 
-// metadata asks one broker for all topics, the internal ones too, with leaders, replicas and those in step. What it knows may be a
-// moment old, so whoever waits for a change asks again.
+// metadata asks one broker for all topics, the internal ones too, with leaders, replicas and those in step. What it knows
+// may be a moment old, so whoever waits for a change asks again.
 func (w *World) metadata() (*kmsg.MetadataResponse, error) {
 	return kmsg.NewPtrMetadataRequest().RequestWith(w.T.Context(), w.run.admin)
 }
@@ -195,8 +195,8 @@ func (w *World) ledBy(broker int) (partitions []int32) {
 	return partitions
 }
 
-// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again: else the
-// second and third kill would strike brokers that lead nothing.
+// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again: else
+// the second and third kill would strike brokers that lead nothing.
 func (w *World) preferLeaders() {
 	w.T.Helper()
 	w.eventually("the preferred leaders", time.Minute, func() bool {
@@ -235,9 +235,9 @@ func (w *World) awaitInStep() {
 	})
 }
 
-// moveLeaders makes the next replica of every partition of the topics its leader: it puts that one first among the replicas, which
-// moves no data since they stay the same three, and asks for the election of those that stand first. It returns when the
-// metadata has all of them as leaders.
+// moveLeaders makes the next replica of every partition of the topics its leader: it puts that one first among the
+// replicas, which moves no data since they stay the same three, and asks for the election of those that stand first. It
+// returns when the metadata has all of them as leaders.
 func (w *World) moveLeaders(topics ...string) {
 	w.T.Helper()
 	m, err := w.metadata()
@@ -330,8 +330,8 @@ func longestGap(moments []time.Time, begin, end time.Time) (longest time.Duratio
 	return max(longest, end.Sub(last))
 }
 
-// scan reads what a topic has from a time until now, by the records' times. It knows that it has come so far when a record is later
-// than its own beginning, so something has to be written meanwhile; where nothing is for 20 s it says so.
+// scan reads what a topic has from a time until now, by the records' times. It knows that it has come so far when a record
+// is later than its own beginning, so something has to be written meanwhile; where nothing is for 20 s it says so.
 func (w *World) scan(topic string, from time.Time, see func(*kgo.Record)) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic),

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// outputDeleted deletes the topics of decisions and makes them anew after a while. Nothing reaches the brokers while they go,
-// so what they hold then is known record by record: it is deleted, and nothing else may be missing. What is decided
+// outputDeleted deletes the topics of decisions and makes them anew after a while. Nothing reaches the brokers while they
+// go, so what they hold then is known record by record: it is deleted, and nothing else may be missing. What is decided
 // later goes into the new topics, once.
 func outputDeleted() Fault {
 	return Fault{"output topic deleted, and made again", func(w *World) {
@@ -45,8 +45,8 @@ func outputDeleted() Fault {
 	}}
 }
 
-// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it. Decisions that the
-// witness has read and that are not in the topic would be decisions without a record, and fail the test.
+// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it. Decisions
+// that the witness has read and that are not in the topic would be decisions without a record, and fail the test.
 func (w *World) deleteHeld(s *Subject) {
 	w.T.Helper()
 	held := w.held(s)
@@ -96,9 +96,9 @@ func (w *World) held(s *Subject) map[place]bool {
 	return held
 }
 
-// readAll reads a topic from its beginning up to given ends, by partition, whatever of it is committed: what transactions hold that
-// are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they may stand at.
-// It takes what it has reached out of the ends that it was given.
+// readAll reads a topic from its beginning up to given ends, by partition, whatever of it is committed: what transactions
+// hold that are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they
+// may stand at. It takes what it has reached out of the ends that it was given.
 func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record)) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
@@ -125,9 +125,10 @@ func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, 
 	return nil
 }
 
-// recordsDeleted deletes records before anybody has read them, as retention does while the service is down: all workers leave,
-// a hundred events and more are sent to one partition, and its beginning is moved behind most of them, past every group's
-// committed offset. Exactly the events between that offset and the new beginning must be missing, be counted and be alerted.
+// recordsDeleted deletes records before anybody has read them, as retention does while the service is down: all workers
+// leave, a hundred events and more are sent to one partition, and its beginning is moved behind most of them, past every
+// group's committed offset. Exactly the events between that offset and the new beginning must be missing, be counted and be
+// alerted.
 func recordsDeleted() Fault {
 	return Fault{"records deleted under the consumer", func(w *World) {
 		w.Each(func(s *Subject, _ *rand.Rand) {

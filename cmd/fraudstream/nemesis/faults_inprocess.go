@@ -41,8 +41,8 @@ func answered(name string, code *kerr.Error) Fault {
 	}}
 }
 
-// leadersMoved gives every partition a new leader, five times, with 50 to 500 ms in between. Leaders are drawn by the broker and
-// not from the seed; where the draw moves nothing that a subject uses, they are drawn again.
+// leadersMoved gives every partition a new leader, five times, with 50 to 500 ms in between. Leaders are drawn by the
+// broker and not from the seed; where the draw moves nothing that a subject uses, they are drawn again.
 func leadersMoved() Fault {
 	return Fault{"leader moved", func(w *World) {
 		w.eachMoved("partitions moved", 5, w.leaders, func() {
@@ -63,8 +63,8 @@ func coordinatorsMoved() Fault {
 	}}
 }
 
-// connectionsCut ends all connections, in the middle of whatever is on them, ten times within some seconds. The generator's and
-// the witness's go, too, since the in-process broker has one way to it.
+// connectionsCut ends all connections, in the middle of whatever is on them, ten times within some seconds. The generator's
+// and the witness's go, too, since the in-process broker has one way to it.
 func connectionsCut() Fault {
 	return Fault{"connections cut", func(w *World) {
 		before := w.troubled()

@@ -25,9 +25,9 @@ func logFaults() []Fault {
 	}
 }
 
-// recordTooLarge lowers the limit of the decisions' topics to 20 kB, and sends twenty events of 40 kB, most of it their ids, so
-// that their decisions are over it, too. They must end as dead letters, for whose topic the usual limit holds, and their
-// neighbours, whose batches are over it with them, must be decided. In the end the limit is Kafka's default again.
+// recordTooLarge lowers the limit of the decisions' topics to 20 kB, and sends twenty events of 40 kB, most of it their
+// ids, so that their decisions are over it, too. They must end as dead letters, for whose topic the usual limit holds, and
+// their neighbours, whose batches are over it with them, must be decided. In the end the limit is Kafka's default again.
 func recordTooLarge() Fault {
 	return Fault{"record too large for the output topic", func(w *World) {
 		const giants = 20
@@ -59,8 +59,8 @@ func recordTooLarge() Fault {
 	}}
 }
 
-// giant sends a payment with an id of so many bytes that do not compress: limits are held against compressed batches. It is booked
-// as poison, since a dead letter is its right answer.
+// giant sends a payment with an id of so many bytes that do not compress: limits are held against compressed batches. It is
+// booked as poison, since a dead letter is its right answer.
 func (g *generator) giant(size int, random *rand.Rand) {
 	g.mu.Lock()
 	payment := g.cards.Next()
@@ -75,8 +75,8 @@ func (g *generator) giant(size int, random *rand.Rand) {
 }
 
 // corruptOnTheWire flips bits in batches on their way to the workers, ten times for each partition and program. What is
-// fetched again is whole. Each mode of the service says itself how many batches it has refused; the plain loop, whose library
-// looks at no CRC, says nothing, so what it was given is counted on the way.
+// fetched again is whole. Each mode of the service says itself how many batches it has refused; the plain loop, whose
+// library looks at no CRC, says nothing, so what it was given is counted on the way.
 func corruptOnTheWire() Fault {
 	return Fault{"corrupt batch on the wire", func(w *World) {
 		const times = 10
@@ -236,9 +236,9 @@ func (w *World) expectAlert(s *Subject, mark int, want gapAlert) {
 	}
 }
 
-// abortedUpstream is a program before ours that writes in transactions of a hundred events: three of them it aborts, the fourth it
-// commits. Nobody may answer an event of the former, which were never sent as far as the book knows; those of the latter must
-// be answered. While a transaction is open, up to 2 s, nobody can read beyond its beginning.
+// abortedUpstream is a program before ours that writes in transactions of a hundred events: three of them it aborts, the
+// fourth it commits. Nobody may answer an event of the former, which were never sent as far as the book knows; those of the
+// latter must be answered. While a transaction is open, up to 2 s, nobody can read beyond its beginning.
 func abortedUpstream() Fault {
 	return Fault{"aborted upstream transactions", func(w *World) {
 		const times = 4
@@ -292,9 +292,9 @@ func (g *generator) sendBy(client *kgo.Client, counts bool) {
 	})
 }
 
-// partitionAdded gives the input, and the outputs, one more partition: the outputs first, so that there is somewhere to write
-// what is read of it. It must be read within 10 s, here within five times that. The plain loop's library looks for new
-// partitions only when it is told to, so that one may read it after the next rebalance and no earlier.
+// partitionAdded gives the input, and the outputs, one more partition: the outputs first, so that there is somewhere to
+// write what is read of it. It must be read within 10 s, here within five times that. The plain loop's library looks for
+// new partitions only when it is told to, so that one may read it after the next rebalance and no earlier.
 func partitionAdded() Fault {
 	return Fault{"partition added", func(w *World) {
 		n := w.partitions(input)
@@ -349,8 +349,8 @@ func (s *Subject) gaps(partition int32) float64 {
 	return s.countedWhere(gapsTotal, fmt.Sprintf(`partition="%d"`, partition))
 }
 
-// paused is how many partitions the living workers said stand still when they were last asked, for the reason that a label gives
-// if one is given, as reason="corrupt_batch".
+// paused is how many partitions the living workers said stand still when they were last asked, for the reason that a label
+// gives if one is given, as reason="corrupt_batch".
 func (s *Subject) paused(label string) int {
 	n := 0
 	for _, w := range s.Workers() {

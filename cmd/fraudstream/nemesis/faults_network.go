@@ -21,9 +21,9 @@ func networkFaults() []Fault {
 	}
 }
 
-// networkCut ends every connection to every broker with a reset, and refuses new ones for so long: 5 s are less than a session
-// of 10 s, and 60 s are more than the session and than the 30 s for which a coordinator keeps a transaction open. Generator
-// and witness see nothing of it, so events go on coming in.
+// networkCut ends every connection to every broker with a reset, and refuses new ones for so long: 5 s are less than a
+// session of 10 s, and 60 s are more than the session and than the 30 s for which a coordinator keeps a transaction open.
+// Generator and witness see nothing of it, so events go on coming in.
 func networkCut(name string, length time.Duration) Fault {
 	return Fault{name, func(w *World) {
 		network := w.Ground.Kafka.Network
@@ -37,9 +37,9 @@ func networkCut(name string, length time.Duration) Fault {
 	}}
 }
 
-// halfOpen lets one broker take what it is sent and be silent for 15 to 18 s, and then one that hears nothing, as when a firewall
-// has forgotten the connection: only deadlines tell. The two differ in what the broker has done: in the first case all of it,
-// in the second none.
+// halfOpen lets one broker take what it is sent and be silent for 15 to 18 s, and then one that hears nothing, as when a
+// firewall has forgotten the connection: only deadlines tell. The two differ in what the broker has done: in the first case
+// all of it, in the second none.
 func halfOpen() Fault {
 	return Fault{"half-open connection", func(w *World) {
 		network := w.Ground.Kafka.Network
@@ -98,9 +98,9 @@ func heldBack() Fault {
 	}}
 }
 
-// answersLost lets the broker do what it is asked and loses the answer by hanging up: to writes, to each request of a transaction,
-// and to commits, one to five answers of each. Each subject loses answers to each kind of request that it makes. Whoever takes
-// the request for undone and does it anew under another name has done it twice.
+// answersLost lets the broker do what it is asked and loses the answer by hanging up: to writes, to each request of a
+// transaction, and to commits, one to five answers of each. Each subject loses answers to each kind of request that it
+// makes. Whoever takes the request for undone and does it anew under another name has done it twice.
 func answersLost() Fault {
 	return Fault{"answers lost after the broker has acted", func(w *World) {
 		all := []kmsg.Key{kmsg.Produce, kmsg.InitProducerID}

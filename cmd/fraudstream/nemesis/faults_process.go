@@ -39,9 +39,9 @@ func killed(times, burst int) Fault {
 	}}
 }
 
-// terminated is SIGTERM to one worker after the other, as in a rolling update: a new one starts 1 to 2 s before the old one is
-// told to end. Each must drain and end with code 0 within five times the 10 s that the service promises. How long the slowest
-// of each subject took, in seconds, is noted.
+// terminated is SIGTERM to one worker after the other, as in a rolling update: a new one starts 1 to 2 s before the old one
+// is told to end. Each must drain and end with code 0 within five times the 10 s that the service promises. How long the
+// slowest of each subject took, in seconds, is noted.
 func terminated() Fault {
 	return Fault{"SIGTERM, one worker after the other", func(w *World) {
 		var mu sync.Mutex
@@ -122,8 +122,8 @@ func zombie(burst int, frozen ...time.Duration) Fault {
 	}}
 }
 
-// allKilled is kill -9 to all members at once, while the first of them is in the middle of something. New ones start after up to
-// 2 s, and find a group whose members have said nothing of their leaving: until the sessions are over they wait.
+// allKilled is kill -9 to all members at once, while the first of them is in the middle of something. New ones start after
+// up to 2 s, and find a group whose members have said nothing of their leaving: until the sessions are over they wait.
 func allKilled(burst int) Fault {
 	return Fault{"all members killed at once", func(w *World) {
 		w.Burst(2 * burst)

@@ -43,17 +43,17 @@ func SecureFaults() []Fault {
 	return append(all, certificateExpired())
 }
 
-// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away: by the operation and
-// the resource, in the words of whoever grants it.
+// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away: by the
+// operation and the resource, in the words of whoever grants it.
 type right struct {
 	name   string
 	grants []kafkatest.Grant
 	said   map[string]string // by subject; none: that subject does without
 }
 
-// rights are all that the subjects need, each a row of its own, since each is asked for by other requests and refused with another
-// code: fetches, writes, the group's heartbeats and commits, and the producer's transactions. The plain loop says what it lacks in
-// words of its library, which nobody reads here.
+// rights are all that the subjects need, each a row of its own, since each is asked for by other requests and refused with
+// another code: fetches, writes, the group's heartbeats and commits, and the producer's transactions. The plain loop says
+// what it lacks in words of its library, which nobody reads here.
 func rights() []right {
 	return []right{
 		{

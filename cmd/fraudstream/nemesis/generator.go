@@ -14,8 +14,8 @@ import (
 // poisonEvery is how many events there are to one that nobody can score.
 const poisonEvery = 50
 
-// shiftEvery is how many events there are before the amounts come in cents instead of euros, and as many again before they are
-// right: so the drift monitors have alarms to raise and to end, in the midst of the faults.
+// shiftEvery is how many events there are before the amounts come in cents instead of euros, and as many again before they
+// are right: so the drift monitors have alarms to raise and to end, in the midst of the faults.
 const shiftEvery = 4000
 
 // A generator sends card payments with ids that are never used twice to the input: at a steady rate all the time, and
@@ -31,9 +31,9 @@ type generator struct {
 	drawn int
 }
 
-// newGenerator connects to the brokers by the direct way. The payments follow from the seed, the times at which they are sent do
-// not. The client asks for metadata often, so that it finds new leaders and partitions within a second, and tries again
-// where a dying broker hangs up at once.
+// newGenerator connects to the brokers by the direct way. The payments follow from the seed, the times at which they are
+// sent do not. The client asks for metadata often, so that it finds new leaders and partitions within a second, and tries
+// again where a dying broker hangs up at once.
 func newGenerator(ground *Ground, input string, book *Book, seed uint64) (*generator, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
@@ -72,8 +72,8 @@ func (g *generator) burst(n int) {
 	}
 }
 
-// send draws the next payment and hands it to the client, which works on its own. Poison is JSON that breaks off after about two
-// thirds of it, so that no part of it can be believed.
+// send draws the next payment and hands it to the client, which works on its own. Poison is JSON that breaks off after
+// about two thirds of it, so that no part of it can be believed.
 func (g *generator) send() {
 	g.mu.Lock()
 	payment := g.cards.Next()

@@ -18,9 +18,9 @@ import (
 const shortSession = 3 * time.Second
 
 // StartInProcess returns the ground of the in-process broker, which is not Kafka: it has no replicas to lose, commits
-// transactions at once, and lives in the test's own process. It ends with its test. Three listeners stand for three brokers, so
-// that leaders and coordinators can move. Sessions and rebalances are cut down to shortSession on their way in, whatever a
-// member asks for.
+// transactions at once, and lives in the test's own process. It ends with its test. Three listeners stand for three
+// brokers, so that leaders and coordinators can move. Sessions and rebalances are cut down to shortSession on their way in,
+// whatever a member asks for.
 func StartInProcess(t testing.TB) *Ground {
 	t.Helper()
 	g := &Ground{Name: "kfake", Replication: 1}

@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// prepare creates the topics and starts everything: for each subject its witness first, from the beginning of empty topics, and then
-// its workers. Whatever cannot be started ends the test, and everything that was started ends with it. Alerts have one partition,
-// all other topics as many as the input.
+// prepare creates the topics and starts everything: for each subject its witness first, from the beginning of empty topics,
+// and then its workers. Whatever cannot be started ends the test, and everything that was started ends with it. Alerts have
+// one partition, all other topics as many as the input.
 func (r *run) prepare(ctx context.Context) {
 	r.t.Helper()
 	fatal := func(err error) {
@@ -53,8 +53,8 @@ func (r *run) prepare(ctx context.Context) {
 	}
 }
 
-// client is one that asks questions, by the direct way. It keeps what it knows of topics and leaders for a fifth of a second at
-// least.
+// client is one that asks questions, by the direct way. It keeps what it knows of topics and leaders for a fifth of a
+// second at least.
 func (g *Ground) client() (*kgo.Client, error) {
 	return kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(g.Direct, ",")...), kgo.MetadataMinAge(200*time.Millisecond),
@@ -70,8 +70,9 @@ func (r *run) subject(name string) *Subject {
 	}
 }
 
-// service is a subject made of `fraudstream run`, with a configuration file of its own beside the logs. It sets what tells the subjects
-// apart and leaves everything else at its default, sessions and commit intervals among it: what is harmed is what people run.
+// service is a subject made of `fraudstream run`, with a configuration file of its own beside the logs. It sets what tells
+// the subjects apart and leaves everything else at its default, sessions and commit intervals among it: what is harmed is
+// what people run.
 func (r *run) service(name string, exactlyOnce bool) *Subject {
 	s := r.subject(name)
 	s.ExactlyOnce, s.Ledger.shared, s.client = exactlyOnce, true, "fraudstream"
@@ -96,7 +97,8 @@ const tickEvents = 100
 // quoted is a list of addresses for YAML.
 func quoted(addresses string) string { return `"` + strings.ReplaceAll(addresses, ",", `", "`) + `"` }
 
-// plain is the subject made of the loop that a developer would write. It has no metrics and no alerts; those topics stay empty.
+// plain is the subject made of the loop that a developer would write. It has no metrics and no alerts; those topics stay
+// empty.
 func (r *run) plain() *Subject {
 	s := r.subject("plain")
 	s.Plain, s.client = true, "plain@" // the library takes the name of the program, and of the machine

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// A Result is what one strike of a fault did to one subject: a line of the results file. Times are in seconds, to a hundredth.
+// A Result is what one strike of a fault did to one subject: a line of the results file. Times are in seconds, to a
+// hundredth.
 type Result struct {
 	Ground  string  `json:"ground"`
 	Seed    uint64  `json:"seed"`
@@ -56,8 +57,8 @@ func Read(r io.Reader) ([]Result, error) {
 	}
 }
 
-// cell adds up what one fault did to one subject. What the table has no column for, such as events that were decided and refused,
-// is not in it: a run in which the service has done such a thing has failed, and is left out.
+// cell adds up what one fault did to one subject. What the table has no column for, such as events that were decided and
+// refused, is not in it: a run in which the service has done such a thing has failed, and is left out.
 type cell struct {
 	runs, lost, deleted, duplicated, phantoms, disordered, stuck int
 	recoveries                                                   []float64
@@ -81,9 +82,10 @@ func (c *cell) add(r *Result) {
 func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
 
 // Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they are
-// listed, and a last one for all of them. Each subject has three columns: lost, duplicated, and the recovery in seconds (the
-// median, of an even number the larger one in the middle, and the longest), with what else went wrong, and with the number of
-// recoveries that were measured where that is not the number of runs. The runs of a row are those of the subject with the most.
+// listed, and a last one for all of them. Each subject has three columns: lost, duplicated, and the recovery in seconds
+// (the median, of an even number the larger one in the middle, and the longest), with what else went wrong, and with the
+// number of recoveries that were measured where that is not the number of runs. The runs of a row are those of the subject
+// with the most.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
 	runs := map[string]int{}
@@ -158,8 +160,8 @@ func (c *cell) merge(other *cell) {
 	c.recoveries = append(c.recoveries, other.recoveries...)
 }
 
-// text is the cell's three columns, with a dash where nothing was measured. Invented events are phantoms, and out of order is what
-// Disordered counts.
+// text is the cell's three columns, with a dash where nothing was measured. Invented events are phantoms, and out of order
+// is what Disordered counts.
 func (c *cell) text() string {
 	if c == nil {
 		return " | – | – | –"
@@ -194,10 +196,10 @@ func seconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
 }
 
-// Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were silent: the
-// least, the median, what nine of ten stay within, and the most, of the longest pauses between two decisions. The session is that which a broker has with its
-// controller: until it is over nobody else leads what the dead one led. It takes what that fault has noted, and is empty if
-// it has not struck.
+// Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were
+// silent: the least, the median, what nine of ten stay within, and the most, of the longest pauses between two decisions.
+// The session is that which a broker has with its controller: until it is over nobody else leads what the dead one led. It
+// takes what that fault has noted, and is empty if it has not struck.
 func Silences(results []Result) string {
 	all := map[string][]float64{}
 	for i := range results {

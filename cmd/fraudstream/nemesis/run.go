@@ -37,8 +37,8 @@ const maxRounds = 100
 // input is the topic that all subjects read.
 const input = "transactions"
 
-// run is one run under way. Its own goroutine strikes and judges; the flow of events and, for each subject, a witness, a sampler
-// and a supervisor of the workers run beside it until the end.
+// run is one run under way. Its own goroutine strikes and judges; the flow of events and, for each subject, a witness, a
+// sampler and a supervisor of the workers run beside it until the end.
 type run struct {
 	t         testing.TB
 	o         *Options
@@ -78,8 +78,8 @@ type Report struct {
 	Records map[string]int // what the witnesses have read of each output topic of the service, as it is at the end
 }
 
-// Run lets a schedule of faults strike, and returns what they did. It fails the test where the service breaks what
-// it promises. Before the first fault all subjects must have answered what was sent, and after the last one the flow ends, so
+// Run lets a schedule of faults strike, and returns what they did. It fails the test where the service breaks what it
+// promises. Before the first fault all subjects must have answered what was sent, and after the last one the flow ends, so
 // that counters can be held against ids. The results of each fault are written when it is over: a run that is broken off
 // leaves those that came before.
 func Run(t testing.TB, o *Options) Report {
@@ -125,9 +125,9 @@ func (r *run) logf(format string, args ...any) {
 	r.t.Logf("%6.1f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each. The order matters: tallies
-// are taken only after everybody has recovered, the groups have come to rest and a sample of the committed offsets has come to
-// an end, so that what is lost or comes twice is in the row of its fault.
+// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each. The order matters:
+// tallies are taken only after everybody has recovered, the groups have come to rest and a sample of the committed offsets
+// has come to an end, so that what is lost or comes twice is in the row of its fault.
 func (r *run) suffer(number int, next scheduled) []Result {
 	r.t.Helper()
 	var results []Result
@@ -169,9 +169,9 @@ func (r *run) suffer(number int, next scheduled) []Result {
 	return results
 }
 
-// settle lets what comes late come: the run's time for it, and up to ten times as long until every group is Stable with all of its
-// workers, so that what a rebalance repeats belongs to the fault that made it. A group that does not come to rest fails nothing
-// here; what it does is in the next row.
+// settle lets what comes late come: the run's time for it, and up to ten times as long until every group is Stable with all
+// of its workers, so that what a rebalance repeats belongs to the fault that made it. A group that does not come to rest
+// fails nothing here; what it does is in the next row.
 func (r *run) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*r.o.Settle)
 	defer cancel()
@@ -212,8 +212,8 @@ func (r *run) sampleAgain(since map[*Subject]int) {
 	}
 }
 
-// judge fails the test for a promise of the service that was broken, in a tally or by not recovering, and tells whether it has. What
-// the plain loop does fails nothing.
+// judge fails the test for a promise of the service that was broken, in a tally or by not recovering, and tells whether it
+// has. What the plain loop does fails nothing.
 func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) (failed bool) {
 	if s.Plain {
 		return false

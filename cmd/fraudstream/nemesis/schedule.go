@@ -6,14 +6,15 @@ import "math/rand/v2"
 // seed of the run alone.
 type Schedule []scheduled
 
-// scheduled is one fault with the seed of its random numbers, so that what it draws does not depend on what others have drawn.
+// scheduled is one fault with the seed of its random numbers, so that what it draws does not depend on what others have
+// drawn.
 type scheduled struct {
 	fault Fault
 	seed  uint64
 }
 
-// NewSchedule shuffles the faults, so many times one after the other. The longer schedule of a seed begins with the shorter one, so
-// that a replay may be ended earlier; another list of faults gives another schedule.
+// NewSchedule shuffles the faults, so many times one after the other. The longer schedule of a seed begins with the shorter
+// one, so that a replay may be ended earlier; another list of faults gives another schedule.
 func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
 	random := newRandom(seed)
 	var s Schedule

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// mending is a moment from which recovery counts, with the end of what was acknowledged by then in each partition of the input.
-// Events that come later do not prolong the recovery: under a steady flow some event always waits.
+// mending is a moment from which recovery counts, with the end of what was acknowledged by then in each partition of the
+// input. Events that come later do not prolong the recovery: under a steady flow some event always waits.
 type mending struct {
 	at   time.Time
 	ends map[int32]int64
@@ -37,8 +37,8 @@ type stopwatch struct {
 	took   []time.Duration // of the first mendings, as far as they are over
 }
 
-// look adds the recoveries that have ended, in the order of the mendings: an earlier one ends no later than a later one, since what
-// was acknowledged by then is among what was acknowledged by the later. It asks the ledger once for all of them.
+// look adds the recoveries that have ended, in the order of the mendings: an earlier one ends no later than a later one,
+// since what was acknowledged by then is among what was acknowledged by the later. It asks the ledger once for all of them.
 func (w *stopwatch) look() {
 	all := w.strike.allMendings()
 	if len(w.took) == len(all) {

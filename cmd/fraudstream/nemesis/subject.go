@@ -34,8 +34,8 @@ type Subject struct {
 	expectedGaps float64 // offsets that faults have made unreadable: what the workers must have counted as passed over
 }
 
-// Start adds a worker, with a name of its own, a log of its own and a free port for its metrics. It does not wait for the worker to
-// join its group.
+// Start adds a worker, with a name of its own, a log of its own and a free port for its metrics. It does not wait for the
+// worker to join its group.
 func (s *Subject) Start() (*Worker, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,9 +119,9 @@ func (s *Subject) must(err error) {
 	}
 }
 
-// supervise starts workers again that end by themselves, as whatever runs them in production would, after a second, and asks the
-// others for their metrics meanwhile. No fault is a reason for the service to end by itself: it tries again. So each time is
-// noted, and fails the test in the end.
+// supervise starts workers again that end by themselves, as whatever runs them in production would, after a second, and
+// asks the others for their metrics meanwhile. No fault is a reason for the service to end by itself: it tries again. So
+// each time is noted, and fails the test in the end.
 func (s *Subject) supervise(done <-chan struct{}) {
 	for {
 		select {
@@ -167,8 +167,8 @@ func (s *Subject) destroy() {
 // patienceOfDrain is five times the 10 s that the service promises to need after SIGTERM.
 const patienceOfDrain = 50 * time.Second
 
-// counted adds up a metric, with all of its labels, over every worker that ever was, as each said when it was last asked: so it is a
-// lower bound of what they have counted.
+// counted adds up a metric, with all of its labels, over every worker that ever was, as each said when it was last asked:
+// so it is a lower bound of what they have counted.
 func (s *Subject) counted(name string) float64 {
 	s.mu.Lock()
 	all := append(append([]*Worker(nil), s.live...), s.gone...)

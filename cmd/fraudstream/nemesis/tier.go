@@ -16,8 +16,8 @@ func Verdict(ground string, seed uint64, failed bool) Result {
 	return Result{Ground: ground, Seed: seed, Fault: whole, Failed: failed}
 }
 
-// A Tier is what the runs on one make of cluster have found, that is one version of Kafka with one session of its brokers; those on
-// brokers with logins belong to it. Each has a table of its own.
+// A Tier is what the runs on one make of cluster have found, that is one version of Kafka with one session of its brokers;
+// those on brokers with logins belong to it. Each has a table of its own.
 type Tier struct {
 	Name    string
 	Runs    []string // ground and seed of each run that counts
@@ -63,8 +63,8 @@ type outing struct {
 	failed bool     // which says so
 }
 
-// outings takes results apart into runs, in the order in which they began. A seed may be replayed, so that its lines are there
-// several times, and one run that ended well says nothing of another that did not.
+// outings takes results apart into runs, in the order in which they began. A seed may be replayed, so that its lines are
+// there several times, and one run that ended well says nothing of another that did not.
 func outings(results []Result) []*outing {
 	type cluster struct {
 		ground string
@@ -89,8 +89,8 @@ func outings(results []Result) []*outing {
 	return all
 }
 
-// goesOn tells whether a line belongs to the run: it has not ended, and the line is of a later strike than the one before, or of
-// the same with another subject.
+// goesOn tells whether a line belongs to the run: it has not ended, and the line is of a later strike than the one before,
+// or of the same with another subject.
 func (o *outing) goesOn(r *Result) bool {
 	switch {
 	case o.over:

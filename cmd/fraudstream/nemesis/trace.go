@@ -73,8 +73,8 @@ func (w *World) MetWaiting() {
 	}
 }
 
-// waiting counts the acknowledged events that were handed to the client so long ago and have no answer that a reader of committed
-// records could see.
+// waiting counts the acknowledged events that were handed to the client so long ago and have no answer that a reader of
+// committed records could see.
 func (l *Ledger) waiting(age time.Duration) int {
 	before, n := time.Now().Add(-age), 0
 	for _, p := range l.Missing(l.book.Ends()) {
@@ -116,10 +116,10 @@ func (w *Worker) partitions() map[int32]bool {
 // lagRecords is the metric of how many records of a partition are still to be read.
 const lagRecords = "fraudstream_consumer_lag_records"
 
-// inMidBatch returns when a worker is busy with events, and how many of them wait for it then: they are acknowledged, nobody has
-// seen their answers, and the worker has their partitions. What it has done of them, read, scored, written or half of a commit,
-// nobody knows, and over many kills it is all of that. It feeds a worker that is not busy, with 50 events at a time, and gives up
-// one that has no partition for longer than a group needs to find itself.
+// inMidBatch returns when a worker is busy with events, and how many of them wait for it then: they are acknowledged,
+// nobody has seen their answers, and the worker has their partitions. What it has done of them, read, scored, written or
+// half of a commit, nobody knows, and over many kills it is all of that. It feeds a worker that is not busy, with 50 events
+// at a time, and gives up one that has no partition for longer than a group needs to find itself.
 func (w *World) inMidBatch(s *Subject, worker *Worker) int {
 	for deadline := time.Now().Add(patienceOfDrain); time.Now().Before(deadline); pauseFor(20 * time.Millisecond) {
 		if n := s.inFlight(worker); n > 0 {
@@ -141,8 +141,8 @@ func (r *run) atRest(s *Subject) bool {
 	return err == nil && state == "Stable" && members == len(s.Workers())
 }
 
-// members are the ids of a group's members, each the name of one life in the group: the coordinator makes one up for whoever joins, and
-// a worker that was given up comes back under another.
+// members are the ids of a group's members, each the name of one life in the group: the coordinator makes one up for
+// whoever joins, and a worker that was given up comes back under another.
 func (w *World) members(s *Subject) (all map[string]bool) {
 	w.eventually("the members of "+s.Group, time.Minute, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -216,8 +216,8 @@ func moved(before, now map[string]int32) (n int) {
 	return n
 }
 
-// leaders are the brokers that lead the partitions of the input and of a subject's outputs, by topic and partition; -1 where none
-// does. Alerts and the drift monitor's snapshots are not among them.
+// leaders are the brokers that lead the partitions of the input and of a subject's outputs, by topic and partition; -1
+// where none does. Alerts and the drift monitor's snapshots are not among them.
 func (w *World) leaders(s *Subject) map[string]int32 {
 	w.T.Helper()
 	all := map[string]int32{}

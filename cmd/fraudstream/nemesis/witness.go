@@ -15,8 +15,9 @@ import (
 )
 
 // A witness reads what one subject writes, from the beginning and all the time, with a client of another make than the
-// service's and in no group. It sees what is committed and nothing else. All topics of the subject are read by one goroutine, so
-// that the ledger hears of the records of a partition in their order; of two partitions' order it knows nothing.
+// service's and in no group. It sees what is committed and nothing else. All topics of the subject are read by one
+// goroutine, so that the ledger hears of the records of a partition in their order; of two partitions' order it knows
+// nothing.
 type witness struct {
 	client *kgo.Client
 	ledger *Ledger
@@ -49,8 +50,8 @@ type notes struct {
 // outputs are the topics that one subject writes.
 type outputs struct{ decisions, letters, alerts, state string }
 
-// newWitness connects by the direct way, and reads from the beginning when it is told to watch. It asks for metadata often, so that a
-// partition that was added, or a topic that was made anew, is read within a second or so.
+// newWitness connects by the direct way, and reads from the beginning when it is told to watch. It asks for metadata often,
+// so that a partition that was added, or a topic that was made anew, is read within a second or so.
 func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts, topics.state),
@@ -99,8 +100,8 @@ func (w *witness) isNew(at lane, offset int64) bool {
 	return true
 }
 
-// forget makes the witness read a topic from its beginning, because it is another one of the same name. What the ledger has booked of
-// the former stays booked.
+// forget makes the witness read a topic from its beginning, because it is another one of the same name. What the ledger has
+// booked of the former stays booked.
 func (w *witness) forget(topic string) {
 	w.client.PurgeTopicsFromConsuming(topic)
 	defer w.client.AddConsumeTopics(topic)

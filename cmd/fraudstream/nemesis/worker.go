@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// A Worker is a child process of a subject, from its start until it has ended and been waited for. Its methods may be called by any
-// goroutine, and of a process that has ended, too.
+// A Worker is a child process of a subject, from its start until it has ended and been waited for. Its methods may be
+// called by any goroutine, and of a process that has ended, too.
 type Worker struct {
 	Name    string
 	listen  string // of its metrics; empty: it has none
@@ -31,8 +31,8 @@ type Worker struct {
 	figures map[string]float64 // the metrics as they were last scraped, by name with labels
 }
 
-// start runs a command with its output in a file. Where the operating system can do that (Linux), the child has a process group of its
-// own and dies with the test, however that ends.
+// start runs a command with its output in a file. Where the operating system can do that (Linux), the child has a process
+// group of its own and dies with the test, however that ends.
 func start(name, log, listen string, environment []string, path string, arguments ...string) (*Worker, error) {
 	w := &Worker{Name: name, log: log, listen: listen, expired: make(chan struct{})}
 	file, err := os.Create(log)
@@ -172,8 +172,8 @@ func total(figures map[string]float64, name string) float64 {
 	return sum
 }
 
-// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may take it; then that
-// worker ends by itself, and says so.
+// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may take
+// it; then that worker ends by itself, and says so.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -29,7 +29,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// main joins the group and runs the loop until it is told to end, which is no error; anything else is one, and the code says so.
+// main joins the group and runs the loop until it is told to end, which is no error; anything else is one, and the code
+// says so.
 func main() {
 	brokers := flag.String("brokers", "localhost:9092", "addresses, separated by commas")
 	group := flag.String("group", "plain", "consumer group")
@@ -104,8 +105,8 @@ func login(user, passwordFile string) (sasl.Mechanism, error) {
 	return scram.Mechanism(scram.SHA512, user, strings.TrimSpace(string(password)))
 }
 
-// samePartition sends what came of an event to the partition that the event came from, so that the order of a card's events holds. It
-// takes what the writer knows of the output's partitions, which may be less than there are.
+// samePartition sends what came of an event to the partition that the event came from, so that the order of a card's events
+// holds. It takes what the writer knows of the output's partitions, which may be less than there are.
 type samePartition struct{}
 
 // Balance finds the event's partition in what the loop has put beside the message.
@@ -120,9 +121,9 @@ const (
 	pause  = 10 * time.Millisecond
 )
 
-// loop is all there is to it: fetch a batch, score it, write what came of it, decisions and dead letters in one call, and commit.
-// It ends with an error, which may be that of ctx. Where that strikes between the write and the commit, the same events are
-// fetched again by whoever has their partitions next, and are decided twice.
+// loop is all there is to it: fetch a batch, score it, write what came of it, decisions and dead letters in one call, and
+// commit. It ends with an error, which may be that of ctx. Where that strikes between the write and the commit, the same
+// events are fetched again by whoever has their partitions next, and are decided twice.
 func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, scorer *scoring.Scorer, output, deadLetter string) error {
 	batch := scorer.NewBatch(atOnce)
 	for {
@@ -175,7 +176,8 @@ func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
 	return messages, nil
 }
 
-// origin is what a dead letter says of where it came from, under the names that Kafka Connect uses, and of what is wrong with it.
+// origin is what a dead letter says of where it came from, under the names that Kafka Connect uses, and of what is wrong
+// with it.
 func origin(m *kafka.Message, result *scoring.Result) []kafka.Header {
 	return []kafka.Header{
 		{Key: "__connect.errors.topic", Value: []byte(m.Topic)},

@@ -1,8 +1,8 @@
 // Command table adds up the results of several runs of the nemesis into the table of the README. It takes the results
-// files, each with one line of JSON for every fault and subject, and prints for each version of Kafka: the runs that count, with
-// the seeds that replay them, those that are left out because they failed or were broken off, the table in Markdown, and how
-// long partitions were silent after the kill of a broker. A file that cannot be read to its end is an error, so that no bad
-// day is left out by accident:
+// files, each with one line of JSON for every fault and subject, and prints for each version of Kafka: the runs that count,
+// with the seeds that replay them, those that are left out because they failed or were broken off, the table in Markdown,
+// and how long partitions were silent after the kill of a broker. A file that cannot be read to its end is an error, so
+// that no bad day is left out by accident:
 //
 //	go run ./cmd/fraudstream/nemesis/table bin/nemesis/results.jsonl
 package main

@@ -16,8 +16,9 @@ import (
 // away there.
 const maxLinks = 128
 
-// The headers of W3C Trace Context. Both travel from the event to what came of it as they are, even where they are not
-// well formed: whoever reads the decision may know what to make of them.
+// The headers of W3C Trace Context. Both travel from the event to its decision or raw dead letter as they are, even where
+// they are not well formed: whoever reads them may know what to make of them. A letter that withholds its event keeps a
+// well-formed parent alone, since anything may stand in the others.
 const (
 	headerParent = "traceparent"
 	headerState  = "tracestate"

@@ -27,15 +27,18 @@ func trustOf(c ModelConfig) (scoring.Trust, error) {
 	return trust, nil
 }
 
-// publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the error, cut
-// short.
+// publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the error, but
+// where it is longer than any public key: it may be a secret one.
 func publicKey(text string) (key minisign.PublicKey, err error) {
 	if key.UnmarshalText([]byte(strings.TrimSpace(text))) == nil {
 		return key, nil
 	}
 	data, err := os.ReadFile(text)
+	if err != nil && len(text) > 60 {
+		return key, fmt.Errorf("what stands there, of %d characters, is no minisign public key, and no file with one", len(text))
+	}
 	if err != nil {
-		return key, fmt.Errorf("%.60q is no minisign public key, and no file with one: %w", text, err)
+		return key, fmt.Errorf("%q is no minisign public key, and no file with one: %w", text, err)
 	}
 	if key.UnmarshalText(data) != nil {
 		return key, fmt.Errorf("%s holds no minisign public key", text)

@@ -15,7 +15,10 @@
 //   - [Redacted]: the shape of key and value. Every letter is an x, every digit a 9 and every boolean false, but in the
 //     fields that are allowed by name; names, null, punctuation and lengths stay. One sees that a number came as text,
 //     that a date was written the other way round or where the JSON ends too early, and not whose payment it was.
-//   - [Reference]: nothing of the event, only where it is.
+//   - [Reference]: neither key nor value, only where the event is.
+//
+// Of the event's headers the last two keep a well-formed traceparent and the media type: any other may hold what the value
+// may not show.
 //
 // Letters of the last two kinds are replayed from the input topic, as long as it still has the event.
 //

@@ -172,6 +172,10 @@ func letterMessage(t Topics) object {
 		"__connect.errors.task.id", "__connect.errors.class.name", "__connect.errors.exception.class.name",
 		"__connect.errors.exception.message", "fraudstream.error.code")
 	properties := headers["properties"].(object)
+	if t.LetterMode == "redacted" || t.LetterMode == "reference" {
+		delete(properties, "tracestate")
+		properties["content-type"] = text("The media type of the event, if it has one; of its other headers only traceparent is kept.")
+	}
 	properties["fraudstream.error.code"] = object{"enum": eventCodes}
 	for name, about := range map[string]string{
 		"fraudstream.error.field": "The feature, where one is at fault.", "fraudstream.error.timestamp": "Of the event's record, Unix milliseconds.",

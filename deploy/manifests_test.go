@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -256,6 +257,71 @@ func TestManifestsHoldWhatTheyPromise(t *testing.T) {
 	for _, wanted := range []string{"USER 65532:65532", "ca-certificates.crt", `ENTRYPOINT ["/fraudstream"]`, "HEALTHCHECK"} {
 		if !strings.Contains(last, wanted) {
 			t.Errorf("the image lacks %s", wanted)
+		}
+	}
+}
+
+// TestComposeBuildsEachImageOnce wants one service at most to build what has a name: with two, which are built side by
+// side, the second may find the name taken.
+func TestComposeBuildsEachImageOnce(t *testing.T) {
+	t.Parallel()
+	var project struct {
+		Services map[string]struct {
+			Image string
+			Build any
+		}
+	}
+	if err := yaml.Unmarshal([]byte(file(t, "compose.yaml")), &project); err != nil {
+		t.Fatal(err)
+	}
+	built := map[string]string{}
+	for name, s := range project.Services {
+		if other := built[s.Image]; s.Build != nil && other != "" {
+			t.Errorf("%s and %s both build %s", name, other, s.Image)
+		} else if s.Build != nil {
+			built[s.Image] = name
+		}
+	}
+	if built["fraudstream"] == "" || built["fraudstream-generator"] == "" {
+		t.Errorf("only these are built: %v", built)
+	}
+}
+
+// TestExecutablesOfTheImagesAreStatic runs the line of the Dockerfile that builds them, under the variables that it sets
+// and a C compiler, if there is one: what asks for a dynamic linker does not start in an image that is empty but for it.
+func TestExecutablesOfTheImagesAreStatic(t *testing.T) {
+	image := file(t, "Dockerfile")
+	_, stage, _ := strings.Cut(image, " AS build\n")
+	if variables, _, _ := strings.Cut(stage, "\nRUN make binary"); !strings.Contains(variables, "\nENV CGO_ENABLED=0\n") {
+		t.Error("the Dockerfile builds without CGO_ENABLED=0")
+	}
+	needTools(t)
+	line := regexp.MustCompile(`(?m)^RUN (.*go build .*)$`).FindStringSubmatch(image)
+	if line == nil {
+		t.Fatal("the Dockerfile builds nothing")
+	}
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "sh", "-c", strings.NewReplacer("=/fraudstream", "="+dir+"/fraudstream", " /generate", " "+dir+"/generate").Replace(line[1]))
+	build.Dir = ".."
+	build.Env = append(os.Environ(), "CGO_ENABLED=1", "GOOS=linux")
+	for _, set := range regexp.MustCompile(`(?m)^ENV (\S+=\S+)$`).FindAllStringSubmatch(image, -1) {
+		build.Env = append(build.Env, set[1])
+	}
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	for _, name := range []string{"fraudstream", "generate"} {
+		executable, err := elf.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range executable.Progs {
+			if part.Type == elf.PT_INTERP {
+				t.Errorf("/%s asks for a dynamic linker", name)
+			}
+		}
+		if err := executable.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

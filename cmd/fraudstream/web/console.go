@@ -17,7 +17,7 @@ func (s *Server) console() []route {
 	}
 	var all []route
 	for _, r := range c.Routes() {
-		all = append(all, route{method: http.MethodGet, path: r.Path, open: r.Open, endless: r.Endless, handle: r.Handle})
+		all = append(all, route{method: http.MethodGet, path: r.Path, open: r.Open, endless: r.Endless, dear: r.Dear, handle: r.Handle})
 	}
 	return all
 }

@@ -15,6 +15,9 @@ import (
 // stranger cannot fill the places of those that are under way.
 func (s *Server) guarded(route route) http.HandlerFunc {
 	handle := route.handle
+	if route.dear {
+		handle = s.few(handle)
+	}
 	if s.asksToken(route) {
 		handle = s.authorised(handle)
 	}
@@ -26,12 +29,37 @@ func (s *Server) bounded(handle func(http.ResponseWriter, *http.Request, *place)
 	return func(w http.ResponseWriter, r *http.Request) {
 		p := s.take()
 		if p == nil {
-			w.Header().Set("Retry-After", retryAfter)
-			s.fail(w, r, http.StatusTooManyRequests, fault{Code: codeBusy, Message: "as many requests are under way as are allowed; try again in a second"})
+			s.busy(w, r)
 			return
 		}
 		defer s.leave(p)
 		handle(w, r, p)
+	}
+}
+
+// busy tells a caller to come back.
+func (s *Server) busy(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", retryAfter)
+	s.fail(w, r, http.StatusTooManyRequests, fault{Code: codeBusy, Message: "as many requests are under way as are allowed; try again in a second"})
+}
+
+// atOnce is how many answers of a dear route are made at a time: a pair of Prometheus servers, some dashboards and a person
+// are fewer, and a crowd must not take the processors from the stream.
+const atOnce = 8
+
+// few answers 429 while atOnce requests of the route are under way. They have places of their own, so that a crowd of
+// predictions hides no metrics.
+func (s *Server) few(handle http.HandlerFunc) http.HandlerFunc {
+	places := make(chan struct{}, atOnce)
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+		default:
+			s.busy(w, r)
+			return
+		}
+		defer func() { <-places }()
+		handle(w, r)
 	}
 }
 

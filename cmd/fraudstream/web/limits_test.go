@@ -10,10 +10,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"fraudstream/cmd/fraudstream/web/console"
 	"fraudstream/scoring"
 )
 
@@ -76,6 +82,67 @@ func TestBusy(t *testing.T) {
 	s.leave(second)
 	if len(s.places) != 2 {
 		t.Errorf("%d places of 2 came back", len(s.places))
+	}
+}
+
+// Of what is dear to make, eight are under way at a time: the next caller is told when to come back, other routes go on,
+// and whoever has no token takes no place.
+func TestFew(t *testing.T) {
+	const token = "a token of sixteen"
+	waiting, release := make(chan struct{}), make(chan struct{})
+	s := newCards(t, func(o *Options) {
+		o.Token, o.ProtectMetrics = token, true
+		o.Gatherer = prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+			waiting <- struct{}{}
+			<-release
+			return nil, nil
+		})
+	})
+	door := checked(t, s.http.Handler, token)
+	get := func(path, token string) *httptest.ResponseRecorder {
+		request, recorder := httptest.NewRequest("GET", path, nil), httptest.NewRecorder()
+		request.Header.Set("Authorization", "Bearer "+token)
+		door.ServeHTTP(recorder, request)
+		return recorder
+	}
+	var crowd sync.WaitGroup
+	for range atOnce {
+		crowd.Go(func() {
+			if r := get("/metrics", token); r.Code != http.StatusOK {
+				t.Errorf("with a place: %d", r.Code)
+			}
+		})
+		<-waiting
+	}
+	if r := get("/metrics", token); r.Code != http.StatusTooManyRequests || r.Header().Get("Retry-After") != "1" {
+		t.Errorf("one more: %d, %v", r.Code, r.Header())
+	}
+	if r := get("/metrics", "another token"); r.Code != http.StatusUnauthorized {
+		t.Errorf("a stranger: %d", r.Code)
+	}
+	if r := get("/drift", token); r.Code != http.StatusOK {
+		t.Errorf("another route: %d", r.Code)
+	}
+	close(release)
+	crowd.Wait()
+	go func() { <-waiting }()
+	if r := get("/metrics", token); r.Code != http.StatusOK {
+		t.Errorf("after the crowd: %d", r.Code)
+	}
+}
+
+// Which routes are dear: all that a report or a registry is gathered for.
+func TestDearRoutes(t *testing.T) {
+	s := newCards(t, func(o *Options) { o.Console = console.New(console.Options{}) })
+	var dear []string
+	for _, r := range s.routes() {
+		if r.dear {
+			dear = append(dear, r.path)
+		}
+	}
+	slices.Sort(dear)
+	if want := []string{"/console/state", "/drift", "/metrics"}; !slices.Equal(dear, want) {
+		t.Errorf("%q, want %q", dear, want)
 	}
 }
 

@@ -50,7 +50,9 @@ func inferOperation(s *Server) object {
 }
 
 func driftOperation(*Server) object {
-	return operation("drift", "The drift report.", answers("How the inputs compare with training.", "application/json", ref("DriftReport")))
+	o := operation("drift", "The drift report.", answers("How the inputs compare with training.", "application/json", ref("DriftReport")))
+	maps.Copy(o["responses"].(object), shared("", "429"))
+	return o
 }
 
 // metricsOperation is GET /metrics, whose two formats are texts that no JSON Schema describes.
@@ -62,6 +64,7 @@ func metricsOperation(*Server) object {
 	for _, media := range []string{"text/plain", "application/openmetrics-text"} {
 		response["content"].(object)[media] = object{"schema": object{"type": "string"}}
 	}
+	maps.Copy(o["responses"].(object), shared("", "429"))
 	return o
 }
 

@@ -15,6 +15,7 @@ type route struct {
 	path    string // as http.ServeMux has it: {name} is one segment, {$} the end
 	open    bool   // needs no token, whatever the configuration says
 	endless bool   // lasts until somebody ends it, so its time tells nothing
+	dear    bool   // adds up what all partitions have counted: few at a time
 	handle  http.HandlerFunc
 	doc     func(*Server) object // its operation in the OpenAPI description; nil: for browsers alone
 }
@@ -25,12 +26,12 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/predict", handle: s.traced(s.bounded(s.predict)), doc: predictOperation},
 		{method: "GET", path: "/healthz", open: true, handle: s.health, doc: healthOperation},
 		{method: "GET", path: "/readyz", open: true, handle: s.ready, doc: readyOperation},
-		{method: "GET", path: metricsPath, open: true, handle: s.metrics(), doc: metricsOperation},
+		{method: "GET", path: metricsPath, open: true, dear: true, handle: s.metrics(), doc: metricsOperation},
 	}
 	all = append(all, s.protocol()...)
 	all = append(all, s.console()...)
 	if s.options.Monitor != nil {
-		all = append(all, route{method: "GET", path: "/drift", handle: s.drift, doc: driftOperation})
+		all = append(all, route{method: "GET", path: "/drift", dear: true, handle: s.drift, doc: driftOperation})
 	}
 	if t := s.options.Topics; t.Input != "" {
 		all = append(all, route{method: "GET", path: "/asyncapi.json", handle: described(s.asyncAPI(t)), doc: asyncAPIOperation})

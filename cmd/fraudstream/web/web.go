@@ -27,6 +27,9 @@
 // for each processor, and it gives the worker back before it writes its answer. So a client that sends or reads slowly
 // holds a place and some memory, and neither the scoring of others nor, beside a stream, that of events.
 //
+// What is read of the process (/metrics, /drift, the state of the console) adds up the counts of all partitions each time.
+// Eight answers of each are made at a time, and the next caller gets a 429 as well.
+//
 // # Who may ask
 //
 // With a token, every path asks for it but those that supervisors and load balancers look at: /healthz, /readyz and

@@ -33,6 +33,7 @@ type Route struct {
 	Path    string // as http.ServeMux has it
 	Open    bool   // holds no figure, and is the same for everybody: no token is needed for it
 	Endless bool   // lasts until the reader leaves or the console stops
+	Dear    bool   // is made anew for whoever asks, and should be for few at a time
 	Handle  http.HandlerFunc
 }
 
@@ -43,7 +44,7 @@ func (c *Console) Routes() []Route {
 		{Path: "/{$}", Open: true, Handle: func(w http.ResponseWriter, r *http.Request) { c.file(w, r, "index.html") }},
 		{Path: "/console/{name}", Open: true, Handle: func(w http.ResponseWriter, r *http.Request) { c.file(w, r, r.PathValue("name")) }},
 		{Path: "/console/events", Endless: true, Handle: c.events},
-		{Path: "/console/state", Handle: c.state},
+		{Path: "/console/state", Dear: true, Handle: c.state},
 	}
 }
 

@@ -3,9 +3,7 @@ package nemesis
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -293,21 +291,24 @@ func (w *World) led(leaders map[lane]int32) bool {
 // followed yet the partition is silent still, and where there was none at all it has been since that moment.
 func (w *World) silences(partitions []int32, since time.Time) map[*Subject][]float64 {
 	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), 2*time.Minute)
+	defer cancel()
 	all := map[*Subject][]float64{}
 	for _, s := range w.Subjects {
 		times := map[int32][]time.Time{}
 		now := time.Now()
-		err := w.scan(s.Topics.decisions, since.Add(-3*time.Second), func(r *kgo.Record) {
+		err := w.readAll(ctx, s.Topics.decisions, w.committedEnds(s), func(r *kgo.Record) {
 			var d struct{ Source struct{ Partition int32 } }
-			if json.Unmarshal(r.Value, &d) != nil {
-				return // the ledger has counted it
+			if r.Timestamp.Before(since.Add(-3*time.Second)) || json.Unmarshal(r.Value, &d) != nil {
+				return // of another time, or no decision, which the ledger has counted
 			}
 			times[d.Source.Partition] = append(times[d.Source.Partition], r.Timestamp)
-		})
+		}, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 		if err != nil {
 			w.T.Errorf("silence of %s: %v", s.Name, err)
 		}
 		for _, p := range partitions {
+			slices.SortFunc(times[p], time.Time.Compare) // decisions of one partition may stand in several
 			all[s] = append(all[s], seconds(longestGap(times[p], since, now)))
 		}
 	}
@@ -328,31 +329,4 @@ func longestGap(moments []time.Time, begin, end time.Time) (longest time.Duratio
 		longest, last = max(longest, at.Sub(last)), at
 	}
 	return max(longest, end.Sub(last))
-}
-
-// scan reads what a topic has from a time until now, by the records' times. It knows that it has come so far when a record
-// is later than its own beginning, so something has to be written meanwhile; where nothing is for 20 s it says so.
-func (w *World) scan(topic string, from time.Time, see func(*kgo.Record)) error {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AfterMilli(from.UnixMilli())),
-	)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(w.T.Context(), 20*time.Second)
-	defer cancel()
-	for until := time.Now(); ctx.Err() == nil; {
-		fetches := client.PollFetches(ctx)
-		beyond := false
-		fetches.EachRecord(func(r *kgo.Record) {
-			beyond = beyond || r.Timestamp.After(until)
-			see(r)
-		})
-		if beyond {
-			return nil
-		}
-	}
-	return errors.New("nothing came in 20 s")
 }

@@ -96,14 +96,27 @@ func (w *World) held(s *Subject) map[place]bool {
 	return held
 }
 
-// readAll reads a topic from its beginning up to given ends, by partition, whatever of it is committed: what transactions
-// hold that are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they
+// committedEnds are the ends of a subject's decisions, by partition, up to which readers of committed records come. It asks
+// until every leader answers.
+func (w *World) committedEnds(s *Subject) (ends map[lane]int64) {
+	w.T.Helper()
+	w.eventually("the ends of "+s.Topics.decisions, time.Minute, func() bool {
+		var err error
+		ends, err = s.sampler.ends(w.T.Context(), true)
+		return err == nil
+	})
+	maps.DeleteFunc(ends, func(at lane, _ int64) bool { return at.topic != s.Topics.decisions })
+	return ends
+}
+
+// readAll reads a topic from its beginning up to given ends, by partition. Unless more says that it should see committed
+// records alone, it sees what transactions hold that are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they
 // may stand at. It takes what it has reached out of the ends that it was given.
-func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record)) error {
-	client, err := kgo.NewClient(
+func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record), more ...kgo.Opt) error {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250*time.Millisecond),
-	)
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(250 * time.Millisecond),
+	}, more...)...)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // shows them to the monitor. Both load the model through the same gate as the service, so that what a backtest says is
 // what the service would have done.
 type rowsFlags struct {
-	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons and drift are used." type:"path" placeholder:"FILE"`
+	Config   string   `help:"Configuration file (YAML): model and event are used, and by score thresholds and reasons, by drift drift." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file; goes over that of the configuration." type:"path" placeholder:"PATH"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`

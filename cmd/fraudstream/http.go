@@ -11,24 +11,25 @@ import (
 
 	"fraudstream/cmd/fraudstream/batch"
 	"fraudstream/cmd/fraudstream/web"
+	"fraudstream/consumer/security"
 	"fraudstream/scoring"
 )
 
 // HTTPConfig is the listener of /predict and all that is beside it.
 type HTTPConfig struct {
-	Listen         string  `yaml:"listen"`          // HOST:PORT; empty: none
-	Token          string  `yaml:"token"`           // that callers bear; empty: none is asked for. Write ${file:PATH}
-	ProtectMetrics bool    `yaml:"protect_metrics"` // /metrics asks for the token as well
-	TLS            web.TLS `yaml:"tls"`
-	MaxBody        int64   `yaml:"max_body"`       // bytes of a request
-	MaxRows        int     `yaml:"max_rows"`       // events of a request
-	MaxConcurrent  int     `yaml:"max_concurrent"` // requests to score that are under way at a time
+	Listen         string          `yaml:"listen"`          // HOST:PORT; empty: none
+	Token          security.Secret `yaml:"token"`           // that callers bear; empty: none is asked for. Write ${file:PATH}
+	ProtectMetrics bool            `yaml:"protect_metrics"` // /metrics asks for the token as well
+	TLS            web.TLS         `yaml:"tls"`
+	MaxBody        int64           `yaml:"max_body"`       // bytes of a request
+	MaxRows        int             `yaml:"max_rows"`       // events of a request
+	MaxConcurrent  int             `yaml:"max_concurrent"` // requests to score that are under way at a time
 }
 
 // AdminConfig is the listener of the operators: profiles and the level of the log.
 type AdminConfig struct {
-	Listen string `yaml:"listen"` // HOST:PORT, port 0 for any that is free, which the log then names; empty: none
-	Token  string `yaml:"token"`  // needed where others than this machine can reach it
+	Listen string          `yaml:"listen"` // HOST:PORT, port 0 for any that is free, which the log then names; empty: none
+	Token  security.Secret `yaml:"token"`  // needed where others than this machine can reach it
 }
 
 // defaultHTTP listens on loopback alone: whoever wants callers from elsewhere says so, and thinks of a token then.
@@ -77,7 +78,7 @@ func (c *AdminConfig) validate() error {
 	if c.Listen == "" {
 		return nil
 	}
-	if err := web.CheckAdmin(c.Listen, c.Token); err != nil {
+	if err := web.CheckAdmin(c.Listen, string(c.Token)); err != nil {
 		return fmt.Errorf("admin.listen: %w", err)
 	}
 	return nil
@@ -116,7 +117,7 @@ func (c *Config) door(o web.Options) (*web.Server, error) {
 // complete gives the options what the section says: limits, token and certificates.
 func (c *HTTPConfig) complete(o *web.Options) error {
 	o.Limits = web.Limits{Body: c.MaxBody, Rows: c.MaxRows, Concurrent: c.MaxConcurrent}
-	o.Token, o.ProtectMetrics = c.Token, c.ProtectMetrics
+	o.Token, o.ProtectMetrics = string(c.Token), c.ProtectMetrics
 	if c.TLS.Enabled() {
 		var err error
 		if o.TLS, err = c.TLS.Config(o.Log); err != nil {
@@ -161,7 +162,7 @@ func (c *Config) listen(door *web.Server, level *slog.LevelVar, log *slog.Logger
 		l.doors = append(l.doors, door)
 	}
 	if c.Admin.Listen != "" {
-		admin := web.NewAdmin(web.AdminOptions{Log: log, Level: level, Token: c.Admin.Token})
+		admin := web.NewAdmin(web.AdminOptions{Log: log, Level: level, Token: string(c.Admin.Token)})
 		if err := admin.Listen(c.Admin.Listen); err != nil {
 			return nil, &exitError{exitConfig, fmt.Errorf("admin.listen: %w", err)}
 		}

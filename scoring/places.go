@@ -20,6 +20,29 @@ type Place struct {
 	Optional bool // events do without: the id and the time
 }
 
+// IDPaths are where whole events have their id, whatever their format has around the fields, for whoever looks into an event
+// without a scorer: the names from the outside in, joined by dots, without quotes and without the indices of arrays. There is
+// one for each form that an event of the format may have.
+func (m Mapping) IDPaths() []string {
+	id := cmp.Or(m.ID.Path, defaultID)
+	if path, err := parsePath(id); err == nil { // if not, no model can be loaded with it
+		var names []string
+		for _, s := range path {
+			if s.index < 0 {
+				names = append(names, s.name)
+			}
+		}
+		id = strings.Join(names, ".")
+	}
+	switch m.Format {
+	case formatCloudEvents:
+		return []string{id, "data." + id} // in binary and in structured mode
+	case formatDebezium:
+		return []string{"payload.after." + id, "after." + id} // with the schema in front and without
+	}
+	return []string{id}
+}
+
 // Places lists where things are read of an event under the mapping that the model was loaded with: features, the fields that
 // features are computed from, id, time and where. A place that two of them read comes once for each.
 func (s *Scorer) Places(m Mapping) []Place {

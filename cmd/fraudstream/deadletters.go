@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 
 	"fraudstream/consumer"
@@ -44,11 +43,8 @@ func (c *Config) kept() []string {
 	if len(c.DLQ.Keep) > 0 {
 		return c.DLQ.Keep
 	}
-	return []string{c.idPath()}
+	return c.Event.IDPaths()
 }
-
-// idPath is where events have their id.
-func (c *Config) idPath() string { return cmp.Or(c.Event.ID.Path, "transaction_id") }
 
 // letters gives o what the configuration says of dead letters.
 func (c *Config) letters(o *consumer.Options) {

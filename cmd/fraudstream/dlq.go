@@ -79,7 +79,7 @@ type dlqListCommand struct {
 	letterFilter
 	Last   int  `help:"Only the newest N of them, oldest first." placeholder:"N"`
 	JSON   bool `help:"Print a JSON object per letter." name:"json"`
-	Values bool `help:"Also print the values, masked but for the fields in dlq.keep and privacy.show."`
+	Values bool `help:"Also print the values, masked but for the fields in dlq.keep and privacy.show; of an id its hash or last characters."`
 }
 
 // shownLetter is a letter as it is printed. Its texts have been masked, and its value is there only if it was asked for.

@@ -67,7 +67,7 @@ func TestLettersAreListedWithoutPayload(t *testing.T) {
 		}
 		lines = append(lines, one)
 	}
-	if code != 0 || len(lines) != 2 || lines[0].Value != `{"transaction_id":"t-2","pan":"9999"}` || lines[1].Source.Offset != 8 || lines[0].Mode != "raw" {
+	if code != 0 || len(lines) != 2 || lines[0].Value != `{"transaction_id":"*2","pan":"9999"}` || lines[1].Source.Offset != 8 || lines[0].Mode != "raw" {
 		t.Errorf("%d %+v\n%s", code, lines, out)
 	}
 	for _, c := range []struct {

@@ -32,12 +32,12 @@ func (c *PrivacyConfig) masker() *privacy.Masker {
 	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey)})
 }
 
-// readable makes what people see of an allowed field. The id, which is one by which people find the event again, is hashed
-// where there is a key: in the console and in the list of dead letters it then looks the same.
+// readable makes what people see of an allowed field. The id looks as it does beside a decision in the console: hashed where
+// there is a key, and without one cut to its last characters. Who needs the event itself has its place.
 func (c *Config) readable() func(path, text string) string {
-	masker, id := c.Privacy.masker(), c.idPath()
+	masker, ids := c.Privacy.masker(), c.Event.IDPaths()
 	return func(path, text string) string {
-		if path == id && c.Privacy.HashKey != "" {
+		if slices.Contains(ids, path) {
 			return masker.ID(text)
 		}
 		return masker.Text(text)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// sample is a message as a connector or a producer writes it.
+// sample is a message in the form that a connector or a producer gives it. The samples were written by hand after the forms
+// that Debezium and CloudEvents publish; none was recorded from a running connector.
 func sample(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "events", name))
@@ -41,8 +42,8 @@ func scoreContent(s *Scorer, value string, c Content) *Result {
 
 const schemaID = "\x00\x00\x00\x00\x07"
 
-// TestRealMessages reads whole messages of each format: the place of the fields changes nothing of what is read.
-func TestRealMessages(t *testing.T) {
+// TestWholeMessages reads whole messages of each format: the place of the fields changes nothing of what is read.
+func TestWholeMessages(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		mapping Mapping

@@ -27,7 +27,8 @@ type format struct {
 	noFile  bool // a line of a file has no headers
 }
 
-// formatsOf are all that events may come in, made of one payment.
+// formatsOf are all that events may come in, made of one payment. They are written after what Debezium and CloudEvents
+// publish of their messages, not recorded from a running connector.
 func formatsOf() []format {
 	payment := func(amount string) string {
 		return `{"transaction_id":"t-77","event_time":"2026-11-22T10:15:00Z","amount":` + amount + `,"country":"GB","channel":"pos","mcc":"5411",` +

@@ -81,7 +81,8 @@ func (p *partition) resolve(last string) {
 }
 
 // groupOffset asks for the partition's committed offset, with the name of the transaction that committed it; -1 where
-// there is none. kafka-go cannot demand an answer that waits for commits under way, which is why the fence must come
+// the answer says that there is none. One that says nothing of the partition is an error: to take it for none would be to
+// start by policy, and so to decide anew or to lose what is between. kafka-go cannot demand an answer that waits for commits under way, which is why the fence must come
 // before.
 func (p *partition) groupOffset(ctx context.Context) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.c.timing.request)
@@ -103,5 +104,5 @@ func (p *partition) groupOffset(ctx context.Context) (mark, error) {
 			return mark{at.CommittedOffset, at.Metadata}, nil
 		}
 	}
-	return mark{offset: -1}, nil
+	return mark{}, errUnanswered
 }

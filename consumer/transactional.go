@@ -50,7 +50,9 @@ func (t *transactional) fence(ctx context.Context, timeout time.Duration) error 
 
 // enroll tells the coordinator which partitions belong to the transaction, which begins with the first of them.
 func (t *transactional) enroll(ctx context.Context, targets []target) error {
-	return t.transactions.ask(ctx, t.encodeAddPartitions(targets), parseAddPartitions)
+	return t.transactions.ask(ctx, t.encodeAddPartitions(targets), func(in cursor) error {
+		return parseAddPartitions(in, targets)
+	})
 }
 
 // addOffsets tells the coordinator that the group's offsets belong to the transaction.
@@ -67,7 +69,9 @@ type member struct {
 
 // commitOffsets writes marks as offsets of the group; they hold when the transaction is committed.
 func (t *transactional) commitOffsets(ctx context.Context, by member, topic string, marks map[int32]mark) error {
-	return t.offsets.ask(ctx, t.encodeOffsets(by, topic, marks), parseOffsets)
+	return t.offsets.ask(ctx, t.encodeOffsets(by, topic, marks), func(in cursor) error {
+		return parseOffsets(in, topic, marks)
+	})
 }
 
 // end commits the transaction or aborts it. The answer to a commit comes before its markers are written; one that is

@@ -3,6 +3,8 @@ package consumer
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -47,19 +49,22 @@ const notAttempted kafka.Error = 55
 
 // parseAddPartitions finds the code of the answer and, where it is about topics (29, access denied, or 3, unknown), those
 // that it is about. A broker adds all partitions or none: beside the ones at fault the others carry notAttempted. Any
-// other code is that of the producer or of its coordinator, and then all partitions carry it.
-func parseAddPartitions(in cursor) error {
+// other code is that of the producer or of its coordinator, and then all partitions carry it. All that were asked for are
+// added only where each of them is in the answer.
+func parseAddPartitions(in cursor, asked []target) error {
 	in.int32() // throttle
 	guilty := topicError{access: toWrite}
 	var cause kafka.Error
+	open := slices.Clone(asked)
 	for range max(in.int32(), 0) {
 		topic := string(in.take(int(in.int16())))
 		for range max(in.int32(), 0) {
-			in.int32() // partition
+			at := target{topic, in.int32()}
 			code := kafka.Error(in.int16())
 			if in.short {
 				return errCutShort
 			}
+			open = slices.DeleteFunc(open, func(t target) bool { return t == at })
 			if code != cause && (cause == 0 || cause == notAttempted) {
 				cause, guilty.topics = code, nil
 			}
@@ -67,9 +72,15 @@ func parseAddPartitions(in cursor) error {
 				guilty.add(topic)
 			}
 		}
+		if in.short {
+			return errCutShort
+		}
 	}
-	if guilty.code = in.result(cause); isAboutTopics(guilty.code) {
+	switch guilty.code = in.result(cause); {
+	case isAboutTopics(guilty.code):
 		return &guilty
+	case guilty.code == nil && len(open) > 0:
+		return errUnanswered
 	}
 	return guilty.code
 }
@@ -144,30 +155,42 @@ func parseCode(in cursor) error {
 	return in.result(kafka.Error(in.int16()))
 }
 
-// parseOffsets finds the first code of the answer to encodeOffsets that is not zero.
-func parseOffsets(in cursor) error {
+// parseOffsets finds the first code of the answer to encodeOffsets that is not zero. Without one, each of the marks must
+// be in the answer.
+func parseOffsets(in cursor, topic string, marks map[int32]mark) error {
 	in.skipTags() // of the header
 	in.int32()    // throttle
+	open := maps.Clone(marks)
 	for range in.compactLength() {
-		in.take(in.compactLength()) // topic
+		ours := string(in.take(in.compactLength())) == topic
 		for range in.compactLength() {
-			in.int32() // partition
+			partition := in.int32()
 			code := kafka.Error(in.int16())
 			in.skipTags()
 			if in.short || code != 0 {
 				return in.result(code)
 			}
+			if ours {
+				delete(open, partition)
+			}
 		}
 		in.skipTags()
 		if in.short {
-			break
+			return errCutShort
 		}
+	}
+	if in.skipTags(); len(open) > 0 && !in.short {
+		return errUnanswered
 	}
 	return in.result(0)
 }
 
 // errCutShort is an answer that ends before its last field. What was read of it does not count.
 var errCutShort = errors.New("the coordinator's answer is cut short")
+
+// errUnanswered is an answer that is whole and says nothing of a partition that was asked for, so that nobody knows what
+// became of it. The request is sent again.
+var errUnanswered = errors.New("the coordinator's answer leaves out a partition that was asked for")
 
 // result is what an answer comes to that has been read up to its end, or that ended before it.
 func (c *cursor) result(code kafka.Error) error {

@@ -95,39 +95,74 @@ func TestTransactionOnTheWire(t *testing.T) {
 	}
 }
 
-// The answers as franz-go encodes them: the code that tells the cause is found, and a part of an answer is none.
-func TestTransactionAnswersOnTheWire(t *testing.T) {
-	added := kmsg.NewPtrAddPartitionsToTxnResponse()
-	added.Version = addPartitionsVersion
-	for topic, codes := range map[string][]int16{"dlq": {55}, "out": {55, 29, 55}} {
+// partitionCodes are the codes that an answer has for one topic, of its partitions from 0 on.
+type partitionCodes struct {
+	topic string
+	codes []int16
+}
+
+// addedAnswer is an answer to AddPartitionsToTxn as franz-go encodes it.
+func addedAnswer(topics ...partitionCodes) []byte {
+	res := kmsg.NewPtrAddPartitionsToTxnResponse()
+	res.Version = addPartitionsVersion
+	for _, at := range topics {
 		one := kmsg.NewAddPartitionsToTxnResponseTopic()
-		one.Topic = topic
-		for i, code := range codes {
+		one.Topic = at.topic
+		for i, code := range at.codes {
 			one.Partitions = append(one.Partitions, kmsg.AddPartitionsToTxnResponseTopicPartition{Partition: int32(i), ErrorCode: code})
 		}
-		added.Topics = append(added.Topics, one)
+		res.Topics = append(res.Topics, one)
 	}
-	committed := kmsg.NewPtrTxnOffsetCommitResponse()
-	committed.Version = txnOffsetCommitVersion
-	topic := kmsg.NewTxnOffsetCommitResponseTopic()
-	topic.Topic = "in"
-	for i, code := range []int16{0, 22} {
-		p := kmsg.NewTxnOffsetCommitResponseTopicPartition()
-		p.Partition, p.ErrorCode = int32(i), code
-		topic.Partitions = append(topic.Partitions, p)
+	return res.AppendTo(nil)
+}
+
+// offsetsAnswer is an answer to TxnOffsetCommit, with the tagged fields of the header of a flexible version.
+func offsetsAnswer(topics ...partitionCodes) []byte {
+	res := kmsg.NewPtrTxnOffsetCommitResponse()
+	res.Version = txnOffsetCommitVersion
+	for _, at := range topics {
+		one := kmsg.NewTxnOffsetCommitResponseTopic()
+		one.Topic = at.topic
+		for i, code := range at.codes {
+			p := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+			p.Partition, p.ErrorCode = int32(i), code
+			one.Partitions = append(one.Partitions, p)
+		}
+		res.Topics = append(res.Topics, one)
 	}
-	committed.Topics = append(committed.Topics, topic)
-	tags := []byte{0} // of the header, where the version is flexible
+	return res.AppendTo([]byte{0})
+}
+
+// parseAdded and parseCommitted read the answers to requests about out/0, out/1 and dlq/0, and about in/0 and in/1.
+func parseAdded(in cursor) error {
+	return parseAddPartitions(in, []target{{"out", 0}, {"dlq", 0}, {"out", 1}})
+}
+
+func parseCommitted(in cursor) error {
+	return parseOffsets(in, "in", map[int32]mark{0: {offset: 4}, 1: {offset: 5}})
+}
+
+// The answers as franz-go encodes them: the code that tells the cause is found, a part of an answer is none, and no
+// success is read from one that leaves out what was asked for.
+func TestTransactionAnswersOnTheWire(t *testing.T) {
 	for name, c := range map[string]struct {
 		body  []byte
 		parse func(cursor) error
 		want  error
 	}{
-		"added":     {added.AppendTo(nil), parseAddPartitions, kafka.TopicAuthorizationFailed},
-		"all added": {(&kmsg.AddPartitionsToTxnResponse{Version: addPartitionsVersion}).AppendTo(nil), parseAddPartitions, nil},
-		"offsets":   {(&kmsg.AddOffsetsToTxnResponse{Version: addOffsetsVersion, ErrorCode: 51}).AppendTo(nil), parseCode, kafka.ConcurrentTransactions},
-		"committed": {append(tags, committed.AppendTo(nil)...), parseOffsets, kafka.IllegalGeneration},
-		"ended":     {(&kmsg.EndTxnResponse{Version: endTransactionVersion}).AppendTo(nil), parseCode, nil},
+		"denied":              {addedAnswer(partitionCodes{"dlq", []int16{55}}, partitionCodes{"out", []int16{55, 29, 55}}), parseAdded, kafka.TopicAuthorizationFailed},
+		"all added":           {addedAnswer(partitionCodes{"dlq", []int16{0}}, partitionCodes{"out", []int16{0, 0}}), parseAdded, nil},
+		"nothing added":       {addedAnswer(), parseAdded, errUnanswered},
+		"a topic left out":    {addedAnswer(partitionCodes{"out", []int16{0, 0}}), parseAdded, errUnanswered},
+		"a partition too few": {addedAnswer(partitionCodes{"dlq", []int16{0}}, partitionCodes{"out", []int16{0}}), parseAdded, errUnanswered},
+		"busy, left out":      {addedAnswer(partitionCodes{"out", []int16{51}}), parseAdded, kafka.ConcurrentTransactions},
+		"offsets":             {(&kmsg.AddOffsetsToTxnResponse{Version: addOffsetsVersion, ErrorCode: 51}).AppendTo(nil), parseCode, kafka.ConcurrentTransactions},
+		"not committed":       {offsetsAnswer(partitionCodes{"in", []int16{0, 22}}), parseCommitted, kafka.IllegalGeneration},
+		"committed":           {offsetsAnswer(partitionCodes{"in", []int16{0, 0}}), parseCommitted, nil},
+		"nothing committed":   {offsetsAnswer(), parseCommitted, errUnanswered},
+		"one not committed":   {offsetsAnswer(partitionCodes{"in", []int16{0}}), parseCommitted, errUnanswered},
+		"another topic's":     {offsetsAnswer(partitionCodes{"on", []int16{0, 0}}), parseCommitted, errUnanswered},
+		"ended":               {(&kmsg.EndTxnResponse{Version: endTransactionVersion}).AppendTo(nil), parseCode, nil},
 	} {
 		if err := c.parse(cursor{data: c.body}); !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -140,35 +175,51 @@ func TestTransactionAnswersOnTheWire(t *testing.T) {
 	}
 }
 
+// A list that says it is two thousand million long, and is not, costs no time: whoever reads it stops where it ends.
+func TestLyingLengthsEndAtOnce(t *testing.T) {
+	const most = "\x7f\xff\xff\xff"
+	for name, c := range map[string]struct {
+		body  string
+		parse func(cursor) error
+	}{
+		"topics added":         {"\x00\x00\x00\x00" + most, parseAdded},
+		"partitions added":     {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x03out" + most, parseAdded},
+		"topics committed":     {"\x00\x00\x00\x00\x00\xff\xff\xff\x3f", parseCommitted},
+		"partitions committed": {"\x00\x00\x00\x00\x00\x02\x03in\xff\xff\xff\x3f", parseCommitted},
+		"tags":                 {"\xff\xff\xff\x3f", parseCommitted},
+		"aborted": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x02in\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x00", 16) + most, func(in cursor) error {
+			_, err := parseFetch(append(make([]byte, 4), in.data...), fetchOldest)
+			return err
+		}},
+	} {
+		done := make(chan error, 1)
+		go func() { done <- c.parse(cursor{data: []byte(c.body)}) }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: passes for an answer", name)
+			}
+		case <-time.After(2 * time.Second):
+			t.Errorf("%s: is still being read", name)
+		}
+	}
+}
+
 // Of the topics that were to be added only those count whose own code tells the cause, in whichever order they come.
 func TestTopicsAtFaultOnTheWire(t *testing.T) {
-	type answer struct {
-		topic string
-		codes []int16
-	}
 	for name, c := range map[string]struct {
-		answers []answer
+		answers []partitionCodes
 		code    kafka.Error
 		guilty  []string // nil: the code is about no topic
 	}{
-		"one denied, the first": {[]answer{{"dlq", []int16{29}}, {"out", []int16{55, 55}}}, 29, []string{"dlq"}},
-		"one denied, the last":  {[]answer{{"out", []int16{55, 55}}, {"dlq", []int16{29}}}, 29, []string{"dlq"}},
-		"two denied":            {[]answer{{"out", []int16{29, 29}}, {"state", []int16{55}}, {"dlq", []int16{29}}}, 29, []string{"out", "dlq"}},
-		"unknown":               {[]answer{{"out", []int16{55}}, {"dlq", []int16{3}}}, 3, []string{"dlq"}},
-		"busy":                  {[]answer{{"out", []int16{51}}, {"dlq", []int16{51}}}, 51, nil},
-		"id denied":             {[]answer{{"out", []int16{53}}, {"dlq", []int16{53}}}, 53, nil},
+		"one denied, the first": {[]partitionCodes{{"dlq", []int16{29}}, {"out", []int16{55, 55}}}, 29, []string{"dlq"}},
+		"one denied, the last":  {[]partitionCodes{{"out", []int16{55, 55}}, {"dlq", []int16{29}}}, 29, []string{"dlq"}},
+		"two denied":            {[]partitionCodes{{"out", []int16{29, 29}}, {"state", []int16{55}}, {"dlq", []int16{29}}}, 29, []string{"out", "dlq"}},
+		"unknown":               {[]partitionCodes{{"out", []int16{55}}, {"dlq", []int16{3}}}, 3, []string{"dlq"}},
+		"busy":                  {[]partitionCodes{{"out", []int16{51}}, {"dlq", []int16{51}}}, 51, nil},
+		"id denied":             {[]partitionCodes{{"out", []int16{53}}, {"dlq", []int16{53}}}, 53, nil},
 	} {
-		res := kmsg.NewPtrAddPartitionsToTxnResponse()
-		res.Version = addPartitionsVersion
-		for _, a := range c.answers {
-			one := kmsg.NewAddPartitionsToTxnResponseTopic()
-			one.Topic = a.topic
-			for i, code := range a.codes {
-				one.Partitions = append(one.Partitions, kmsg.AddPartitionsToTxnResponseTopicPartition{Partition: int32(i), ErrorCode: code})
-			}
-			res.Topics = append(res.Topics, one)
-		}
-		err := parseAddPartitions(cursor{data: res.AppendTo(nil)})
+		err := parseAdded(cursor{data: addedAnswer(c.answers...)})
 		var at topicError
 		if found, ok := errors.AsType[*topicError](err); ok {
 			at = *found

@@ -88,7 +88,7 @@ func (r *coordinatorRequest) RawExchange(rw io.ReadWriter) (protocol.Message, er
 	if _, err := rw.Write(r.data); err != nil {
 		return nil, err
 	}
-	buf, err := readResponse(rw, nil)
+	buf, err := readSmall(rw)
 	if err != nil {
 		return nil, err
 	}

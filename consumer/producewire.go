@@ -79,7 +79,7 @@ func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error)
 	if _, err := rw.Write(r.batch); err != nil {
 		return nil, err
 	}
-	buf, err := readResponse(rw, nil)
+	buf, err := readSmall(rw)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,10 @@ import (
 // but the first batch comes whole whatever its size.
 const maxResponse = 128 << 20
 
+// smallResponse bounds an answer that holds no batches, in bytes: codes and names, for as many partitions as one request
+// is about. It is not in the memory budget.
+const smallResponse = 1 << 20
+
 // correlation is the id in a request that its response must repeat; a connection has one request in flight.
 const correlation = 1
 
@@ -96,11 +100,19 @@ type oversizeError struct{ size int }
 
 func (e *oversizeError) Error() string { return fmt.Sprintf("response of %d bytes", e.size) }
 
-// readResponse reads one response, from its correlation id on, into buf or a larger buffer.
-func readResponse(r io.Reader, buf []byte) ([]byte, error) { return readWithin(r, buf, 0) }
+// readSmall reads one response that holds no batches, from its correlation id on. A larger one is none: its size is a lie,
+// or the wire has changed it.
+func readSmall(r io.Reader) ([]byte, error) {
+	buf, err := readWithin(r, nil, smallResponse)
+	if large, ok := errors.AsType[*oversizeError](err); ok {
+		return nil, &dialectError{large.Error()}
+	}
+	return buf, err
+}
 
-// readWithin does so where the response takes up no more than room bytes; of a larger one it reads nothing, so that
-// whoever asked can make room first. A room of 0 is maxResponse.
+// readWithin reads one response, from its correlation id on, into buf or a larger buffer, where the response takes up no
+// more than room bytes; of a larger one it reads nothing, so that whoever asked can make room first. A room of 0 is
+// maxResponse.
 func readWithin(r io.Reader, buf []byte, room int) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

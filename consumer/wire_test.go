@@ -3,6 +3,8 @@ package consumer
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
+	"runtime"
 	"testing"
 
 	"github.com/segmentio/kafka-go/protocol"
@@ -136,8 +138,25 @@ func TestBrokenResponses(t *testing.T) {
 	for name, answer := range map[string][]byte{
 		"other request": frame(correlation+1, whole), "huge": {0x7f, 0xff, 0xff, 0xff}, "negative": {0xff, 0xff, 0xff, 0xff}, "cut": frame(correlation, whole)[:30],
 	} {
-		if _, err := readResponse(bytes.NewReader(answer), nil); err == nil {
+		if _, err := readWithin(bytes.NewReader(answer), nil, 0); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// An answer that can only be small is given no more memory than that, whatever size it says it has.
+func TestSizeThatLies(t *testing.T) {
+	size := binary.BigEndian.AppendUint32(nil, maxResponse)
+	produce := &produceRequest{version: produceVersion}
+	coordinator := &coordinatorRequest{data: requestHeader(protocol.EndTxn, endTransactionVersion, "me")}
+	for name, ask := range map[string]func(io.ReadWriter) (protocol.Message, error){"produce": produce.RawExchange, "coordinator": coordinator.RawExchange} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := ask(&duplex{answer: bytes.NewReader(size)}); !isDialect(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 8*smallResponse {
+			t.Errorf("%s: %d bytes for an answer that has none", name, after.TotalAlloc-before.TotalAlloc)
 		}
 	}
 }

@@ -32,6 +32,11 @@ const (
 // gapType is the CloudEvents type of the alerts about gaps.
 const gapType = "fraudstream.offset.alert.v1"
 
+// errContradiction is a broker that says of one offset that it is out of range, and that it is not. It is waited out with
+// the code of the former. What does not pass after a few attempts has the partition stand before the offset, with its
+// alert, and each further attempt asks again: so nothing is decided twice or passed over for an answer that cannot be true.
+var errContradiction = fmt.Errorf("the offset is in the partition and the broker refuses it: %w", kafka.OffsetOutOfRange)
+
 // gap is a stretch of a partition that is passed over, or, where nothing is lost and next is from, an offset that the
 // partition stands before. It goes down the pipeline as a run without events: so its alert is acknowledged before the
 // offset moves, and it is counted when both are done.
@@ -43,6 +48,9 @@ type gap struct {
 
 // afterRange applies the policy to an offset that the broker says is out of range. What the monitor alone had still to
 // see is not lost but unseen, and no matter for a policy. stop is true where somebody has to decide.
+//
+// Where the offset is in the partition after all the broker contradicts itself, as a replica may that has just become the
+// leader. There is no gap then, so no policy applies: the error is errContradiction.
 func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (g gap, stop bool, err error) {
 	firsts, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
 	if err != nil {
@@ -58,6 +66,9 @@ func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (
 	if offset < undecided && first <= undecided && undecided <= end {
 		c.sayUnseen(p.state.name(), offset, first)
 		return g, false, nil
+	}
+	if first <= undecided && undecided <= end {
+		return g, false, errContradiction
 	}
 	switch c.o.Reset {
 	case ResetStop:
@@ -80,6 +91,11 @@ func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (
 func (f *fetcher) outOfRange(ctx context.Context, w *run) (handOn bool, err error) {
 	g, stop, err := f.p.c.afterRange(ctx, f.p, f.next)
 	switch {
+	case errors.Is(err, errContradiction) && f.tries.attempts >= pausedAfter:
+		if handOn, err = f.stand(ctx, w, outOfRange, err); handOn || err != nil {
+			return handOn, err
+		}
+		err = errContradiction
 	case err != nil:
 	case stop:
 		if handOn, err = f.stand(ctx, w, outOfRange, kafka.OffsetOutOfRange); handOn || err != nil {
@@ -92,6 +108,9 @@ func (f *fetcher) outOfRange(ctx context.Context, w *run) (handOn bool, err erro
 	default:
 		f.pass(w, g)
 		return true, nil
+	}
+	if errors.Is(err, errContradiction) {
+		f.p.c.resetPool() // somebody else may be the leader by now
 	}
 	return false, f.tries.wait(ctx, err)
 }

@@ -2,12 +2,17 @@ package consumer
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"fraudstream/consumer/recordbatch"
 )
 
 // gapAlerts are the alerts about offsets, repeated ones left out.
@@ -99,6 +104,88 @@ func resetStop(t *testing.T, b *broker) {
 	s.assertOnce(append(decided, left[10:]...), s.decisionIDs())
 	s.assertGaps(gapAlert{"offset", "paused", outOfRange, "0", 30, 30, 0}, gapAlert{"offset", "skipped", outOfRange, "0", 30, 90, 60})
 	s.assertSkipped(registry, 60)
+}
+
+// refuseOffsets answers so many fetches of the input at offset 30 with error 1, though the offset is there.
+func (s *stage) refuseOffsets(times int64) {
+	var left atomic.Int64
+	left.Store(times)
+	s.b.fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		s.b.fake.KeepControl()
+		req := r.(*kmsg.FetchRequest)
+		if len(req.Topics) != 1 || req.Topics[0].Topic != s.input() || req.Topics[0].Partitions[0].FetchOffset != 30 || left.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.FetchResponse)
+		topic := kmsg.NewFetchResponseTopic()
+		topic.Topic = s.input()
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.ErrorCode = 1
+		topic.Partitions = append(topic.Partitions, p)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+}
+
+// A broker that calls an offset out of range which it has is asked again, whatever the policy: nothing is decided twice,
+// nothing is passed over. If it stays with that, the partition stands and says so.
+func TestOffsetRefusedAgainstTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		exactly bool
+		times   int64
+		reset   Reset
+	}{
+		"once":                 {false, 1, ResetEarliest},
+		"once, latest":         {false, 1, ResetLatest},
+		"once, exactly":        {true, 1, ResetEarliest},
+		"always":               {false, 1 << 40, ResetEarliest},
+		"always, latest":       {false, 1 << 40, ResetLatest},
+		"always, exactly once": {true, 1 << 40, ResetEarliest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFake(t)
+			b.exactly = c.exactly
+			s := newStage(t, b, 1, 1)
+			sent := s.sendEvents("decided", 30, 1)
+			stop := s.start(s.consumer(s.options()))
+			s.await("the end of the lag", s.groupAtEnd)
+			stop()
+			rest := s.sendEvents("rest", 20, 1)
+			s.refuseOffsets(c.times)
+			o, registry := s.alerted()
+			o.Reset = c.reset
+			stop = s.start(s.consumer(o))
+			if c.times > 1 {
+				s.awaitPause(registry, outOfRange)
+				s.assertGaps(gapAlert{"offset", "paused", outOfRange, "0", 30, 30, 0})
+			} else {
+				s.await("the end of the lag", s.groupAtEnd)
+				sent = append(sent, rest...)
+				s.assertGaps()
+			}
+			stop()
+			s.assertOnce(sent, s.decisionIDs())
+			s.assertSkipped(registry, 0)
+		})
+	}
+}
+
+// A scan waits such an answer out, and ends with it where it stays.
+func TestScanOfRefusedOffset(t *testing.T) {
+	for name, times := range map[string]int64{"once": 1, "always": 1 << 40} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, newFake(t), 1, 1)
+			s.sendEvents("a", 40, 1)
+			s.refuseOffsets(times)
+			n := 0
+			err := s.consumer(s.options()).scanning(s.input(), 0, 30, 40).run(t.Context(), func(*recordbatch.Record) error { n++; return nil })
+			if times == 1 && (err != nil || n != 10) || times > 1 && !errors.Is(err, errContradiction) {
+				t.Errorf("%d records, %v", n, err)
+			}
+		})
+	}
 }
 
 // A topic that was deleted and made anew has offsets that mean other events.

@@ -41,6 +41,11 @@ func (s *scan) run(ctx context.Context, each func(*recordbatch.Record) error) er
 	for idle := 0; s.from < s.to; {
 		before := s.from
 		err := s.step(ctx, each)
+		if errors.Is(err, kafka.OffsetOutOfRange) {
+			if err = s.skip(ctx); err == nil {
+				continue
+			}
+		}
 		if stop, ok := errors.AsType[*stopError](err); ok {
 			if errors.Is(stop.err, errEnough) {
 				return nil
@@ -48,14 +53,9 @@ func (s *scan) run(ctx context.Context, each func(*recordbatch.Record) error) er
 			return stop.err
 		}
 		switch {
-		case errors.Is(err, kafka.OffsetOutOfRange):
-			if err := s.skip(ctx); err != nil {
-				return err
-			}
-			continue
 		case isDenied(err):
 			return denied("topic "+s.topic, "reading")
-		case isCorrupt(err) && tries.attempts >= pausedAfter:
+		case (isCorrupt(err) || errors.Is(err, errContradiction)) && tries.attempts >= pausedAfter:
 			return err
 		case err != nil:
 			if err := tries.wait(ctx, err); err != nil {
@@ -135,15 +135,23 @@ func (s *scan) show(b *recordbatch.Batch, each func(*recordbatch.Record) error) 
 	}
 }
 
-// skip goes on at the first record that is left, after error 1 (offset out of range). Where that one is not ahead, the
-// offset was past the end, and there is nothing to scan.
+// skip goes on at the first record that is left, after error 1 (offset out of range). Where the offset is past the end the
+// topic was made anew, and there is nothing to scan. Where it is neither, the broker contradicts itself and is asked again.
 func (s *scan) skip(ctx context.Context) error {
 	first, err := s.c.listOffsets(ctx, s.topic, kafka.FirstOffset, s.partition)
 	if err != nil {
 		return err
 	}
 	if first[s.partition] <= s.from {
-		s.from = s.to // past the end: the topic was made anew
+		end, err := s.c.listOffsets(ctx, s.topic, kafka.LastOffset, s.partition)
+		if err != nil {
+			return err
+		}
+		if s.from <= end[s.partition] {
+			s.c.resetPool()
+			return errContradiction
+		}
+		s.from = s.to
 		return nil
 	}
 	s.c.o.Log.Debug("records are gone", slog.String("topic", s.topic), slog.Int64("from", s.from), slog.Int64("to", first[s.partition]))

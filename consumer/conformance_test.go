@@ -36,6 +36,7 @@ func conformance() []promise {
 		{"decision record", decisionRecord, stream},
 		{"output too large", outputTooLarge, stream},
 		{"dead letter too large", deadLetterTooLarge, stream},
+		{"no dead letter fits", noDeadLetterFits, stream},
 		{"output by key where counts differ", outputByKeyWhereCountsDiffer, stream},
 		{"letters in every mode", lettersInEveryMode, stream},
 		{"breaker opens", breakerOpens, stream},

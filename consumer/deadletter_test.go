@@ -208,22 +208,6 @@ func outputTooLarge(t *testing.T, b *broker) {
 	}
 }
 
-// A dead letter that does not fit its topic either is written without its value: the headers say where the event is.
-func deadLetterTooLarge(t *testing.T, b *broker) {
-	s := newStage(t, b, 1, 1)
-	s.create(s.name+".small", 1, "max.message.bytes", "2000")
-	s.produce(&kgo.Record{Key: []byte("k"), Value: noise(4000)})
-	o := s.options()
-	o.ExitAtEnd, o.DeadLetter = true, s.name+".small"
-	if err := s.consumer(o).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	letters := s.read(o.DeadLetter)
-	if len(letters) != 1 || letters[0].Value != nil || header(letters[0], "__connect.errors.offset") != "0" {
-		t.Errorf("letters %v", letters)
-	}
-}
-
 // noise is text that no codec makes small.
 func noise(n int) []byte {
 	text := make([]byte, n)

@@ -70,6 +70,9 @@ func (w *writer) append(run *run, topic string, partition int32, c cargo, r *rec
 	o.inputs = append(o.inputs, r.Offset)
 }
 
+// longestTopic is the length of the longest name that Kafka allows a topic, in bytes.
+const longestTopic = 249
+
 // readHeaders finds in a record's headers what travels on: the trace, and the origin of a replayed dead letter, whose
 // decision keeps the id that it would have had. Such an event also keeps the timestamp of its first record, which may
 // be its time. Beside them it finds what the headers say of the value.
@@ -92,7 +95,9 @@ func (p *partition) readHeaders(r *recordbatch.Record) (scoring.Origin, scoring.
 		case "ce_specversion":
 			specVersion = value
 		case deadletter.HeaderTopic:
-			replay.Topic = string(value)
+			if len(value) <= longestTopic { // or its dead letter could become too large to be written at all
+				replay.Topic = string(value)
+			}
 		case deadletter.HeaderPartition:
 			if n, err := strconv.ParseInt(string(value), 10, 32); err == nil {
 				replay.Partition = int32(n)

@@ -241,24 +241,30 @@ func (pr *producer) publish(ctx context.Context, w *run, o *outgoing) error {
 	if err := pr.enroll(ctx, o); err != nil { // it may be a part of one, to go elsewhere
 		return err
 	}
-	at := target{o.topic, o.partition}
-	batch := o.batch.Finish(pr.id, pr.sequences[at])
-	err := pr.send(ctx, o, batch)
+	batch := o.batch.Finish(pr.id, pr.sequences[target{o.topic, o.partition}])
+	err := pr.deliver(ctx, o, batch)
 	switch {
-	case err == nil:
-		pr.sequences[at] = (pr.sequences[at] + int32(o.batch.Count())) & (1<<31 - 1)
-		return nil
 	case !errors.Is(err, errTooLarge):
 		return err
 	case o.batch.Count() > 1:
 		return pr.publishHalves(ctx, w, o, batch)
 	case o.cargo == ofLetters:
-		return pr.publishStub(ctx, w, o, batch)
+		return pr.publishLess(ctx, o, batch)
 	case o.cargo == ofMonitor:
 		pr.leaveOut(o)
 		return nil
 	}
 	return pr.becomeLetter(w, o)
+}
+
+// deliver sends a batch, and counts the sequence on when the broker has it. One that is refused takes none of it.
+func (pr *producer) deliver(ctx context.Context, o *outgoing, batch []byte) error {
+	if err := pr.send(ctx, o, batch); err != nil {
+		return err
+	}
+	at := target{o.topic, o.partition}
+	pr.sequences[at] = (pr.sequences[at] + int32(o.batch.Count())) & (1<<31 - 1)
+	return nil
 }
 
 // rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again.

@@ -98,9 +98,12 @@ func classify(err error) (label string, stale bool) {
 // pauseReason is what the metric of paused partitions says: what is wrong with the events, or which operation fails.
 func pauseReason(operation string, err error) string {
 	var budget *budgetError
+	var letter *letterError
 	switch {
 	case errors.As(err, &budget):
 		return noMemory
+	case errors.As(err, &letter):
+		return letterTooLarge
 	case isCorrupt(err):
 		return corruptBatch
 	case errors.Is(err, kafka.OffsetOutOfRange):

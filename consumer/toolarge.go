@@ -3,6 +3,7 @@ package consumer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -108,29 +109,86 @@ func merged(all []*outgoing, id recordbatch.Producer) (*outgoing, error) {
 	return m, nil
 }
 
-// publishStub writes a dead letter without its value where even that is over the limit of its topic: the headers tell
-// where the event is.
-func (pr *producer) publishStub(ctx context.Context, w *run, o *outgoing, batch []byte) error {
+// publishLess writes a dead letter that is over the limit of its topic with less and less of its event, until it fits: the
+// headers tell where the event is, and a replay fetches it from there. Where not even those fit, the partition stands, and
+// all is tried again: what was passed over without a letter would be gone without a word.
+func (pr *producer) publishLess(ctx context.Context, o *outgoing, batch []byte) error {
 	records, err := decode(batch)
 	if err != nil {
 		return err
 	}
-	r := records[0]
-	if r.Value == nil {
-		return pr.tries.wait(ctx, kafka.MessageSizeTooLarge) // nothing is left to leave out: start again, and wait
-	}
-	pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
-		slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]))
-	stub := &outgoing{topic: o.topic, partition: o.partition, cargo: ofLetters, inputs: o.inputs}
-	var headers recordbatch.Headers
-	for key, value := range r.Headers.All() {
-		if string(key) != deadletter.HeaderValue {
-			headers.Add(string(key), value)
+	for {
+		size := len(batch)
+		for _, less := range lessAndLess(&records[0]) {
+			stub := &outgoing{topic: o.topic, partition: o.partition, cargo: ofLetters, inputs: o.inputs}
+			stub.batch.Append(less.Timestamp, less.Key, less.Value, less.Headers)
+			encoded := stub.batch.Finish(pr.id, pr.sequences[target{o.topic, o.partition}])
+			size = len(encoded)
+			err := pr.deliver(ctx, stub, encoded)
+			if err == nil {
+				pr.p.c.o.Log.Warn("dead letter over the size limit, written without its value", slog.String("topic", o.topic),
+					slog.String("source", pr.p.state.name()), slog.Int64("offset", o.inputs[0]), slog.Bool("with_key", less.Key != nil))
+			}
+			if !errors.Is(err, errTooLarge) {
+				return err
+			}
+		}
+		if err := pr.standBefore(ctx, &letterError{topic: o.topic, size: size}); err != nil {
+			return err
+		}
+		if err := pr.deliver(ctx, o, batch); !errors.Is(err, errTooLarge) { // nothing was written, so its sequence is free
+			return err
 		}
 	}
-	headers.AddText(deadletter.HeaderValue, deadletter.Reference.HeaderText())
-	stub.batch.Append(r.Timestamp, r.Key, nil, headers)
-	return pr.publish(ctx, w, stub)
+}
+
+// lessAndLess are the forms of a dead letter with less in them than it has: without the event's value, then without its
+// key and its headers too. There is none of a letter that holds nothing of its event.
+func lessAndLess(r *recordbatch.Record) (forms []recordbatch.Record) {
+	var kept, bare recordbatch.Headers
+	for key, value := range r.Headers.All() {
+		if string(key) == deadletter.HeaderValue {
+			continue
+		}
+		kept.Add(string(key), value)
+		if deadletter.IsErrorHeader(key) {
+			bare.Add(string(key), value)
+		}
+	}
+	ofEvent := kept.Count > bare.Count
+	kept.AddText(deadletter.HeaderValue, deadletter.Reference.HeaderText())
+	bare.AddText(deadletter.HeaderValue, deadletter.Reference.HeaderText())
+	if r.Value != nil {
+		forms = append(forms, recordbatch.Record{Timestamp: r.Timestamp, Key: r.Key, Headers: kept})
+	}
+	if r.Key != nil || ofEvent {
+		forms = append(forms, recordbatch.Record{Timestamp: r.Timestamp, Headers: bare})
+	}
+	return forms
+}
+
+// letterTooLarge is the reason of a pause before an event that no record of the dead letters can even name.
+const letterTooLarge = "letter_too_large"
+
+// letterError says that a topic takes no letter of an event at all.
+type letterError struct {
+	topic string
+	size  int // of the least that there is to say, in bytes
+}
+
+func (e *letterError) Error() string {
+	return fmt.Sprintf("topic %s takes no dead letter, not even one of %d bytes without its event: raise max.message.bytes of the topic", e.topic, e.size)
+}
+
+func (e *letterError) Unwrap() error { return kafka.MessageSizeTooLarge }
+
+// standBefore shows the partition as paused, and waits a moment. A transaction is given up before its coordinator does so,
+// and begins anew with the partition still paused.
+func (pr *producer) standBefore(ctx context.Context, err *letterError) error {
+	if pr.transaction != nil && pr.transaction.overdue() {
+		return fmt.Errorf("produce: %w: %w", errOverdue, err)
+	}
+	return pr.tries.wait(ctx, err)
 }
 
 // leaveOut gives up what the monitor had to say where it is over the limit of its topic: the stream must not stand

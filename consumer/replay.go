@@ -39,6 +39,10 @@ const replayChunk = 500
 // replayBytes is what a transaction may hold for one partition: within what brokers take as one batch.
 const replayBytes = 512 << 10
 
+// replayOverhead is what a record takes beside its event and the name of its first topic, at most: the headers that
+// [replayHeaders] adds, and lengths.
+const replayOverhead = 256
+
 // Replay writes dead letters to the input topic, to the partition that each came from, with the headers that name its
 // origin: its decision will carry the id that it would have had. It goes up to what is there when it begins.
 //
@@ -117,13 +121,20 @@ func (r *replay) partition(ctx context.Context, part reach) error {
 	end := part.to
 	err = r.c.scanning(r.c.o.DeadLetter, part.partition, part.from, part.to).run(ctx, func(record *recordbatch.Record) error {
 		l := deadletter.Parse(part.partition, record)
-		if r.crowded(&l) {
+		fate, err := r.fate(ctx, &l, &progress)
+		if err != nil {
+			return err
+		}
+		if fate == &r.chunk.Replayed && r.crowded(&l) {
 			if err := flush(l.Offset); err != nil {
 				return err
 			}
 		}
-		if err := r.letter(ctx, &l, &progress); err != nil {
-			return err
+		if fate != nil {
+			*fate++
+		}
+		if fate == &r.chunk.Replayed && !r.o.DryRun {
+			r.put(&l)
 		}
 		if r.full() {
 			end = l.Offset + 1
@@ -137,7 +148,7 @@ func (r *replay) partition(ctx context.Context, part reach) error {
 	return flush(end)
 }
 
-// crowded tells whether the chunk has no room for another letter.
+// crowded tells whether the chunk has no room for another letter, which holds its whole event by now.
 func (r *replay) crowded(l *deadletter.Letter) bool {
 	limit := r.o.chunk
 	if r.o.Rate > 0 {
@@ -146,40 +157,37 @@ func (r *replay) crowded(l *deadletter.Letter) bool {
 	if r.chunk.Replayed >= limit {
 		return true
 	}
+	size := len(l.Key) + len(l.Value) + len(l.Headers.Raw) + len(l.Source.Topic) + replayOverhead
 	for _, b := range r.batches {
-		if b.Size()+len(l.Value) > replayBytes {
+		if b.Size()+size > replayBytes {
 			return true
 		}
 	}
 	return false
 }
 
-// letter puts one letter into the chunk, if it is to go there.
-func (r *replay) letter(ctx context.Context, l *deadletter.Letter, progress *deadletter.Progress) error {
+// fate tells what becomes of a letter, as the counter of the chunk that it adds to; nil where the filter leaves it out.
+// One that is replayed holds its event afterwards.
+func (r *replay) fate(ctx context.Context, l *deadletter.Letter, progress *deadletter.Progress) (*int64, error) {
 	switch {
 	case !r.o.Filter.Picks(l):
-		return nil
+		return nil, nil
 	case progress.Has(l.Code, l.Offset):
-		r.chunk.Before++
-		return nil
+		return &r.chunk.Before, nil
 	case !l.Source.Known(), l.Source.Topic != r.c.o.Input:
-		r.chunk.Foreign++
-		return nil
+		return &r.chunk.Foreign, nil
+	case l.Mode == deadletter.Raw:
+		return &r.chunk.Replayed, nil
 	}
-	if l.Mode != deadletter.Raw {
-		found, err := r.fetchOriginal(ctx, l)
-		if err != nil {
-			return err
-		}
-		if !found {
-			r.chunk.Gone++
-			return nil
-		}
+	found, err := r.fetchOriginal(ctx, l)
+	if !found {
+		return &r.chunk.Gone, err
 	}
-	r.chunk.Replayed++
-	if r.o.DryRun {
-		return nil
-	}
+	return &r.chunk.Replayed, err
+}
+
+// put writes one letter into the chunk.
+func (r *replay) put(l *deadletter.Letter) {
 	at := target{r.c.o.Input, l.Source.Partition}
 	if int(at.partition) >= r.inputs {
 		at.partition %= int32(r.inputs) // the topic was made anew with fewer
@@ -188,7 +196,6 @@ func (r *replay) letter(ctx context.Context, l *deadletter.Letter, progress *dea
 		r.batches[at] = &recordbatch.Builder{Codec: r.c.codec()}
 	}
 	r.batches[at].Append(time.Now().UnixMilli(), l.Key, l.Value, replayHeaders(l))
-	return nil
 }
 
 // fetchOriginal reads the event of a letter that does not hold it. One request brings one batch.

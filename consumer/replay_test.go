@@ -282,9 +282,7 @@ func (r *replay) writeWithoutEnd(t *testing.T, s *stage) error {
 	}
 	l := deadletter.Letter{Code: "none", Key: first.Key, Value: first.Value, Source: deadletter.Source{Topic: s.input(), Partition: 0, Offset: 0}, Offset: 1 << 40}
 	r.batches = map[target]*recordbatch.Builder{}
-	if err := r.letter(t.Context(), &l, &deadletter.Progress{}); err != nil {
-		return err
-	}
+	r.put(&l)
 	if err := r.transactor.write(t.Context(), r.batches); err != nil {
 		return err
 	}
@@ -340,6 +338,26 @@ func goneAndForeignLetters(t *testing.T, b *broker) {
 	}
 	if done := s.replay(Replay{}); done.Gone != 15 || done.Replayed != 25 || done.Foreign != 2 {
 		t.Errorf("%+v", done)
+	}
+}
+
+// Events that are large in one way or another, and whose letters do not show it, go back a few at a time.
+func TestLargeOriginalsAreReplayed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	half := noise(450 << 10) // two of them are over the limit of a topic together with their framing
+	big := noise(650 << 10)
+	own := []kgo.RecordHeader{{Key: "x", Value: half}}
+	s.produce(&kgo.Record{Value: half}, &kgo.Record{Value: big}, &kgo.Record{Key: half, Value: []byte("{")}, &kgo.Record{Key: big, Value: []byte("{")},
+		&kgo.Record{Value: []byte("{"), Headers: own}, &kgo.Record{Value: []byte("{"), Headers: own}, &kgo.Record{Value: []byte("{"), Headers: own})
+	o := s.options()
+	o.ExitAtEnd, o.LetterMode = true, deadletter.Reference
+	if err := s.consumer(o).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.consumer(o).Replay(t.Context(), Replay{})
+	if err != nil || done.Replayed != 7 || len(s.read(s.input())) != 14 {
+		t.Errorf("%+v, %v", done, err)
 	}
 }
 

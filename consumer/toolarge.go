@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -201,29 +202,39 @@ func (pr *producer) leaveOut(o *outgoing) {
 
 // find reads the input record with the given offset again from the run's batches.
 func (p *partition) find(w *run, offset int64) (recordbatch.Record, error) {
-	unpack := recordbatch.Decompressor{Limit: p.c.memory.large}
 	for i := range w.batches {
 		b := &w.batches[i]
 		if offset < b.BaseOffset || offset >= b.NextOffset() {
 			continue
 		}
-		payload, err := unpack.Append(nil, b)
+		if b.Codec() == recordbatch.None {
+			return findIn(b, b.Payload, offset)
+		}
+		payload, done, err := p.c.memory.unpackLarge(b)
+		defer done()
 		if err != nil {
 			return recordbatch.Record{}, err
 		}
-		records := b.Records(payload)
-		for {
-			var r recordbatch.Record
-			if ok, err := records.Next(&r); err != nil || !ok {
-				break
-			}
-			if r.Offset == offset {
-				return r, nil
-			}
+		r, err := findIn(b, payload, offset)
+		r.Key, r.Value, r.Headers.Raw = bytes.Clone(r.Key), bytes.Clone(r.Value), bytes.Clone(r.Headers.Raw) // the next to unpack writes over it
+		return r, err
+	}
+	return recordbatch.Record{}, missing(offset)
+}
+
+// findIn is find in one batch, decompressed.
+func findIn(b *recordbatch.Batch, payload []byte, offset int64) (r recordbatch.Record, err error) {
+	for records := b.Records(payload); ; {
+		if ok, err := records.Next(&r); err != nil || !ok {
+			return recordbatch.Record{}, errors.Join(missing(offset), err)
+		}
+		if r.Offset == offset {
+			return r, nil
 		}
 	}
-	return recordbatch.Record{}, fmt.Errorf("offset %d is not in the run", offset)
 }
+
+func missing(offset int64) error { return fmt.Errorf("offset %d is not in the run", offset) }
 
 // decode reads back the records of a batch of our own.
 func decode(batch []byte) ([]recordbatch.Record, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"fraudstream/consumer/deadletter"
+	"fraudstream/consumer/recordbatch"
 )
 
 // A dead letter that does not fit its topic either is written with less of its event, down to where the event is. None is
@@ -120,6 +121,45 @@ func noDeadLetterFits(t *testing.T, b *broker) {
 		header(letters[1], deadletter.HeaderOffset) != "6" {
 		t.Errorf("letters %v", letters)
 	}
+}
+
+// An event that is read again is decompressed within the memory budget, where one batch at a time may be large, and what
+// was found outlives the next that is.
+func TestFindWithinTheBudget(t *testing.T) {
+	t.Parallel()
+	c := New(Options{Brokers: []string{"localhost:9"}, Memory: MinMemory}, testScorer(t))
+	p := &partition{c: c}
+	batch := func(text string) recordbatch.Batch {
+		builder := recordbatch.Builder{Codec: recordbatch.LZ4}
+		for range 3 {
+			builder.Append(1, []byte("key-"+text), []byte(strings.Repeat(text, 1000)), recordbatch.Headers{})
+		}
+		var b recordbatch.Batch
+		if _, _, err := recordbatch.Next(builder.Finish(recordbatch.Producer{ID: -1}, 0), &b); err != nil || b.Codec() == recordbatch.None {
+			t.Fatalf("codec %v, %v", b.Codec(), err)
+		}
+		return b
+	}
+	found, err := p.find(&run{batches: []recordbatch.Batch{batch("one")}}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := p.find(&run{batches: []recordbatch.Batch{batch("two")}}, 2); err != nil || string(other.Key) != "key-two" {
+		t.Errorf("the other is %q, %v", other.Key, err)
+	}
+	if string(found.Key) != "key-one" || string(found.Value) != strings.Repeat("one", 1000) {
+		t.Errorf("the first became %q", found.Key)
+	}
+	if _, err := p.find(&run{batches: []recordbatch.Batch{batch("one")}}, 3); err == nil {
+		t.Error("an offset that is not there was found")
+	}
+	whole := <-c.memory.lane
+	c.memory.lane <- &desk{unpack: recordbatch.Decompressor{Limit: 10}}
+	if _, err := p.find(&run{batches: []recordbatch.Batch{batch("one")}}, 2); err == nil {
+		t.Error("a batch was decompressed outside of the budget")
+	}
+	<-c.memory.lane
+	c.memory.lane <- whole
 }
 
 // configure changes one setting of a topic.

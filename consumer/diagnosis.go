@@ -27,6 +27,7 @@ func (c *Consumer) Diagnose(ctx context.Context) []Finding {
 		ready := c.expectReady()
 		c.diagnoseAccess(ctx, ready, &f)
 		c.diagnoseBreaker(ctx, ready, &f)
+		c.diagnoseSkip(ctx, ready, &f)
 		c.diagnoseGroup(ctx, ready, &f)
 	}
 	return f
@@ -173,13 +174,25 @@ func (c *Consumer) diagnoseBreaker(ctx context.Context, ready readiness, f *find
 	if c.o.Breaker.Share <= 0 || c.o.Breaker.Share >= 1 {
 		return
 	}
-	subject := "group " + c.breakerGroup()
-	err := ready.try(ctx, subject, func(ctx context.Context) error { _, err := c.acceptedUpTo(ctx, 0); return err })
+	c.diagnoseWord(ctx, ready, f, c.breakerGroup(), "fraudstream dlq resume could not end a pause of the breaker",
+		func(ctx context.Context) error { _, err := c.acceptedUpTo(ctx, 0); return err })
+}
+
+// diagnoseSkip tries what ends a pause before events that cannot be read. Without it the stream runs as well.
+func (c *Consumer) diagnoseSkip(ctx context.Context, ready readiness, f *findings) {
+	c.diagnoseWord(ctx, ready, f, c.skipGroup(), "fraudstream offsets skip could not end a pause before events that cannot be read",
+		func(ctx context.Context) error { _, _, err := c.skipTo(ctx, 0, 0); return err })
+}
+
+// diagnoseWord tries to read what a command may leave for the stream, as the offsets of a group of its own.
+func (c *Consumer) diagnoseWord(ctx context.Context, ready readiness, f *findings, group, without string, read func(context.Context) error) {
+	subject := "group " + group
+	err := ready.try(ctx, subject, read)
 	switch {
 	case err == nil:
 		f.ok(subject, "reading offsets is allowed")
 	case isDenied(err):
-		f.warn(subject, "reading offsets is denied: fraudstream dlq resume could not end a pause of the breaker", "grant Read on it")
+		f.warn(subject, "reading offsets is denied: "+without, "grant Read on it")
 	default:
 		f.failed(c, subject, "reading offsets could not be tried", err)
 	}
@@ -265,6 +278,7 @@ func (c *Consumer) reportCluster(ctx context.Context) error {
 	if c.diagnoseCluster(ctx, &f) != nil {
 		ready := c.expectReady()
 		c.diagnoseBreaker(ctx, ready, &f)
+		c.diagnoseSkip(ctx, ready, &f)
 		c.diagnoseGroup(ctx, ready, &f)
 	}
 	return c.say(ctx, f)

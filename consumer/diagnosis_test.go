@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -211,6 +212,26 @@ func TestDiagnosisOfReplicas(t *testing.T) {
 	var f findings
 	c.diagnoseTopic(&f, topic(3, 3, "h"), nil, nil, 1, 3)
 	assertLine(t, f, "warn topic out", "grant DescribeConfigs")
+}
+
+// The two groups in which commands leave their word for the stream are asked for at the start, each by its name: a right
+// that is missing shows before it is needed.
+func TestDiagnosisOfCommandGroups(t *testing.T) {
+	t.Parallel()
+	group := func(name string) kfake.ACL {
+		return kfake.ACL{Resource: kmsg.ACLResourceTypeGroup, Name: name, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationRead, Allow: true}
+	}
+	for lacks, has := range map[string]string{"skip": "breaker", "breaker": "skip"} {
+		b := newFake(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "in"), kfake.User("PLAIN", "ann", "pw", group("g."+has),
+			kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "in", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationRead, Allow: true}))
+		s := &stage{t: t, b: b, logs: &logBuffer{}}
+		all := s.diagnose(Options{
+			Brokers: strings.Split(b.bootstrap, ","), Group: "g", Input: "in", Output: "out", DeadLetter: "dlq",
+			Breaker: Breaker{Share: .5}, SASL: plain.Mechanism{Username: "ann", Password: "pw"},
+		})
+		assertLine(t, all, "ok group g."+has, "reading offsets is allowed")
+		assertLine(t, all, "warn group g."+lacks, "grant Read on it")
+	}
 }
 
 // A coordinator that is only starting is asked again, for as long as a request may take and not longer.

@@ -39,9 +39,11 @@ func (c *Consumer) judge(res kafka.Response, err error) {
 		err = errors.Join(err, codeOf(r.code))
 	}
 	switch {
-	case err == nil:
-		c.dialect.unreadable.Store(0)
-	case isDialect(err) && c.dialect.unreadable.Add(1) >= unreadableLimit:
+	case !isDialect(err):
+		if res != nil { // a code is an answer, too, and was read
+			c.dialect.unreadable.Store(0)
+		}
+	case c.dialect.unreadable.Add(1) >= unreadableLimit:
 		c.useLibrary(err)
 	}
 }
@@ -128,9 +130,13 @@ func (r *fetchRequest) request() *fetch.Request {
 	}
 }
 
-// parseByLibrary reads a response, from its correlation id on. It trusts the lengths of the answer's lists, as the library
-// does.
+// parseByLibrary reads a response, from its correlation id on. The library makes room for a list by the length that stands
+// before it, so the lists are walked through first, by our own reader: one that says it is longer than it is, or an answer
+// about more than was asked for, never comes before the library. Nor does one with a code, behind which nothing counts.
 func parseByLibrary(buf []byte, version int16) (*fetchResponse, error) {
+	if own, err := parseFetch(buf, version); err != nil || own.code != 0 {
+		return own, err
+	}
 	in := &sparingReader{size: binary.BigEndian.AppendUint32(nil, uint32(len(buf))), rest: buf}
 	_, answer, err := protocol.ReadResponse(in, protocol.Fetch, version)
 	if err != nil && !errors.Is(err, errBatches) {
@@ -211,6 +217,9 @@ func routeError(err error) error {
 
 // byLibrary sends the batch, which the library carries as it is, with kafka-go's own request. The library may still be
 // writing it when the call has been given up, as may ours.
+//
+// It also reads the answer, off the connection, and trusts the lengths in it, as it does in every answer about the group,
+// the metadata and the offsets. Only Fetch, and what this package reads by itself, are safe from a broker that lies.
 func (r *produceRequest) byLibrary(ctx context.Context, t *kafka.Transport, addr net.Addr) (*produceResponse, error) {
 	size := binary.BigEndian.AppendUint32(nil, uint32(len(r.batch)))
 	answer, err := t.RoundTrip(ctx, addr, &rawproduce.Request{

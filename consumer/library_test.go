@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -89,6 +91,29 @@ func TestLibraryAnswerCutShort(t *testing.T) {
 	for n := 4; n < len(whole); n++ {
 		if res, err := parseByLibrary(whole[:n:n], fetchVersion); err == nil || !isDialect(err) {
 			t.Fatalf("%d bytes of %d pass for an answer: %+v, %v", n, len(whole), res, err)
+		}
+	}
+}
+
+// An answer whose list says that it is two thousand million long costs no memory, whichever list that is.
+func TestLibraryAnswerWithLyingLengths(t *testing.T) {
+	log, aborted, _ := compacted()
+	for version := int16(fetchOldest); version <= fetchVersion; version++ {
+		for _, code := range []int16{0, 6} {
+			if version < 7 && code != 0 {
+				continue
+			}
+			whole := answer(t, version, code, 0, aborted, log)
+			for at := 8; at+4 < len(whole)-len(log); at++ {
+				lying := bytes.Clone(whole)
+				copy(lying[at:], "\x7f\xff\xff\xff")
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				_, _ = parseByLibrary(lying, version)
+				if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+					t.Fatalf("version %d, code %d: %d bytes for the length at %d", version, code, after.TotalAlloc-before.TotalAlloc, at)
+				}
+			}
 		}
 	}
 }
@@ -261,6 +286,9 @@ func TestOneBadAnswerIsNoDialect(t *testing.T) {
 		c.judge(nil, bad)
 		c.judge(nil, errors.Join(bad, io.EOF))
 		c.judge(&fetchResponse{}, nil)
+		c.judge(nil, bad)
+		c.judge(nil, bad)
+		c.judge(&produceResponse{code: kafka.NotLeaderForPartition}, nil) // a code is read like any answer
 	}
 	if c.dialect.library.Load() {
 		t.Error("the library is used")

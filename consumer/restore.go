@@ -3,6 +3,7 @@ package consumer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/segmentio/kafka-go"
@@ -122,7 +123,8 @@ func (c *Consumer) lastOfKey(ctx context.Context, partition int32, from, to int6
 	for s.from < s.to {
 		res, err := c.fetchState(ctx, partition, s.from, buf)
 		if err != nil {
-			if buf = nil; tries.wait(ctx, err) != nil {
+			_, large := errors.AsType[*oversizeError](err) // and it will be when it is asked for again
+			if buf = nil; large || tries.wait(ctx, err) != nil {
 				return nil, false, err
 			}
 			continue
@@ -184,10 +186,11 @@ func (s *search) ofInput(h recordbatch.Headers) bool {
 }
 
 // fetchState fetches once. There is something before the end that was asked for, or it was compacted away: so the
-// broker is not to wait for more.
+// broker is not to wait for more. A response takes up no more than a decompressed batch may, whatever size it says it has.
 func (c *Consumer) fetchState(ctx context.Context, partition int32, from int64, buf []byte) (*fetchResponse, error) {
 	res, err := c.roundTrip(ctx, 0, &fetchRequest{
 		client: c.o.ClientID, topic: c.o.State, partition: partition, offset: from, maxBytes: fetchBytes, buf: buf,
+		room: c.memory.large + fetchSlack,
 	})
 	if err != nil {
 		return nil, err

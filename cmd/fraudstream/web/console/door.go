@@ -37,8 +37,20 @@ func newBuckets(bounds ...float64) consumer.Buckets {
 // Count adds what came of one request. Its time counts for each of its events, since that is how long each of them took
 // to be answered. The results are those of the events, one for each.
 func (d *Door) Count(events []scoring.Event, results []scoring.Result, took time.Duration) {
+	refused := d.lastRefused(events, results)
+	if i := d.add(results, took, refused); i >= 0 {
+		sample := &consumer.Sample{Decision: results[i].Decision.AppendJSON(nil), Shown: d.shown(events[i].Value)}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.sample = sample
+	}
+}
+
+// add counts the results, and remembers the last refused ones. It returns the event that is wanted as a sample; -1: none is.
+func (d *Door) add(results []scoring.Result, took time.Duration, refused []Refusal) (sample int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	sample = -1
 	for i := range results {
 		r := &results[i]
 		d.totals.Events++
@@ -48,26 +60,34 @@ func (d *Door) Count(events []scoring.Event, results []scoring.Result, took time
 			count(&d.totals.Score, r.Decision.Score)
 			count(&d.totals.Latency, took.Seconds())
 			if d.wanted {
-				d.sample = &consumer.Sample{Decision: r.Decision.AppendJSON(nil), Shown: d.shown(events[i].Value)}
-				d.wanted = false
+				sample, d.wanted = i, false
 			}
 		case scoring.Skipped:
 			d.totals.Skipped++
 		case scoring.Refused:
 			d.totals.Refused[string(r.Err.Code)]++
-			d.refuse(r, events[i].Value)
 		}
 	}
+	if len(refused) > 0 {
+		d.refused = slices.Concat(refused, d.refused)
+		d.refused = d.refused[:min(len(d.refused), shown)]
+	}
+	return sample
 }
 
-// refuse remembers the last refused events.
-func (d *Door) refuse(r *scoring.Result, value []byte) {
-	one := Refusal{
-		At: time.Now().UnixMilli(), Source: string(r.Decision.Origin.AppendID(nil)), Code: string(r.Err.Code), Field: r.Err.Field,
-		Shown: d.shown(value),
+// lastRefused are the last refused events of a request, the newest first, no more than are remembered. Looking into an event
+// takes time, so it is done for these alone and while nobody is kept waiting.
+func (d *Door) lastRefused(events []scoring.Event, results []scoring.Result) (last []Refusal) {
+	now := time.Now().UnixMilli()
+	for i := len(results) - 1; i >= 0 && len(last) < shown; i-- {
+		if r := &results[i]; r.Outcome == scoring.Refused {
+			last = append(last, Refusal{
+				At: now, Source: string(r.Decision.Origin.AppendID(nil)), Code: string(r.Err.Code), Field: r.Err.Field,
+				Shown: d.shown(events[i].Value),
+			})
+		}
 	}
-	d.refused = slices.Insert(d.refused, 0, one)
-	d.refused = d.refused[:min(len(d.refused), shown)]
+	return last
 }
 
 func (d *Door) shown(value []byte) map[string]string {

@@ -73,7 +73,7 @@ func (m *letterMask) letter(l *deadletter.Letter, values bool) shownLetter {
 	masked.Source.Topic = m.masker.Text(l.Source.Topic)
 	shown := shownLetter{Letter: &masked}
 	if values {
-		shown.Value = m.masker.Text(string(m.redactor.Value(l.Value)))
+		shown.Value = m.masker.JSON(string(m.redactor.Value(l.Value)))
 	}
 	return shown
 }

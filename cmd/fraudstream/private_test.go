@@ -47,3 +47,19 @@ func TestIDsAreMaskedInEveryFormat(t *testing.T) {
 		}
 	}
 }
+
+// A card number whose groups are the elements of an array is one in the list of dead letters, too.
+func TestCardInAnArrayOfALetter(t *testing.T) {
+	t.Parallel()
+	config := Config{Privacy: PrivacyConfig{Show: []string{"pan", "mcc"}}}
+	for value, want := range map[string]string{
+		`{"pan":["4111","1111","1111","1111"]}`: `{"pan":["4111","11**","****","1111"]}`,
+		`{"pan": [4111, 1111, "1111", 1111]}`:   `{"pan":[4111,11**,"****",1111]}`,
+		`{"pan":["4111 1111","1111 1111"]}`:     `{"pan":["4111 11**","**** 1111"]}`,
+		`{"mcc":["5411","5812"],"pan":null}`:    `{"mcc":["5411","5812"],"pan":null}`,
+	} {
+		if got := config.newLetterMask().letter(&deadletter.Letter{Value: []byte(value)}, true).Value; got != want {
+			t.Errorf("%s is listed as %s, want %s", value, got, want)
+		}
+	}
+}

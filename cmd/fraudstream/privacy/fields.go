@@ -32,7 +32,8 @@ func NewFields(paths []string, mask func(path, text string) string) *Fields {
 }
 
 // Of returns what may be shown of an event, by path: of the fields that are allowed, those that are there and hold a text,
-// a number or a boolean. Several elements of an array are joined by commas. Nil where nothing may be shown, as of what is
+// a number or a boolean. Several elements of an array are joined by blanks, so that a card number whose groups are elements is
+// seen as one. Nil where nothing may be shown, as of what is
 // no JSON, which has no fields that could have been allowed.
 func (f *Fields) Of(value []byte) map[string]string {
 	if len(value) > largestShown {
@@ -51,7 +52,7 @@ func (f *Fields) Of(value []byte) map[string]string {
 	var shown map[string]string
 	f.walk("", event, func(path, text string) {
 		if before := shown[path]; before != "" {
-			text = before + ", " + text
+			text = before + " " + text
 		}
 		if shown == nil {
 			shown = map[string]string{}

@@ -55,6 +55,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -73,6 +74,20 @@ func New(o Options) *Masker {
 
 // Text is text with its card numbers cut short.
 func (m *Masker) Text(text string) string { return maskCards(text) }
+
+// arrays writes blanks for what stands between the elements of an array in JSON without white space; every place stays.
+var arrays = strings.NewReplacer(`","`, "   ", `",`, "  ", `,"`, "  ", ",", " ")
+
+// JSON is Text for a value in JSON, whose elements of an array may be the groups of a card number.
+func (m *Masker) JSON(value string) string {
+	masked := []byte(m.Text(value))
+	for i, c := range []byte(m.Text(arrays.Replace(value))) {
+		if c == '*' {
+			masked[i] = c
+		}
+	}
+	return string(masked)
+}
 
 // hashed is how much of a hash is shown. Eighty bits: among a million ids, the chance that any two look alike is under
 // one in a trillion.

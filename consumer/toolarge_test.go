@@ -22,6 +22,10 @@ func deadLetterTooLarge(t *testing.T, b *broker) {
 	s.create(s.name+".small", 1, "max.message.bytes", "2000")
 	large, broken := noise(4000), []byte(`{"income":`)
 	own := []kgo.RecordHeader{{Key: "x", Value: large}}
+	forged := []kgo.RecordHeader{ // an event with them, were it believed, could have no letter
+		{Key: deadletter.HeaderTopic, Value: large}, {Key: deadletter.HeaderPartition, Value: []byte("0")},
+		{Key: deadletter.HeaderOffset, Value: []byte("0")},
+	}
 	poison := []*kgo.Record{
 		{Key: []byte("k"), Value: large},
 		{Key: large, Value: broken},
@@ -29,10 +33,7 @@ func deadLetterTooLarge(t *testing.T, b *broker) {
 		{Key: large, Headers: own},
 		{Value: large},
 		{Key: large, Value: large, Headers: own},
-		{Value: broken, Headers: []kgo.RecordHeader{ // who would be believed could have no letter
-			{Key: deadletter.HeaderTopic, Value: large}, {Key: deadletter.HeaderPartition, Value: []byte("0")},
-			{Key: deadletter.HeaderOffset, Value: []byte("0")},
-		}},
+		{Value: broken, Headers: forged},
 	}
 	s.produce(poison...)
 	registry := prometheus.NewRegistry()

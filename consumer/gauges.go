@@ -26,7 +26,7 @@ func lagSecondsDesc() *prometheus.Desc {
 
 func pausedDesc() *prometheus.Desc {
 	return prometheus.NewDesc("fraudstream_partition_paused",
-		"1 while a partition stands still, with the operation that fails, corrupt_batch, out_of_range, memory or breaker as reason.",
+		"1 while a partition stands still, with the operation that fails, corrupt_batch, out_of_range, letter_too_large, memory or breaker as reason.",
 		[]string{"topic", "partition", "reason"}, nil)
 }
 

@@ -285,8 +285,8 @@ func TestWidenedDetectorsAreSaid(t *testing.T) {
 func TestGuarantee(t *testing.T) {
 	o := streamOptions(0)
 	o.Partitions, o.FalseAlarmEvery = 16, 8760*time.Hour
-	want := "while less than epsilon of the traffic changes cell, all 5 detectors in each of 16 partitions together give " +
-		"a false alarm at most every 8760 h on average (3,153,600 ticks)"
+	want := "while less than epsilon of the traffic changes cell, all 5 detectors in each of 16 partitions together give at most " +
+		"one false alarm in a year on average (3,153,600 ticks)"
 	if got := mustMonitor(t, o).Guarantee(); got != want {
 		t.Error(got)
 	}

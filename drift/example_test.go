@@ -123,7 +123,7 @@ func ExampleShard_Observe() {
 	// Output:
 	// tick 4, warning: amount over 1,000: 1 % → 33 %; amount up to 10: 70 % → 47 %; amount over 10 to 1,000: 29 % → 20 %
 	// episode open
-	// while less than epsilon of the traffic changes cell, all 2 detectors together give a false alarm at most every 8760 h on average (3,153,600 ticks)
+	// while less than epsilon of the traffic changes cell, all 2 detectors together give at most one false alarm in a year on average (3,153,600 ticks)
 }
 
 // Another process goes on where this one was.

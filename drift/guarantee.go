@@ -17,12 +17,15 @@ func (m *Monitor) Guarantee() string {
 	if n := m.budget.Load().partitions; n > 1 {
 		where = fmt.Sprintf(" in each of %d partitions", n)
 	}
-	return fmt.Sprintf("while less than epsilon of the traffic changes cell, all %d detectors%s together give a false alarm "+
-		"at most every %s on average (%s ticks)", detectors, where, hours(m.every), grouped(m.ticksBetween(), -1))
+	return fmt.Sprintf("while less than epsilon of the traffic changes cell, all %d detectors%s together give at most "+
+		"one false alarm in %s on average (%s ticks)", detectors, where, hours(m.every), grouped(m.ticksBetween(), -1))
 }
 
 // hours writes a duration of whole hours as people say it.
 func hours(d time.Duration) string {
+	if d == defaultFalseAlarmEvery {
+		return "a year"
+	}
 	if d%time.Hour != 0 {
 		return d.String()
 	}

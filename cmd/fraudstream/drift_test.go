@@ -289,7 +289,7 @@ func TestDriftTextIsSortedByWhatMatters(t *testing.T) {
 	if !found || len(lines) < 14 || !alarmed.MatchString(table) {
 		t.Errorf("the table is\n%s", table)
 	}
-	for _, want := range []string{"3,000 events in 12 intervals", "guarantee", "8760 h", "amount over 95.86: 10 % → "} {
+	for _, want := range []string{"3,000 events in 12 intervals", "guarantee", "a year", "amount over 95.86: 10 % → "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

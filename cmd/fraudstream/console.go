@@ -14,7 +14,7 @@ import (
 // and wanted, from which the monitor was made, is not looked at.
 func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drift.Options) *console.Own {
 	o := &console.Own{
-		Scorer: model, Thresholds: model.Thresholds(), From: "of the bundle", Monitor: monitor, Masker: c.Privacy.masker(),
+		Scorer: model, Thresholds: model.Thresholds(), From: "of the bundle", Monitor: monitor, Masker: c.Privacy.masker(), Shows: c.Privacy.Show,
 	}
 	if c.Thresholds != nil && c.Thresholds.Set() {
 		o.From = "of the configuration"

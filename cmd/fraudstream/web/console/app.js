@@ -30,6 +30,7 @@ function render(s) {
   refused(s, http);
   partitions(s, http);
   facts(s);
+  say('values', s.shows?.length ? ', and of an event’s values only those of ' + s.shows.join(', ') + ' are shown, masked' : ', and no value of an event is shown');
   const open = alarmsOf(s.drift).length;
   document.title = (open ? `(${open}) ` : '') + s.model.name + ' · fraudstream';
 }
@@ -119,6 +120,7 @@ function refused(s, http) {
   fill('codes', codes, () => codes.length ? [el('div', { class: 'codes' }, ...codes.flatMap(([code, n]) => [el('code', {}, code), el('span', {}, el('i', { '--share': (100 * n / top).toFixed(1) + '%' })), el('span', { class: 'number' }, count(n))]))] : []);
   show('refused-table', s.refused.length > 0);
   show('refused-empty', codes.length === 0);
+  say('refused-empty', 'None. What cannot be scored is listed here by its code and its place, ' + (s.shows?.length ? 'with the fields that may be shown.' : 'without its contents.'));
   fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, r.source, fields(r.shown)), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
 }
 

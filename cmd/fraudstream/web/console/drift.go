@@ -26,14 +26,15 @@ type Feature struct {
 	Kind      string   `json:"kind"`     // values or quality: the detector that is nearer to its alarm
 	Evidence  *float64 `json:"evidence"` // its natural logarithm; null: not judged in this process, or not yet
 	Threshold *float64 `json:"threshold"`
-	Epsilon   *float64 `json:"epsilon"` // share of the values that may change cell
-	Alarm     string   `json:"alarm"`   // what moved when the open alarm was given, in words
+	Judged    *float64 `json:"judged"`  // share that has changed cell as this detector sees it, which is what it holds against epsilon
+	Epsilon   *float64 `json:"epsilon"` // share that may change cell
+	Alarm     string   `json:"alarm"`   // what moved when the open alarm was given, in words, without the name
 	Page      bool     `json:"page"`    // the open alarm calls somebody; else it is a ticket
 
 	Recent bool     `json:"recent"` // live are the recent events; else all since the start
 	PSI    *float64 `json:"psi"`
 	PSICut *float64 `json:"psi_cut"` // what PSI exceeds once in a thousand times without drift
-	TV     *float64 `json:"tv"`      // share that changed cell
+	TV     *float64 `json:"tv"`      // share that changed cell, against all of training
 	Cells  []Cell   `json:"cells"`
 
 	Quality         [4]int64 `json:"quality"` // since the start: in order, missing, out of range, never seen
@@ -60,11 +61,12 @@ const (
 // the words for their cells.
 func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *Drift {
 	d := &Drift{Guarantee: r.Guarantee}
+	seen := strongest(r.Partitions)
 	for i := range r.Features {
-		d.Features = append(d.Features, featureOf(&r.Features[i], &features[i], r.Alarms))
+		d.Features = append(d.Features, featureOf(&r.Features[i], &features[i], r.Alarms, seen))
 	}
 	if r.Score != nil {
-		f := featureOf(r.Score, score, r.Alarms)
+		f := featureOf(r.Score, score, r.Alarms, seen)
 		f.Score = true
 		d.Features = append(d.Features, f)
 	}
@@ -72,15 +74,38 @@ func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *D
 	return d
 }
 
+// detector names one of the two of a feature.
+type detector struct{ feature, kind string }
+
+// strongest is, for each detector, what it sees in the partition where it has most evidence. Partitions without an interval
+// have seen nothing yet.
+func strongest(partitions []drift.PartitionReport) map[detector]drift.Evidence {
+	all := map[detector]drift.Evidence{}
+	for _, p := range partitions {
+		for _, e := range p.Evidence {
+			at := detector{e.Feature, e.Kind}
+			if best, known := all[at]; p.Ticks > 0 && (!known || e.LogM > best.LogM) {
+				all[at] = e
+			}
+		}
+	}
+	return all
+}
+
 // featureOf is one feature of the report. Its cells are those of the recent events where there are any, decayed with a
 // half-life of 64 intervals, and so may hold fractions; before the first interval is over they are all events since the
 // start. The words for the cells come from what the monitor was made of: the report has their numbers alone.
-func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alarm) Feature {
+func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alarm, seen map[detector]drift.Evidence) Feature {
 	f := Feature{
 		Name: r.Name, Categorical: about.Categorical, Seasonal: about.Seasonal != nil, State: stateOff,
 		Quality: r.Quality.Counts, QualityBaseline: r.Quality.Baseline, Cells: []Cell{},
 	}
 	f.judge(r)
+	if e, known := seen[detector{f.Name, f.Kind}]; known {
+		f.Judged = number(drift.Figure(e.TV))
+	} else if f.State == stateCalm { // no interval is over yet
+		f.State, f.Evidence = stateWaiting, nil
+	}
 	live := r.Recent.Cells
 	if f.Recent = float64(r.Recent.N) > 0; !f.Recent {
 		live = make([]float64, len(r.Cells))
@@ -103,7 +128,6 @@ func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alar
 // figure yet is behind all that have one. Over half of its threshold a feature is called suspicious: that alarms nobody and
 // promises nothing, and shows where to look.
 func (f *Feature) judge(r *drift.FeatureReport) {
-	f.Epsilon = number(r.Epsilon)
 	nearest := math.Inf(-1)
 	for _, v := range []struct {
 		kind string
@@ -112,7 +136,7 @@ func (f *Feature) judge(r *drift.FeatureReport) {
 		if math.IsNaN(float64(v.Threshold)) || r.Off {
 			continue
 		}
-		near := float64(v.LogM / v.Threshold)
+		near := max(0, float64(v.LogM/v.Threshold)) // below zero a bet has lost, which is not nearer than none
 		switch {
 		case v.Alarmed:
 			near = math.Inf(1)
@@ -121,7 +145,7 @@ func (f *Feature) judge(r *drift.FeatureReport) {
 		}
 		if near > nearest {
 			nearest = near
-			f.Kind, f.Evidence, f.Threshold = v.kind, number(v.LogM), number(v.Threshold)
+			f.Kind, f.Evidence, f.Threshold, f.Epsilon = v.kind, number(v.LogM), number(v.Threshold), number(v.Epsilon)
 		}
 	}
 	switch {
@@ -137,28 +161,30 @@ func (f *Feature) judge(r *drift.FeatureReport) {
 	}
 }
 
-// explain says what had moved when the alarm was given; where another process gave it, what has moved since.
+// explain says what had moved when the alarm was given; where another process gave it, what has moved since. The name of
+// the feature, with which each part begins, is left out: it stands beside it.
 func (f *Feature) explain(r *drift.FeatureReport, alarms []drift.Alarm) {
-	for i := len(alarms) - 1; i >= 0; i-- {
-		if a := &alarms[i]; a.Feature == f.Name && a.Kind == f.Kind {
-			f.Alarm, f.Page = a.Describe(), a.Severity() == "page"
-			return
+	given := drift.Alarm{Feature: f.Name, Kind: f.Kind, Moved: r.Moved}
+	if f.Kind == "quality" {
+		given.Moved = r.Quality.Moved
+	}
+	for _, a := range slices.Backward(alarms) {
+		if a.Feature == f.Name && a.Kind == f.Kind {
+			given = a
+			break
 		}
 	}
-	a := drift.Alarm{Feature: f.Name, Kind: f.Kind, Moved: r.Moved}
-	if f.Kind == "quality" {
-		a.Moved = r.Quality.Moved
+	given.Moved = slices.Clone(given.Moved)
+	for i := range given.Moved {
+		given.Moved[i].Text = strings.TrimPrefix(given.Moved[i].Text, f.Name+" ")
 	}
-	f.Alarm, f.Page = a.Describe(), a.Severity() == "page"
+	f.Alarm, f.Page = given.Describe(), given.Severity() == "page"
 }
 
 // summary is what moved most.
 func (f *Feature) summary() string {
-	if f.Alarm == "" {
-		return f.Name
-	}
 	most, _, _ := strings.Cut(f.Alarm, "; ")
-	return most
+	return strings.TrimSpace(f.Name + " " + most)
 }
 
 // measure computes PSI and the total variation from the cells, so that they are those of the sum where cells were added up.

@@ -55,16 +55,23 @@ function make(name) {
   if (rows.has(name)) return rows.get(name);
   const id = 'feature-' + rows.size;
   const r = { open: false };
-  r.button = el('button', { type: 'button', class: 'feature', 'aria-expanded': 'false', 'aria-controls': id, onclick: () => toggle(r) }, name);
+  r.button = el('button', { type: 'button', class: 'feature', 'aria-expanded': 'false', 'aria-controls': id, onclick: () => toggle(r) }, broken(name));
+  r.clock = el('small', { class: 'aside', hidden: true }, 'by the hour');
   r.chip = el('span', { class: 'chip' });
+  r.kind = el('small', { class: 'aside' });
   r.fill = el('i');
   r.meter = el('div', { class: 'meter', role: 'img' }, r.fill);
   for (const cell of ['evidence', 'changed', 'tolerated', 'psi']) r[cell] = el('td', { class: 'number' + (cell === 'psi' ? '' : ' narrow') });
-  r.row = el('tr', {}, el('td', {}, r.button), el('td', {}, r.chip), el('td', {}, r.meter), r.evidence, r.changed, r.tolerated, r.psi);
+  r.row = el('tr', {}, el('td', {}, r.button, ' ', r.clock), el('td', {}, r.chip, ' ', r.kind), el('td', {}, r.meter), r.evidence, r.changed, r.tolerated, r.psi);
   r.inside = el('td', { colspan: 7 });
   r.detail = el('tr', { class: 'detail', id, hidden: true }, r.inside);
   rows.set(name, r);
   return r;
+}
+
+// broken is a name that may go on in a second line after its underscores and dots, and not in the middle of a word.
+function broken(name) {
+  return el('span', {}, ...name.split(/(?<=[_.\-/])/).flatMap((part, i) => i ? [el('wbr'), part] : [part]));
 }
 
 function toggle(r) {
@@ -85,9 +92,11 @@ function update(r, f) {
   r.fill.style.setProperty('--share', Math.min(100, 50 * near).toFixed(1) + '%');
   r.meter.setAttribute('aria-label', f.evidence == null ? 'no evidence yet' : Math.round(100 * near) + ' % of what an alarm needs');
   set(r.evidence, f.evidence == null ? '–' : Math.max(0, f.evidence).toFixed(1) + ' of ' + f.threshold.toFixed(1));
-  set(r.changed, percent(f.tv));
+  r.clock.hidden = !(f.seasonal && f.psi >= 0.1 && f.state === 'calm'); // or PSI would seem to contradict the verdict
+  set(r.kind, f.state === 'alarm' || f.state === 'suspicious' || f.kind === 'quality' ? f.kind : '');
+  set(r.changed, percent(f.judged));
   set(r.tolerated, percent(f.epsilon));
-  set(r.psi, f.psi == null ? '–' : f.psi.toFixed(3));
+  set(r.psi, f.psi == null || !f.recent ? '–' : f.psi.toFixed(3)); // of the first events it is chance alone
   if (r.open) detail(r);
 }
 
@@ -118,7 +127,7 @@ function detail(r) {
     f.alarm ? el('p', { class: 'alarm' }, f.alarm) : '',
     el('p', { class: 'note' }, el('span', { class: 'key training' }, 'training '), ' ', el('span', { class: 'key square' }, f.recent ? 'live, the recent events' : 'live, all since the start'),
       f.psi_cut == null ? '' : '; by chance, PSI is at most ' + f.psi_cut.toFixed(3) + ' in 999 of 1,000 cases'),
-    f.seasonal ? el('p', { class: 'soft' }, 'It follows the clock: alarms compare it with the same hour of the week, and the bars with all of training.') : '',
+    f.seasonal ? el('p', { class: 'soft' }, `It follows the clock: alarms compare it with the same hour of the week; the bars and PSI with all of training, from where ${percent(f.tv)} have changed cell.`) : '',
     grid, folded ? el('p', { class: 'soft' }, (f.cells.length - kept) + ' smaller ones are not shown.') : '', quality ?? '',
   );
 }
@@ -127,7 +136,7 @@ function openAlarms(features) {
   show('open-alarms', features.length > 0);
   fill('open-alarms', features.map((f) => [f.name, f.alarm, f.page]), () => features.map((f) => el('li', {},
     el('span', { class: 'chip ' + (f.page ? 'alarm' : 'suspicious') }, f.page ? 'page' : 'ticket'),
-    el('span', {}, el('b', {}, f.name), ' ', f.kind, ': ', f.alarm || 'beyond its tolerance'),
+    el('span', {}, el('b', {}, broken(f.name)), ' ', el('small', {}, f.kind), ' ', f.alarm || 'beyond its tolerance'),
   )));
 }
 

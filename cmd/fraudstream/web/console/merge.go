@@ -45,7 +45,8 @@ func plus(a, b consumer.Buckets) consumer.Buckets {
 }
 
 // Merge makes one state of those of several processes that share a stream and a model: what they counted adds up, and of
-// what each of them has there is the union. The first one names the model. Partitions must bear the names of their workers
+// what each of them has there is the union. The first one names the model, and which fields
+// are shown. Partitions must bear the names of their workers
 // by then. Each feature has the verdict of the process that judges it.
 func Merge(states []State) State {
 	var all State
@@ -54,7 +55,7 @@ func Merge(states []State) State {
 	for i := range states {
 		s := &states[i]
 		if i == 0 {
-			all.Model, all.Stream = s.Model, s.Stream
+			all.Model, all.Stream, all.Shows = s.Model, s.Stream, s.Shows
 		}
 		all.At = max(all.At, s.At)
 		all.Totals = all.Totals.Plus(s.Totals)
@@ -117,8 +118,8 @@ func (d *Drift) copied() *Drift {
 // the value cells do so only where both are of recent events or both since the start.
 func (f *Feature) merge(other *Feature) {
 	if strength(other) > strength(f) {
-		f.State, f.Kind, f.Evidence, f.Threshold, f.Epsilon = other.State, other.Kind, other.Evidence, other.Threshold, other.Epsilon
-		f.Alarm, f.Page = other.Alarm, other.Page
+		f.State, f.Kind, f.Evidence, f.Threshold = other.State, other.Kind, other.Evidence, other.Threshold
+		f.Judged, f.Epsilon, f.Alarm, f.Page = other.Judged, other.Epsilon, other.Alarm, other.Page
 	}
 	for i := range f.Quality {
 		f.Quality[i] += other.Quality[i]

@@ -47,7 +47,7 @@ func TestMerge(t *testing.T) {
 // The story has what changed between two states, and nothing that did not.
 func TestStory(t *testing.T) {
 	before := State{At: 1, Partitions: []Partition{{Number: 0, Worker: "a"}, {Number: 1, Worker: "b"}}, Drift: &Drift{Features: []Feature{{Name: "amount", State: stateCalm}}}}
-	now := State{At: 2, Partitions: []Partition{{Number: 0, Worker: "a", Paused: "produce"}, {Number: 1, Worker: "a"}}, Drift: &Drift{Features: []Feature{{Name: "amount", State: stateAlarm, Alarm: "amount over 96: 10 % → 32 %"}}}}
+	now := State{At: 2, Partitions: []Partition{{Number: 0, Worker: "a", Paused: "produce"}, {Number: 1, Worker: "a"}}, Drift: &Drift{Features: []Feature{{Name: "amount", State: stateAlarm, Alarm: "over 96: 10 % → 32 %; up to 6: 10 % → 3 %"}}}}
 	var s story
 	s.follow(&State{}, &before)
 	s.follow(&before, &before)

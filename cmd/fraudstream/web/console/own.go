@@ -31,6 +31,7 @@ type Own struct {
 	Features   []drift.Feature
 	Score      *drift.Feature
 	Masker     *privacy.Masker
+	Shows      []string // fields of events that people see, for the page to say so
 
 	sampled []Decision // the newest first
 	drift   *Drift     // of the last look
@@ -45,7 +46,7 @@ const unwatched = 10 * time.Second
 func (o *Own) State(watched bool) State {
 	now := time.Now()
 	s := State{
-		At: now.UnixMilli(), Scope: o.Scope, Model: o.model(), Stream: o.Stream, Totals: newTotals(),
+		At: now.UnixMilli(), Scope: o.Scope, Model: o.model(), Stream: o.Stream, Totals: newTotals(), Shows: o.Shows,
 		Partitions: []Partition{}, Log: []Line{}, Refused: []Refusal{},
 	}
 	var samples []consumer.Sample

@@ -21,6 +21,7 @@ type State struct {
 	Workers []Worker `json:"workers,omitempty"` // processes, where there are several
 	Log     []Line   `json:"log"`               // what happened, the oldest first
 	Tries   []string `json:"tries,omitempty"`   // commands to try
+	Shows   []string `json:"shows,omitempty"`   // fields of events that people see, masked
 }
 
 // Model says which model decides, and what its load gate has found.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,6 +28,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/drift"
@@ -179,12 +181,12 @@ func (b *tab) readable(what string) {
 }
 
 // startDoor serves the demo's model as serve does, with drift intervals of a hundred events. The address may be one that
-// another door has just left; with a token, it is asked for.
-func startDoor(t *testing.T, address, token string) (url string, stop func()) {
+// another door has just left; with a token, it is asked for. Of events, the named fields are shown.
+func startDoor(t *testing.T, address, token string, show ...string) (url string, stop func()) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	config := defaultConfig()
-	config.Model.Path = "demo/bundle"
+	config.Model.Path, config.Privacy.Show = "demo/bundle", show
 	registry := web.NewRegistry()
 	model, err := loadModel(config, nil, quiet, web.NewModelMetrics(registry))
 	if err != nil {
@@ -408,6 +410,82 @@ func TestConsoleAsksForToken(t *testing.T) {
 	b.do(chromedp.Reload())
 	b.await("it does not ask again", `document.getElementById('login').hidden && document.getElementById('link').textContent === 'live'`)
 	b.calm("401")
+}
+
+// TestMarkupIsTextInBrowser sends events whose fields are markup, to a service that shows them: the page has them as text,
+// of a decision as of a refused event, and nothing of them has become an element or has run.
+func TestMarkupIsTextInBrowser(t *testing.T) {
+	url, stop := startDoor(t, "127.0.0.1:0", "", "country", "channel")
+	defer stop()
+	b := openTab(t, url)
+	b.await("it says what is shown", `document.querySelector('footer').innerText.includes('only those of country, channel are shown, masked')`)
+	b.await("none are refused yet", `document.getElementById('refused-empty').innerText.includes('with the fields that may be shown')`)
+	const image, script = `<img src=x onerror=window.ran=1>`, `<script>window.ran=1</script>`
+	decided, refused := event(t, map[string]any{"country": image, "channel": script}), event(t, map[string]any{"country": image, "channel": script, "amount": "twelve"})
+	post(t, url, refused)
+	told := fmt.Sprintf("channel %s · country %s", script, image)
+	for _, list := range []string{"decisions", "letters"} {
+		inside := fmt.Sprintf(`[...document.querySelectorAll('#%s .fields')].some((e) => e.textContent === %q)`, list, told)
+		for end := time.Now().Add(20 * time.Second); !value[bool](b, inside) && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+			post(t, url, decided) // one that comes while the console wants one is shown
+		}
+		b.await("the fields are text in "+list, inside)
+	}
+	if got := value[int](b, `document.querySelectorAll('main img, main script').length + (window.ran ?? 0)`); got != 0 {
+		t.Errorf("markup of an event has become %d elements, or has run", got)
+	}
+	b.readable("with fields")
+	b.picture("fields")
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.readable("with fields on a telephone")
+	b.picture("fields-telephone")
+	b.calm("")
+}
+
+// event is one of the cards' events with some fields changed.
+func event(t *testing.T, changed map[string]any) []byte {
+	t.Helper()
+	line, _, _ := strings.Cut(string(drifting(1, 1)), "\n")
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(fields, changed)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestRunInBrowser opens the console of run itself, over a stream whose events hold card numbers: it has lag, positions,
+// dead letters and masked decisions of its own, without the demo's page between.
+func TestRunInBrowser(t *testing.T) {
+	if os.Getenv("FRAUDSTREAM_CHROMIUM") == "" {
+		t.Skip("skipped: FRAUDSTREAM_CHROMIUM names no Chromium")
+	}
+	s := openCards(t, "dlq: {breaker: {share: 1}}\n")
+	b := openTab(t, s.url)
+	b.await("the partition is read", `document.getElementById('partitions').innerText.includes('read')`)
+	events := append(slices.Clone(s.good), s.bad...)
+	s.send(events)
+	b.await("all are counted", fmt.Sprintf(`document.getElementById('rate-note').textContent === '%d in all'`, len(events)))
+	b.await("the refused ones are", fmt.Sprintf(`document.getElementById('refused').textContent === '%d' && document.querySelectorAll('#letters tr').length > 0`, len(s.bad)))
+	b.await("the position is committed to the end", fmt.Sprintf(`[...document.querySelectorAll('#partitions td.number')].map((c) => c.textContent).join() === '%d,%d,0'`, len(events), len(events)))
+	b.latencies("event to decision")
+	b.facts(s.url+"/", "at-least-once", "transactions → decisions, transactions.dlq")
+	const shown = `document.getElementById('decisions').innerText.includes('country 411111******1111')`
+	for end := time.Now().Add(20 * time.Second); !value[bool](b, shown) && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		s.client.Produce(t.Context(), &kgo.Record{Value: []byte(s.good[1])}, nil)
+	}
+	b.await("a decision is shown with its fields, masked", shown)
+	if found := leaks(value[string](b, `document.documentElement.outerHTML`)); len(found) > 0 {
+		t.Errorf("card numbers have reached the page: %v", found)
+	}
+	b.picture("run")
+	b.calm("")
+	s.end()
+	b.await("it says that the service has gone", `!document.getElementById('banner').hidden`)
 }
 
 // TestDemoInBrowser watches the demo: the address comes first, and drift, poison and kill are seen as they happen.

@@ -179,8 +179,9 @@ func TestScanOfRefusedOffset(t *testing.T) {
 			s := newStage(t, newFake(t), 1, 1)
 			s.sendEvents("a", 40, 1)
 			s.refuseOffsets(times)
-			n := 0
-			err := s.consumer(s.options()).scanning(s.input(), 0, 30, 40).run(t.Context(), func(*recordbatch.Record) error { n++; return nil })
+			n, c := 0, s.consumer(s.options())
+			defer c.transport.CloseIdleConnections()
+			err := c.scanning(s.input(), 0, 30, 40).run(t.Context(), func(*recordbatch.Record) error { n++; return nil })
 			if times == 1 && (err != nil || n != 10) || times > 1 && !errors.Is(err, errContradiction) {
 				t.Errorf("%d records, %v", n, err)
 			}

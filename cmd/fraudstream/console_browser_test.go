@@ -265,7 +265,7 @@ func TestConsoleInBrowser(t *testing.T) {
 	}
 	b.histogram(url)
 	b.facts(url, "card-fraud", "2026-11-01", "rows agree with scikit-learn")
-	b.await("it shows the drift", `document.getElementById('open-alarms').innerText.includes('amount over 95.86')`)
+	b.await("it shows the drift", `document.getElementById('open-alarms').innerText.includes('amount values over 95.86')`)
 	post(t, url, drifting(100, 5000))
 	b.await("it shows a decision", `document.querySelectorAll('#decisions tr').length > 0`)
 	if id := value[string](b, `document.querySelector('#decisions td').textContent`); !regexp.MustCompile(`^\*\d{1,4}$`).MatchString(id) {

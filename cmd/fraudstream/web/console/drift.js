@@ -92,7 +92,7 @@ function update(r, f) {
   r.fill.style.setProperty('--share', Math.min(100, 50 * near).toFixed(1) + '%');
   r.meter.setAttribute('aria-label', f.evidence == null ? 'no evidence yet' : Math.round(100 * near) + ' % of what an alarm needs');
   set(r.evidence, f.evidence == null ? '–' : Math.max(0, f.evidence).toFixed(1) + ' of ' + f.threshold.toFixed(1));
-  r.clock.hidden = !(f.seasonal && f.psi >= 0.1 && f.state === 'calm'); // or PSI would seem to contradict the verdict
+  r.clock.hidden = !(f.seasonal && f.state === 'calm' && (f.psi >= 0.1 || f.judged > f.epsilon)); // or the figures would seem to contradict the verdict
   set(r.kind, f.state === 'alarm' || f.state === 'suspicious' || f.kind === 'quality' ? f.kind : '');
   set(r.changed, percent(f.judged));
   set(r.tolerated, percent(f.epsilon));

@@ -214,30 +214,31 @@ func TestHTTPConfigurationIsRefused(t *testing.T) {
 	kafkatest.WriteFile(t, filepath.Join(dir, "cert.pem"), cert)
 	kafkatest.WriteFile(t, filepath.Join(dir, "key.pem"), key)
 	kafkatest.WriteFile(t, filepath.Join(dir, "text.pem"), []byte("no certificate"))
-	for config, words := range map[string][]string{
-		"http: {token: short}":                                 {"http.token", "fewer than 16 characters"},
-		"http: {protect_metrics: true}":                        {"http.protect_metrics", "there is no http.token"},
-		"http: {max_body: 0}":                                  {"http.max_body", "between 1 and 67108864"},
-		"http: {max_body: 67108865}":                           {"http.max_body", "between 1 and 67108864"},
-		"http: {max_rows: 0}":                                  {"http.max_rows", "between 1 and 100000"},
-		"http: {max_rows: 100001}":                             {"http.max_rows", "between 1 and 100000"},
-		"http: {max_concurrent: 0}":                            {"http.max_concurrent", "between 1 and 10000"},
-		"http: {max_concurrent: 10001}":                        {"http.max_concurrent", "between 1 and 10000"},
-		"http: {max_bodi: 3}":                                  {"max_bodi", "max_body"},
-		"http: {tls: {cert: DIR/cert.pem}}":                    {"http.tls", "name both files"},
-		"http: {tls: {key: DIR/key.pem}}":                      {"http.tls", "name both files"},
-		"http: {tls: {client_ca: DIR/cert.pem}}":               {"http.tls", "name both files"},
-		"http: {tls: {cert: DIR/none.pem, key: DIR/key.pem}}":  {"http.tls.cert", "none.pem", "no such file"},
-		"http: {tls: {cert: DIR/text.pem, key: DIR/key.pem}}":  {"http.tls.cert", "PEM"},
-		"http: {tls: {cert: DIR/cert.pem, key: DIR/cert.pem}}": {"http.tls.cert, tls.key", "private key"},
-		"http: {tls: {cert: DIR/cert.pem, key: DIR/key.pem, client_ca: DIR/text.pem}}": {"http.tls.client_ca", "text.pem holds no certificate"},
-		"http: {tls: {cert: DIR/cert.pem, key: DIR/key.pem, client_ca: DIR/none.pem}}": {"http.tls.client_ca", "none.pem"},
-		"admin: {token: short}":             {"admin.token", "fewer than 16 characters"},
-		"admin: {listen: 0.0.0.0:0}":        {"admin.listen", "set a token, or listen on 127.0.0.1"},
-		"admin: {listen: \":0\"}":           {"admin.listen", "set a token, or listen on 127.0.0.1"},
-		"admin: {listen: example.com:6060}": {"admin.listen", "set a token, or listen on 127.0.0.1"},
-		"admin: {listen: loopback}":         {"admin.listen", "no HOST:PORT"},
+	for _, refused := range [][]string{ // the configuration, and what is said of it
+		{"http: {token: short}", "http.token", "fewer than 16 characters"},
+		{"http: {protect_metrics: true}", "http.protect_metrics", "there is no http.token"},
+		{"http: {max_body: 0}", "http.max_body", "between 1 and 67108864"},
+		{"http: {max_body: 67108865}", "http.max_body", "between 1 and 67108864"},
+		{"http: {max_rows: 0}", "http.max_rows", "between 1 and 100000"},
+		{"http: {max_rows: 100001}", "http.max_rows", "between 1 and 100000"},
+		{"http: {max_concurrent: 0}", "http.max_concurrent", "between 1 and 10000"},
+		{"http: {max_concurrent: 10001}", "http.max_concurrent", "between 1 and 10000"},
+		{"http: {max_bodi: 3}", "max_bodi", "max_body"},
+		{"http: {tls: {cert: DIR/cert.pem}}", "http.tls", "name both files"},
+		{"http: {tls: {key: DIR/key.pem}}", "http.tls", "name both files"},
+		{"http: {tls: {client_ca: DIR/cert.pem}}", "http.tls", "name both files"},
+		{"http: {tls: {cert: DIR/none.pem, key: DIR/key.pem}}", "http.tls.cert", "none.pem", "no such file"},
+		{"http: {tls: {cert: DIR/text.pem, key: DIR/key.pem}}", "http.tls.cert", "PEM"},
+		{"http: {tls: {cert: DIR/cert.pem, key: DIR/cert.pem}}", "http.tls.cert, tls.key", "private key"},
+		{"http: {tls: {cert: DIR/cert.pem, key: DIR/key.pem, client_ca: DIR/text.pem}}", "http.tls.client_ca", "text.pem holds no certificate"},
+		{"http: {tls: {cert: DIR/cert.pem, key: DIR/key.pem, client_ca: DIR/none.pem}}", "http.tls.client_ca", "none.pem"},
+		{"admin: {token: short}", "admin.token", "fewer than 16 characters"},
+		{"admin: {listen: 0.0.0.0:0}", "admin.listen", "set a token, or listen on 127.0.0.1"},
+		{"admin: {listen: \":0\"}", "admin.listen", "set a token, or listen on 127.0.0.1"},
+		{"admin: {listen: example.com:6060}", "admin.listen", "set a token, or listen on 127.0.0.1"},
+		{"admin: {listen: loopback}", "admin.listen", "no HOST:PORT"},
 	} {
+		config, words := refused[0], refused[1:]
 		t.Run(config, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -23,7 +23,8 @@ func deadLetterTooLarge(t *testing.T, b *broker) {
 	large, broken := noise(4000), []byte(`{"income":`)
 	own := []kgo.RecordHeader{{Key: "x", Value: large}}
 	forged := []kgo.RecordHeader{ // an event with them, were it believed, could have no letter
-		{Key: deadletter.HeaderTopic, Value: large}, {Key: deadletter.HeaderPartition, Value: []byte("0")},
+		{Key: deadletter.HeaderTopic, Value: large},
+		{Key: deadletter.HeaderPartition, Value: []byte("0")},
 		{Key: deadletter.HeaderOffset, Value: []byte("0")},
 	}
 	poison := []*kgo.Record{

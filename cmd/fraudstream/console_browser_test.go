@@ -307,7 +307,7 @@ func TestConsoleInBrowser(t *testing.T) {
 
 	stop()
 	b.await("it says that the service has gone", `!document.getElementById('banner').hidden && document.body.classList.contains('stale')`)
-	url, stop = startDoor(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"), "")
+	_, stop = startDoor(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"), "")
 	b.await("it comes back", `document.getElementById('banner').hidden && document.getElementById('decided').textContent === '0'`)
 	b.calm("net::ERR_")
 }
@@ -504,7 +504,7 @@ func TestDemoInBrowser(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- demo.Wait() }()
-	t.Cleanup(func() { _ = demo.Process.Signal(syscall.SIGTERM); <-ended })
+	t.Cleanup(func() { _ = demo.Process.Signal(syscall.SIGTERM); _ = <-ended })
 	said := func(pattern string) string {
 		for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			text, _ := os.ReadFile(out.Name())

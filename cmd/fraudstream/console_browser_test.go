@@ -502,9 +502,10 @@ func TestDemoInBrowser(t *testing.T) {
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- demo.Wait() }()
-	t.Cleanup(func() { _ = demo.Process.Signal(syscall.SIGTERM); _ = <-ended })
+	t.Cleanup(func() {
+		_ = demo.Process.Signal(syscall.SIGTERM)
+		_ = demo.Wait() // it may have ended, and well, by itself
+	})
 	said := func(pattern string) string {
 		for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			text, _ := os.ReadFile(out.Name())

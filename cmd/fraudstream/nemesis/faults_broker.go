@@ -3,6 +3,7 @@ package nemesis
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ func brokersKilled() Fault {
 		for _, broker := range w.byLeadership() {
 			w.awaitInStep()
 			w.preferLeaders()
+			ends := w.Book().Ends()
+			w.awaitFlow(slices.Collect(maps.Keys(ends)), ends, 30*time.Second) // the elections are no part of the silence
 			led, ends := w.ledBy(broker), w.Book().Ends()
 			killed := time.Now()
 			w.Ground.Kafka.StopNode(w.T, broker, true)

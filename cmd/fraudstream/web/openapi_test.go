@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -27,6 +28,8 @@ type checkedDoor struct {
 	t        *testing.T
 	door     http.Handler
 	document map[string]any
+
+	mu       sync.Mutex // of the two below; some tests ask many things at a time
 	compiler *jsonschema.Compiler
 	schemas  map[string]*jsonschema.Schema
 }
@@ -143,6 +146,8 @@ func (c *checkedDoor) checkUndescribed(r *http.Request, answer *httptest.Respons
 
 func (c *checkedDoor) validate(pointer, media string, body []byte) {
 	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	schema := c.schemas[pointer]
 	if schema == nil {
 		var err error

@@ -159,6 +159,12 @@ func (f *format) ask(t *testing.T, config string) string {
 	for name, value := range f.headers {
 		request.Header.Set(strings.ReplaceAll(name, "_", "-"), value)
 	}
+	return answerTo(t, request)
+}
+
+// answerTo is the body of the answer to a request, whatever its status.
+func answerTo(t *testing.T, request *http.Request) string {
+	t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -37,16 +37,7 @@ func TestNoCardNumberOverHTTP(t *testing.T) {
 		}
 		request.Header.Set("X-Card", examplePANs[0])
 		request.Header.Set("X-Request-Id", examplePANs[0])
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
+		return answerTo(t, request)
 	}
 	good, bad := panEvents()
 	for _, event := range good {

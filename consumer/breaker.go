@@ -224,7 +224,7 @@ func (c *Consumer) breakerGroup() string { return c.o.Group + ".breaker" }
 
 // acceptedUpTo is the offset of a partition below which failing events are accepted.
 func (c *Consumer) acceptedUpTo(ctx context.Context, partition int32) (int64, error) {
-	offsets, err := c.committedBy(ctx, c.breakerGroup(), c.o.Input, int(partition))
+	offsets, err := c.committedBy(ctx, c.breakerGroup(), c.o.Input, partition)
 	return offsets[partition].offset, err
 }
 
@@ -248,5 +248,5 @@ func (c *Consumer) Accept(ctx context.Context) (map[int32]int64, error) {
 	for p, end := range ends {
 		marks[p] = mark{offset: end}
 	}
-	return ends, c.explainedGroup(c.breakerGroup(), c.commitMarks(ctx, c.breakerGroup(), c.o.Input, marks))
+	return ends, c.explainedGroup(c.breakerGroup(), c.commitMarks(ctx, c.breakerGroup(), nobody(), c.o.Input, marks))
 }

@@ -50,7 +50,9 @@ type gap struct {
 // see is not lost but unseen, and no matter for a policy. stop is true where somebody has to decide.
 //
 // Where the offset is in the partition after all the broker contradicts itself, as a replica may that has just become the
-// leader. There is no gap then, so no policy applies: the error is errContradiction.
+// leader. There is no gap then, so no policy applies: the error is errContradiction. The partition ends at its high
+// watermark for that question: its last stable offset may lie before a position that was reached, while a leader does not
+// yet know how far transactions have ended.
 func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (g gap, stop bool, err error) {
 	firsts, err := c.listOffsets(ctx, c.o.Input, kafka.FirstOffset, p.id)
 	if err != nil {
@@ -60,14 +62,19 @@ func (c *Consumer) afterRange(ctx context.Context, p *partition, offset int64) (
 	if err != nil {
 		return g, false, err
 	}
+	marks, err := c.listOffsetsAs(ctx, readUncommitted, c.o.Input, kafka.LastOffset, p.id)
+	if err != nil {
+		return g, false, err
+	}
 	first, end := firsts[p.id], ends[p.id]
 	g = gap{outOfRange, offset, first, 0}
 	undecided := max(offset, p.published)
-	if offset < undecided && first <= undecided && undecided <= end {
+	there := first <= undecided && undecided <= max(end, marks[p.id])
+	if offset < undecided && there {
 		c.sayUnseen(p.state.name(), offset, first)
 		return g, false, nil
 	}
-	if first <= undecided && undecided <= end {
+	if there {
 		return g, false, errContradiction
 	}
 	switch c.o.Reset {
@@ -230,7 +237,7 @@ func (c *Consumer) skipGroup() string { return c.o.Group + ".skip" }
 // skipTo is the offset that was named for a partition that stands at the given one. With it is kept what the group had
 // committed by then, so that the word is for a batch between the two and lets nothing be passed over elsewhere.
 func (c *Consumer) skipTo(ctx context.Context, partition int32, at int64) (to int64, named bool, err error) {
-	marks, err := c.committedBy(ctx, c.skipGroup(), c.o.Input, int(partition))
+	marks, err := c.committedBy(ctx, c.skipGroup(), c.o.Input, partition)
 	if err != nil {
 		return 0, false, err
 	}
@@ -261,19 +268,18 @@ func (c *Consumer) Skip(ctx context.Context, partition int32, to int64) (at int6
 	if err != nil {
 		return 0, c.explainedTopic(c.o.Input, err)
 	}
-	offsets, err := c.committed(ctx, int(partition))
+	offsets, err := c.committedBy(ctx, c.o.Group, c.o.Input, partition)
 	if err != nil {
 		return 0, c.explainedGroup(c.o.Group, err)
 	}
-	at, ok := offsets[partition]
-	if !ok || at < 0 {
+	if at = offsets[partition].offset; at < 0 {
 		return 0, errors.New("group " + c.o.Group + " has no offset in " + c.o.Input + "/" + itoa(partition) + ": nothing of it was read yet")
 	}
 	if err := skippable(at, to, first[partition], end[partition]); err != nil {
 		return at, err
 	}
 	marks := map[int32]mark{partition: {to, itoa64(at)}}
-	return at, c.explainedGroup(c.skipGroup(), c.commitMarks(ctx, c.skipGroup(), c.o.Input, marks))
+	return at, c.explainedGroup(c.skipGroup(), c.commitMarks(ctx, c.skipGroup(), nobody(), c.o.Input, marks))
 }
 
 // skippable tells whether a partition that stands at one offset can be told to go on at another. Back it may go only

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -127,6 +128,25 @@ func (s *stage) refuseOffsets(times int64) {
 	})
 }
 
+// holdBackStable gives the input another last stable offset than the broker has.
+func (s *stage) holdBackStable(at int64) {
+	s.b.fake.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		s.b.fake.KeepControl()
+		req := r.(*kmsg.ListOffsetsRequest)
+		if req.IsolationLevel != readCommitted || req.Topics[0].Topic != s.input() || req.Topics[0].Partitions[0].Timestamp != kafka.LastOffset {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+		topic := kmsg.NewListOffsetsResponseTopic()
+		topic.Topic = s.input()
+		p := kmsg.NewListOffsetsResponseTopicPartition()
+		p.Offset = at
+		topic.Partitions = append(topic.Partitions, p)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+}
+
 // A broker that calls an offset out of range which it has is asked again, whatever the policy: nothing is decided twice,
 // nothing is passed over. If it stays with that, the partition stands and says so.
 func TestOffsetRefusedAgainstTheLog(t *testing.T) {
@@ -134,13 +154,16 @@ func TestOffsetRefusedAgainstTheLog(t *testing.T) {
 		exactly bool
 		times   int64
 		reset   Reset
+		stale   bool // the last stable offset lies behind, too
 	}{
-		"once":                 {false, 1, ResetEarliest},
-		"once, latest":         {false, 1, ResetLatest},
-		"once, exactly":        {true, 1, ResetEarliest},
-		"always":               {false, 1 << 40, ResetEarliest},
-		"always, latest":       {false, 1 << 40, ResetLatest},
-		"always, exactly once": {true, 1 << 40, ResetEarliest},
+		"once":                 {false, 1, ResetEarliest, false},
+		"once, latest":         {false, 1, ResetLatest, false},
+		"once, exactly":        {true, 1, ResetEarliest, false},
+		"once, stale":          {false, 1, ResetEarliest, true},
+		"once, latest, stale":  {true, 1, ResetLatest, true},
+		"always":               {false, 1 << 40, ResetEarliest, false},
+		"always, latest":       {false, 1 << 40, ResetLatest, false},
+		"always, exactly once": {true, 1 << 40, ResetEarliest, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,6 +176,9 @@ func TestOffsetRefusedAgainstTheLog(t *testing.T) {
 			stop()
 			rest := s.sendEvents("rest", 20, 1)
 			s.refuseOffsets(c.times)
+			if c.stale {
+				s.holdBackStable(10)
+			}
 			o, registry := s.alerted()
 			o.Reset = c.reset
 			stop = s.start(s.consumer(o))
@@ -199,7 +225,7 @@ func topicMadeAnew(t *testing.T, b *broker) {
 	o, registry := s.alerted()
 	c := s.consumer(o)
 	// A commit far past the end is what such a group is left with.
-	if err := c.commitMarks(t.Context(), s.name, s.input(), map[int32]mark{0: {offset: 5000}}); err != nil {
+	if err := c.commitMarks(t.Context(), s.name, nobody(), s.input(), map[int32]mark{0: {offset: 5000}}); err != nil {
 		t.Fatal(err)
 	}
 	stop = s.start(c)

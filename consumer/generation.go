@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,7 +15,10 @@ func (c *Consumer) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.leave(group)
+	var id, forgotten string // of this member in the last generation, and the one of its ids that kafka-go dropped last
+	defer func() { c.leave(group, id) }()
+	var departures sync.WaitGroup
+	defer departures.Wait()
 	c.o.Log.Info("joining the group", slog.String("group", c.o.Group)) // takes as long as a dead member's session
 	for {
 		generation, err := group.Next(ctx)
@@ -28,59 +30,17 @@ func (c *Consumer) consume(ctx context.Context) error {
 				return denied
 			}
 			c.notJoined(err)
+			if lost := id; isForgotten(err) && lost != forgotten {
+				forgotten = lost
+				departures.Go(func() { c.depart(ctx, lost) })
+			}
 			continue // the group waits by itself before it tries again
 		}
+		id = generation.MemberID
 		c.joined.Store(true)
 		c.o.Metrics.rebalances.Inc()
 		c.own(generation)
 		generation.Start(func(ended context.Context) { c.serve(ended, generation) })
-	}
-}
-
-// join makes this process a member of the group. Its heartbeats, its place in the rebalances and the watch for new
-// partitions run in goroutines of kafka-go until the group is closed.
-func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
-	start := &bootstrap{brokers: c.o.Brokers, dial: c.o.Dial}
-	return kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: c.o.Group, Brokers: []string{anyBroker}, Topics: []string{c.o.Input},
-		Dialer: &kafka.Dialer{
-			ClientID: c.o.ClientID, Timeout: c.timing.request, DialFunc: start.dialContext, SASLMechanism: c.o.SASL,
-		},
-		GroupBalancers:    c.balancers(),
-		HeartbeatInterval: c.timing.heartbeat, SessionTimeout: c.timing.session, RebalanceTimeout: c.timing.rebalance,
-		JoinGroupBackoff: c.timing.joinBackoff, Timeout: c.timing.request,
-		WatchPartitionChanges: true, PartitionWatchInterval: c.timing.watch,
-		StartOffset: kafka.FirstOffset,
-	})
-}
-
-// leave ends the generation, which drains it, and leaves the group. A broker that does not answer must not hold up
-// the end of the process: after a while the session's end tells the group.
-func (c *Consumer) leave(group *kafka.ConsumerGroup) {
-	left := make(chan struct{})
-	go func() {
-		_ = group.Close()
-		close(left)
-	}()
-	select {
-	case <-left:
-		c.o.Log.Info("left the group", slog.String("group", c.o.Group))
-	case <-time.After(c.timing.leave):
-		c.o.Log.Warn("the group could not be left in time, its session will end", slog.String("group", c.o.Group))
-	}
-}
-
-// notJoined counts and logs a failed attempt. A rebalance that came in between is none of interest: it belongs to
-// joining.
-func (c *Consumer) notJoined(err error) {
-	label, stale := classify(err)
-	if stale {
-		c.resetPool()
-	}
-	c.o.Metrics.retries.WithLabelValues("join_group", label).Inc()
-	if !errors.Is(err, kafka.RebalanceInProgress) {
-		attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
-		c.quiet.warn("join_group"+label, "cannot join the group, retrying", append(attributes, c.advice("join", "", err)...)...)
 	}
 }
 
@@ -106,7 +66,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	}
 	c.commitUntil(ctx, generation, partitions)
 	pipelines.Wait()
-	c.commit(generation, partitions)
+	c.commitLast(hard, generation, partitions)
 	for _, p := range partitions {
 		c.o.Metrics.remove(p.state)
 		p.closeObserver()
@@ -154,15 +114,12 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 			partitions = append(partitions, c.newPartition(int32(a.ID), max(a.Offset, 0)))
 			continue
 		}
-		offset := a.Offset
-		if offset < 0 {
-			var err error
-			if offset, err = c.firstOffset(ctx, int32(a.ID)); err != nil {
-				return nil, err
-			}
+		committed, start, err := c.startOf(ctx, a)
+		if err != nil {
+			return nil, err
 		}
-		p := c.newPartition(int32(a.ID), c.resume(int32(a.ID), offset))
-		p.state.committed.Store(a.Offset)
+		p := c.newPartition(int32(a.ID), c.resume(int32(a.ID), start))
+		p.state.committed.Store(committed)
 		partitions = append(partitions, p)
 	}
 	for _, p := range partitions {
@@ -188,17 +145,27 @@ func (c *Consumer) countInput(ctx context.Context) (int32, error) {
 	}
 }
 
-// firstOffset is where a partition starts for which the group has no offset. It is asked for until there is an answer:
-// to guess would be to lose events or to decide old ones.
-func (c *Consumer) firstOffset(ctx context.Context, partition int32) (int64, error) {
+// startOf is where a partition starts: at what the group has committed, or by policy where that is nothing (-1). kafka-go
+// says nothing, too, where the coordinator's answer leaves the partition out, so it is asked for again by itself, until
+// there is an answer that names it: to guess would be to lose events or to decide old ones.
+func (c *Consumer) startOf(ctx context.Context, a kafka.PartitionAssignment) (committed, start int64, err error) {
+	if a.Offset >= 0 {
+		return a.Offset, a.Offset, nil
+	}
+	partition := int32(a.ID)
 	tries := c.retrying("list_offsets", c.o.Input+"/"+itoa(partition), nil)
 	for {
-		offset, err := c.startOffset(ctx, partition)
+		marks, err := c.committedBy(ctx, c.o.Group, c.o.Input, partition)
+		if at := marks[partition].offset; err == nil && at >= 0 {
+			return at, at, nil
+		}
 		if err == nil {
-			return offset, nil
+			if start, err = c.startOffset(ctx, partition); err == nil {
+				return -1, start, nil
+			}
 		}
 		if err := tries.wait(ctx, err); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 }
@@ -217,34 +184,65 @@ func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation
 	}
 }
 
-// commit sends the offsets that have moved since the last time; transactions carry their own. One that fails is sent
-// again with the next; in a generation that has ended the coordinator refuses it, and the next owner starts where the
-// last commit was. Only [kafka.Generation] commits here, in the generation's name: an offset from outside of it would
-// be taken too, and could move another member's back.
+// commit sends the offsets that have moved since the last time, over the generation's own connection; transactions carry
+// their own. One that fails is sent again with the next. Offsets are committed in a generation's name alone: one from
+// outside of it would be taken too, and could move another member's back.
 func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition) {
-	if c.o.ExactlyOnce {
-		return
-	}
-	moved := map[int]int64{}
-	for _, p := range partitions {
-		if next := p.state.next.Load(); next != p.state.committed.Load() {
-			moved[int(p.id)] = next
-		}
-	}
+	moved := c.uncommitted(partitions)
 	if len(moved) == 0 {
 		return
 	}
-	if err := generation.CommitOffsets(map[string]map[int]int64{c.o.Input: moved}); err != nil {
+	offsets := map[int]int64{}
+	for p, m := range moved {
+		offsets[int(p)] = m.offset
+	}
+	if err := generation.CommitOffsets(map[string]map[int]int64{c.o.Input: offsets}); err != nil {
 		label, _ := classify(err)
 		c.o.Metrics.commits.WithLabelValues("error").Inc()
 		attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
 		c.quiet.warn("commit"+label, "commit failed", append(attributes, c.advice("commit", "", err)...)...)
 		return
 	}
+	c.committedNow(partitions, moved)
+}
+
+// commitLast commits what a generation that ends has acknowledged, before somebody else begins where the last commit was.
+// The generation's own connection may lead to a broker that is the coordinator no more, which is often what has ended the
+// generation; then the new one is asked, in the generation's name and for as long as it may drain. A coordinator for which
+// the generation is over refuses, and the events since the last commit are decided again.
+func (c *Consumer) commitLast(ctx context.Context, generation *kafka.Generation, partitions []*partition) {
+	c.commit(generation, partitions)
+	tries := c.retrying("commit", "group "+c.o.Group, nil)
+	by := member{generation: int(generation.ID), id: generation.MemberID}
+	for moved := c.uncommitted(partitions); len(moved) > 0; {
+		err := c.commitMarks(ctx, c.o.Group, by, c.o.Input, moved)
+		if err == nil {
+			c.committedNow(partitions, moved)
+			return
+		}
+		if remedyFor(err) == rejoin || tries.wait(ctx, err) != nil {
+			return
+		}
+	}
+}
+
+// uncommitted are the offsets that have moved since they were committed; none where transactions commit them.
+func (c *Consumer) uncommitted(partitions []*partition) map[int32]mark {
+	moved := map[int32]mark{}
+	for _, p := range partitions {
+		if next := p.state.next.Load(); !c.o.ExactlyOnce && next != p.state.committed.Load() {
+			moved[p.id] = mark{offset: next}
+		}
+	}
+	return moved
+}
+
+// committedNow notes what a commit has moved.
+func (c *Consumer) committedNow(partitions []*partition, moved map[int32]mark) {
 	c.o.Metrics.commits.WithLabelValues("ok").Inc()
 	for _, p := range partitions {
-		if next, ok := moved[int(p.id)]; ok {
-			p.state.committed.Store(next)
+		if m, ok := moved[p.id]; ok {
+			p.state.committed.Store(m.offset)
 		}
 	}
 }

@@ -3,8 +3,6 @@ package consumer
 import (
 	"context"
 	"log/slog"
-
-	"github.com/segmentio/kafka-go"
 )
 
 // identify obtains what a pipeline writes under: an idempotent producer or, for exactly-once delivery, a transaction,
@@ -27,10 +25,11 @@ func (p *partition) identify(ctx context.Context) (*producer, error) {
 // group has none the partition starts by policy, and where the position was out of range it goes on elsewhere; both are
 // committed before anything is read.
 func (p *partition) locate(ctx context.Context, t *transaction) error {
-	at, err := p.groupOffset(ctx)
+	marks, err := p.c.committedBy(ctx, p.c.o.Group, p.c.o.Input, p.id)
 	if err != nil {
 		return err
 	}
+	at := marks[p.id]
 	p.resolve(at.text)
 	next := at.offset
 	switch {
@@ -78,31 +77,4 @@ func (p *partition) resolve(last string) {
 	}
 	p.c.o.Log.Debug("a commit without an answer has got through", slog.String("partition", p.state.name()))
 	t.committed()
-}
-
-// groupOffset asks for the partition's committed offset, with the name of the transaction that committed it; -1 where
-// the answer says that there is none. One that says nothing of the partition is an error: to take it for none would be to
-// start by policy, and so to decide anew or to lose what is between. kafka-go cannot demand an answer that waits for commits under way, which is why the fence must come
-// before.
-func (p *partition) groupOffset(ctx context.Context) (mark, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.c.timing.request)
-	defer cancel()
-	res, err := p.c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
-		GroupID: p.c.o.Group, Topics: map[string][]int{p.c.o.Input: {int(p.id)}},
-	})
-	if err != nil {
-		return mark{}, err
-	}
-	if res.Error != nil {
-		return mark{}, res.Error
-	}
-	for _, at := range res.Topics[p.c.o.Input] {
-		if at.Error != nil {
-			return mark{}, aboutTopic(p.c.o.Input, toRead, at.Error)
-		}
-		if at.Partition == int(p.id) {
-			return mark{at.CommittedOffset, at.Metadata}, nil
-		}
-	}
-	return mark{}, errUnanswered
 }

@@ -3,46 +3,77 @@ package consumer
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 
 	"github.com/segmentio/kafka-go"
 )
 
-// mark is an offset that is committed for a group without members, with a text beside it. Such groups keep what must
-// reach other processes: how far a replay has come, which failures are accepted.
+// mark is an offset to commit, with a text beside it. Groups without members keep in marks what must reach other
+// processes: how far a replay has come, which failures are accepted.
 type mark struct {
 	offset int64
 	text   string
 }
 
-// committedBy asks for the marks of a group; the zero mark where there is none. The text of a mark is what Kafka calls an
-// offset's metadata, 4 KB unless the brokers are told otherwise (offset.metadata.max.bytes).
-func (c *Consumer) committedBy(ctx context.Context, group, topic string, partitions ...int) (map[int32]mark, error) {
+// committedBy asks the coordinator for the marks of a group (OffsetFetch, API key 9), one for each partition; the offset is
+// -1 where the group has none. An answer that says nothing of a partition is an error: to take it for none would be to start
+// by policy, and so to decide anew or to lose what is between. kafka-go cannot demand an answer that waits for transactions
+// whose markers are still being written: see locate.go for who must. The text of a mark is what Kafka calls an offset's
+// metadata, 4 KB unless the brokers are told otherwise (offset.metadata.max.bytes).
+func (c *Consumer) committedBy(ctx context.Context, group, topic string, partitions ...int32) (map[int32]mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
-	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
+	asked := make([]int, len(partitions))
+	for i, p := range partitions {
+		asked[i] = int(p)
+	}
+	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: asked}})
 	if err != nil {
 		return nil, err
 	}
+	if errors.Is(res.Error, kafka.GroupIdNotFound) { // as some brokers say of a group that has not been joined yet
+		return unmarked(partitions), nil
+	}
 	if res.Error != nil {
-		return nil, knownGroup(res.Error)
+		return nil, res.Error
 	}
 	marks := map[int32]mark{}
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
-			return nil, knownGroup(p.Error)
+			return nil, aboutTopic(topic, toRead, p.Error)
 		}
-		marks[int32(p.Partition)] = mark{max(p.CommittedOffset, 0), p.Metadata}
+		marks[int32(p.Partition)] = mark{p.CommittedOffset, p.Metadata}
+	}
+	for _, p := range partitions {
+		if _, ok := marks[p]; !ok {
+			return nil, errUnanswered
+		}
 	}
 	return marks, nil
 }
 
-// commitMarks commits marks outside any generation (-1, without a member), which a coordinator takes for a group without
-// members and refuses with 25 for one that has some: so it cannot move the offset of a stream that runs.
-func (c *Consumer) commitMarks(ctx context.Context, group, topic string, marks map[int32]mark) error {
+// unmarked are the marks of a group that has none.
+func unmarked(partitions []int32) map[int32]mark {
+	marks := map[int32]mark{}
+	for _, p := range partitions {
+		marks[p] = mark{offset: -1}
+	}
+	return marks
+}
+
+// nobody commits for a group without members, outside any generation. A coordinator refuses that with 25 for a group that
+// has some: so it cannot move the offset of a stream that runs.
+func nobody() member { return member{generation: -1} }
+
+// commitMarks makes one attempt to commit marks in a member's name. All of them are committed only where each is in the
+// answer.
+func (c *Consumer) commitMarks(ctx context.Context, group string, by member, topic string, marks map[int32]mark) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
-	req := &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{}}
+	req := &kafka.OffsetCommitRequest{
+		GroupID: group, GenerationID: by.generation, MemberID: by.id, Topics: map[string][]kafka.OffsetCommit{},
+	}
 	for p, m := range marks {
 		req.Topics[topic] = append(req.Topics[topic], kafka.OffsetCommit{Partition: int(p), Offset: m.offset, Metadata: m.text})
 	}
@@ -50,10 +81,15 @@ func (c *Consumer) commitMarks(ctx context.Context, group, topic string, marks m
 	if err != nil {
 		return err
 	}
+	open := maps.Clone(marks)
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
 			return p.Error
 		}
+		delete(open, int32(p.Partition))
+	}
+	if len(open) > 0 {
+		return errUnanswered
 	}
 	return nil
 }

@@ -2,20 +2,33 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 )
 
+// The isolation levels of Kafka: LastOffset is the high watermark for a reader of everything, and the last stable offset,
+// before the first open transaction, for a reader of committed records.
+const (
+	readUncommitted = 0
+	readCommitted   = 1
+)
+
 // listOffsets asks the leaders for one offset per partition of a topic: kafka.FirstOffset, kafka.LastOffset (which
 // here is the last stable one, as far as a reader of committed records comes) or that of the first record not older
 // than a timestamp in milliseconds; -1 where there is none.
 func (c *Consumer) listOffsets(ctx context.Context, topic string, at int64, partitions ...int32) (map[int32]int64, error) {
-	req := &listoffsets.Request{ReplicaID: -1, IsolationLevel: 1, Topics: []listoffsets.RequestTopic{{Topic: topic}}}
+	return c.listOffsetsAs(ctx, readCommitted, topic, at, partitions...)
+}
+
+// listOffsetsAs is listOffsets for a reader of the given isolation level.
+func (c *Consumer) listOffsetsAs(ctx context.Context, isolation int8, topic string, at int64, partitions ...int32) (map[int32]int64, error) {
+	req := &listoffsets.Request{ReplicaID: -1, IsolationLevel: isolation, Topics: []listoffsets.RequestTopic{{Topic: topic}}}
 	for _, p := range partitions {
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
 			listoffsets.RequestPartition{Partition: p, CurrentLeaderEpoch: -1, Timestamp: at})
@@ -72,38 +85,6 @@ func (c *Consumer) startOffset(ctx context.Context, partition int32) (int64, err
 	return start, nil
 }
 
-// committed asks the coordinator for the group's offsets (OffsetFetch, API key 9); -1, or no entry, where it has none. The
-// answer need not know of a transaction whose markers are still being written: see locate.go for who must.
-func (c *Consumer) committed(ctx context.Context, partitions ...int) (map[int32]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
-	defer cancel()
-	res, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
-		GroupID: c.o.Group, Topics: map[string][]int{c.o.Input: partitions},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if res.Error != nil {
-		return nil, knownGroup(res.Error)
-	}
-	offsets := map[int32]int64{}
-	for _, p := range res.Topics[c.o.Input] {
-		if p.Error != nil {
-			return nil, knownGroup(p.Error)
-		}
-		offsets[int32(p.Partition)] = p.CommittedOffset
-	}
-	return offsets, nil
-}
-
-// knownGroup hides that a group does not exist yet, which some brokers say of one that has not been joined.
-func knownGroup(err error) error {
-	if errors.Is(err, kafka.GroupIdNotFound) {
-		return nil
-	}
-	return err
-}
-
 // seeEnds notes where each partition ends now, for ExitAtEnd: at its last stable offset. What is sent later, or is still in an
 // open transaction, is for the next run.
 func (c *Consumer) seeEnds(ctx context.Context) error {
@@ -127,12 +108,9 @@ func (c *Consumer) seeEnds(ctx context.Context) error {
 
 // awaitEnds cancels the run once the group, this member and all others, has committed every partition up to its end.
 func (c *Consumer) awaitEnds(ctx context.Context, cancel context.CancelCauseFunc) {
-	all := make([]int, 0, len(c.ends))
-	for p := range c.ends {
-		all = append(all, int(p))
-	}
+	all := slices.Collect(maps.Keys(c.ends))
 	for sleep(ctx, c.o.CommitInterval) == nil {
-		offsets, err := c.committed(ctx, all...)
+		offsets, err := c.committedBy(ctx, c.o.Group, c.o.Input, all...)
 		if err == nil && c.reached(offsets) {
 			cancel(errAtEnd)
 			return
@@ -142,9 +120,9 @@ func (c *Consumer) awaitEnds(ctx context.Context, cancel context.CancelCauseFunc
 
 // reached tells whether the committed offsets have come to all ends. An empty partition has come to its end at offset 0
 // once that is committed.
-func (c *Consumer) reached(offsets map[int32]int64) bool {
+func (c *Consumer) reached(offsets map[int32]mark) bool {
 	for p, end := range c.ends {
-		if at, ok := offsets[p]; !ok || at < end {
+		if at, ok := offsets[p]; !ok || at.offset < end {
 			return false
 		}
 	}

@@ -220,7 +220,7 @@ func (c *Consumer) probeWrite(ctx context.Context, topic string) error {
 
 // probeGroup asks for an offset of the group, for which Describe is enough; whether it may be joined only joining tells.
 func (c *Consumer) probeGroup(ctx context.Context) error {
-	_, err := c.committed(ctx, 0)
+	_, err := c.committedBy(ctx, c.o.Group, c.o.Input, 0)
 	return err
 }
 

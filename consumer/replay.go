@@ -103,7 +103,7 @@ func (r *replay) full() bool {
 
 // partition replays one partition of the dead letters.
 func (r *replay) partition(ctx context.Context, part reach) error {
-	marks, err := r.c.committedBy(ctx, r.group, r.c.o.DeadLetter, int(part.partition))
+	marks, err := r.c.committedBy(ctx, r.group, r.c.o.DeadLetter, part.partition)
 	if err != nil {
 		return r.c.explainedGroup(r.group, err)
 	}

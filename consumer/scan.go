@@ -143,7 +143,7 @@ func (s *scan) skip(ctx context.Context) error {
 		return err
 	}
 	if first[s.partition] <= s.from {
-		end, err := s.c.listOffsets(ctx, s.topic, kafka.LastOffset, s.partition)
+		end, err := s.c.listOffsetsAs(ctx, readUncommitted, s.topic, kafka.LastOffset, s.partition)
 		if err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func (t *transactor) mark(ctx context.Context, topic string, marks map[int32]mar
 		return err
 	}
 	return t.until(ctx, "commit", func(ctx context.Context) error {
-		return t.commitOffsets(ctx, member{generation: -1}, topic, marks)
+		return t.commitOffsets(ctx, nobody(), topic, marks)
 	})
 }
 

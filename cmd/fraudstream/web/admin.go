@@ -73,7 +73,9 @@ func sayLevel(w http.ResponseWriter, level *slog.LevelVar) {
 	write(w, http.StatusOK, map[string]string{"level": strings.ToLower(level.Level().String())})
 }
 
-// setLevel takes the level from the body, one word with or without quotes and line feed.
+// setLevel takes the level from the body, one word with or without quotes and line feed. What stands behind the
+// sixteenth byte is not read. The word is one of log/slog, so INFO+2 is a level as well. It holds until it is set
+// again or the process ends, and is written nowhere.
 func (s *Server) setLevel(w http.ResponseWriter, r *http.Request, level *slog.LevelVar) {
 	const longest = 16
 	word, err := io.ReadAll(io.LimitReader(r.Body, longest))

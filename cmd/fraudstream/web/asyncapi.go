@@ -20,12 +20,14 @@ type Topics struct {
 	LetterMode  string // what dead letters hold of their events: raw, redacted, reference
 }
 
-// asyncAPI writes the AsyncAPI 3.0 description of the topics: an address for each that the configuration names, what this
-// program does with it (receive: it reads, send: it writes), and keys, headers and payloads of its records.
+// asyncAPI writes the AsyncAPI 3.0 description of the topics: an address for each that the configuration names, what
+// this program does with it (receive: it reads, send: it writes), and keys, headers and payloads of its records.
 //
-// Payloads are described from the types and the model that they are made of, so a field that comes is in the description by
-// itself. What the drift detectors keep for themselves is bytes of this program's own; its keys and headers are described,
-// for whoever has to give access to those topics, copy them or empty them.
+// Payloads are described from the types and the model that they are made of, so a field that comes is in the
+// description by itself. What the drift detectors keep for themselves is bytes of this program's own; its keys and
+// headers are described, for whoever has to give access to those topics, copy them or empty them. The document is
+// written from the point of view of this program, as AsyncAPI 3.0 has it: receive is what it consumes, so whoever
+// writes transactions reads the operation receiveInput.
 func (s *Server) asyncAPI(t Topics) []byte {
 	guarantee := "At least once: a crash may repeat a decision, with the same decision_id."
 	if t.ExactlyOnce {
@@ -51,8 +53,9 @@ func (s *Server) asyncAPI(t Topics) []byte {
 	})
 }
 
-// description is what grows with each topic: a channel, an operation for each thing that is done with it, and its messages,
-// to which both refer by name.
+// description is what grows with each topic: a channel, an operation for each thing that is done with it, and its
+// messages, to which both refer by name. Channels, operations and messages are the three maps of the document, and
+// are filled side by side.
 type description struct {
 	group                          string // that reads the events
 	channels, operations, messages object
@@ -82,7 +85,8 @@ func (d *description) add(channel, address, about string, actions []string, all 
 	}
 }
 
-// groupOf is the consumer group that reads a topic. State is read by offset, without a group; the pool has one of its own.
+// groupOf is the consumer group that reads a topic. State is read by offset, without a group; the pool has one of its
+// own. What is read without one needs no permission for a group.
 func (d *description) groupOf(channel string) string {
 	switch channel {
 	case "DriftState":
@@ -112,7 +116,8 @@ func messageOf(contentType, title, about string, key, headers, payload object) o
 	}
 }
 
-// headersOf is the schema of record headers: all texts, of which some have one value.
+// headersOf is the schema of record headers: all texts, of which some have one value. The constants and the required
+// names are on every record; of the trace the two headers of W3C Trace Context are there where the event had them.
 func headersOf(constants map[string]string, required ...string) object {
 	properties := object{}
 	for _, name := range required {
@@ -142,7 +147,8 @@ func (s *Server) eventMessage() object {
 	return message("Event", about, key, object{"type": "object", "properties": headers}, s.eventRecord())
 }
 
-// decisionMessage is what the output holds.
+// decisionMessage is what the output holds. is_fraud is a boolean here and 0 or 1 over HTTP: the first is the
+// contract of the topic, the second that of /predict.
 func (s *Server) decisionMessage() object {
 	properties := s.decisionProperties()
 	properties["is_fraud"] = object{"type": "boolean"}
@@ -158,7 +164,8 @@ func (s *Server) decisionMessage() object {
 		record("The same event, model and thresholds give the same bytes.", properties, append([]string{"source"}, decisionAlways...)...))
 }
 
-// letterMessage is what the dead letters hold.
+// letterMessage is what the dead letters hold. The headers are those that Kafka Connect writes on its own dead
+// letters, so that tools for the one read the other; what is this program's own begins with fraudstream.error.
 func letterMessage(t Topics) object {
 	about, payload := "The value of the event as it came.", object{"description": "Whatever could not be scored."}
 	switch t.LetterMode {
@@ -186,8 +193,9 @@ func letterMessage(t Topics) object {
 	return message("DeadLetter", about, object{"type": "string", "description": "That of the event, unless it is withheld."}, headers, payload)
 }
 
-// alertMessages are the kinds of record on the alerts topic; the header ce_type tells them apart, and ce_id is the same
-// for a repeated one.
+// alertMessages are the kinds of record on the alerts topic; the header ce_type tells them apart, and ce_id is the
+// same for a repeated one. An episode is described from its type and then completed with the members that are put
+// beside it when it is published. Breakers and gaps are the stream's own and are described by hand.
 func alertMessages() map[string]object {
 	headers := func(kind string) object {
 		return headersOf(map[string]string{"ce_specversion": "1.0", "ce_type": kind, "content-type": "application/json"}, "ce_id", "ce_source")
@@ -223,8 +231,8 @@ func alertMessages() map[string]object {
 // partitionKey is the key of what speaks of one partition of the input.
 var partitionKey = object{"type": "string", "pattern": "^.+/[0-9]+$", "description": "The group and the partition of the input: GROUP/PARTITION."}
 
-// snapshotMessage is the state of the detectors of a partition. Its bytes are this program's own affair; what others may
-// rely on is whose they are, so that they can count, copy or delete them.
+// snapshotMessage is the state of the detectors of a partition. Its bytes are this program's own affair; what others
+// may rely on is whose they are, so that they can count, copy or delete them.
 func snapshotMessage() object {
 	headers := object{
 		"type": "object", "required": []string{"fraudstream.input"},

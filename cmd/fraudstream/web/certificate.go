@@ -30,6 +30,8 @@ const lookEvery = time.Second
 // Config is the configuration of a listener whose certificates are read anew when their files change, so that a
 // rotation takes no restart and drops no connection. Files that are wrong at the start are an error; files that turn
 // wrong later leave the old ones in force, and log hears of it. TLS 1.2 is the oldest that is spoken.
+// GetConfigForClient and not GetCertificate, because the authorities of the callers are renewed as well. Connections
+// that are open keep what they were opened with.
 func (t TLS) Config(log *slog.Logger) (*tls.Config, error) {
 	if t.Cert == "" || t.Key == "" {
 		return nil, errors.New("tls: cert and key go together: name both files")
@@ -56,7 +58,9 @@ type certificates struct {
 	config *tls.Config
 }
 
-// current is the configuration of a connection that begins now.
+// current is the configuration of a connection that begins now. The files are read under the lock: other handshakes
+// wait for some milliseconds, once for each rotation. A failure leaves the stamp of the wrong files in place, so they
+// are read again only when they change again.
 func (c *certificates) current() *tls.Config {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,7 +79,8 @@ func (c *certificates) current() *tls.Config {
 	return c.config
 }
 
-// stamp changes when a file does. A file that is away has none.
+// stamp changes when a file does. A file that is away has none. Times in nanoseconds and sizes are compared, and not
+// contents: Kubernetes replaces the link to a whole folder, which changes the times of what the names lead to.
 func (t TLS) stamp() string {
 	var stamp strings.Builder
 	for _, name := range []string{t.Cert, t.Key, t.ClientCA} {

@@ -11,12 +11,14 @@ import (
 	"fraudstream/scoring"
 )
 
-// DriftReport is the report of the contract: what the monitor says, and of which model it says it.
+// DriftReport is the report of the contract: what the monitor says, and of which model it says it. Its JSON is also
+// what the description of the door is derived from, so a field that is added to drift.Report appears there by itself.
 type DriftReport struct {
 	*drift.Report
 	Model modelName `json:"model"`
 }
 
+// modelName is the member model of a report, in the words that decisions have for it. SHA256 is of the model file.
 type modelName struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -28,6 +30,8 @@ func NewDriftReport(r *drift.Report, b *scoring.Bundle) DriftReport {
 	return DriftReport{r, modelName{b.Name, b.Version, b.SHA256}}
 }
 
+// drift answers GET /drift. The report is encoded as a whole before the first byte of it is sent, so that an encoder
+// that fails can still be answered with 500; a report of some dozens of features has some tens of kilobytes.
 func (s *Server) drift(w http.ResponseWriter, r *http.Request) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -43,7 +47,9 @@ func (s *Server) drift(w http.ResponseWriter, r *http.Request) {
 
 // DriftCollector shows a monitor to Prometheus. The counters are of all rows since the start and add up over
 // processes; the distances are of the recent rows of this process; evidence and alarms are of one partition each, and
-// move with it.
+// move with it. Whoever wants a distance over several processes takes the counters feature_cell_total and
+// feature_baseline_count and computes it from their sums, since distances of parts do not add up. The label baseline
+// keeps the counts of a retrained model apart from those of the one before.
 type DriftCollector struct {
 	monitor  *drift.Monitor
 	baseline string // label: another baseline starts new series
@@ -53,13 +59,15 @@ type DriftCollector struct {
 	figures                 []figure
 }
 
-// figure is one gauge of a feature and where it stands in the report.
+// figure is one gauge of a feature and where it stands in the report. The function picks it when metrics are
+// collected, so that one list serves both the description and the collection.
 type figure struct {
 	desc *prometheus.Desc
 	of   func(*drift.FeatureReport) drift.Figure
 }
 
-// NewDriftCollector returns a collector; metadataSHA256 names the baseline.
+// NewDriftCollector returns a collector; metadataSHA256 names the baseline. Of the hash eight characters become the
+// label: enough to tell the baselines of one service apart, and short enough for a legend.
 func NewDriftCollector(m *drift.Monitor, metadataSHA256 string) *DriftCollector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("fraudstream_"+name, help, labels, nil)
@@ -91,7 +99,9 @@ func NewDriftCollector(m *drift.Monitor, metadataSHA256 string) *DriftCollector 
 	return c
 }
 
-// Describe is part of prometheus.Collector.
+// Describe is part of prometheus.Collector. Every series that Collect may send is of one of these, whether there is a
+// figure for it yet or not, so that a registry refuses a second collector of the same names at the start and not at
+// the first scrape.
 func (c *DriftCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.cells, c.quality, c.base, c.ticked, c.evidence, c.alarm} {
 		ch <- d
@@ -101,7 +111,8 @@ func (c *DriftCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is part of prometheus.Collector.
+// Collect is part of prometheus.Collector. The registry calls it for each scrape, from a goroutine of its own; two
+// scrapes at a time make two reports.
 func (c *DriftCollector) Collect(ch chan<- prometheus.Metric) {
 	report := c.monitor.Report()
 	for i := range report.Features {
@@ -115,7 +126,9 @@ func (c *DriftCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// partition sends what the detectors of one partition know.
+// partition sends what the detectors of one partition know. A partition that has closed no interval yet has no time
+// of one: 0 would read as 1970, and rules take a partition whose last tick is old for one that is not judged. An
+// alarm that is closed is sent as 0, so that a graph shows when it ended.
 func (c *DriftCollector) partition(ch chan<- prometheus.Metric, p *drift.PartitionReport) {
 	if !p.LastTick.IsZero() {
 		ch <- gauge(c.ticked, float64(p.LastTick.UnixMilli())/1000, p.Partition)

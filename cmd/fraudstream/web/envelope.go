@@ -6,16 +6,16 @@ import (
 	"fraudstream/scoring"
 )
 
-// The formats of events that have an envelope, as event.format names them. What each of them is around is described here;
-// what stands in it, the fields that the model reads, is described by scoring.Scorer.EventSchema. Both are held against the
-// door by tests: what these schemas take is answered with 200, what they refuse with 400.
+// The formats of events that have an envelope, as event.format names them. What each of them is around is described
+// here; what stands in it, the fields that the model reads, is described by scoring.Scorer.EventSchema. Both are held
+// against the door by tests: what these schemas take is answered with 200, what they refuse with 400.
 const (
 	cloudEvents = "cloudevents"
 	debezium    = "debezium"
 )
 
-// eventShape is the schema of one event in the body of a request of the type application/json: an object with the fields,
-// the data of a CloudEvent in binary mode, or a change event of Debezium.
+// eventShape is the schema of one event in the body of a request of the type application/json: an object with the
+// fields, the data of a CloudEvent in binary mode, or a change event of Debezium.
 func (s *Server) eventShape() object {
 	event := s.options.Scorer.EventSchema()
 	event["description"] = "A transaction. Fields that the model does not read are let pass; no key may come twice."
@@ -31,9 +31,10 @@ func (s *Server) eventShape() object {
 // maxProperties is how many keys an object may have; the scanner refuses more wherever they stand.
 const maxProperties = 1024
 
-// changeShape is the schema of a change event of Debezium, from the JSON converter with its schema (the event is the member
-// payload, and null stands for a tombstone) or without (the event is the whole). A row that was inserted (c) or was there
-// before (r) has its new state in after; any other operation is taken and skipped, whatever else it holds.
+// changeShape is the schema of a change event of Debezium, from the JSON converter with its schema (the event is the
+// member payload, and null stands for a tombstone) or without (the event is the whole). A row that was inserted (c)
+// or was there before (r) has its new state in after; any other operation is taken and skipped, whatever else it
+// holds.
 func changeShape(row object) object {
 	inserted := object{"properties": object{"op": object{"enum": []string{"c", "r"}}}}
 	change := func() object {
@@ -63,8 +64,8 @@ func changeShape(row object) object {
 	}
 }
 
-// cloudEventShape is the schema of a CloudEvent 1.0 in structured mode. Of its attributes only those are demanded without
-// which the data cannot be read; id, source and type are let pass, be they there or not.
+// cloudEventShape is the schema of a CloudEvent 1.0 in structured mode. Of its attributes only those are demanded
+// without which the data cannot be read; id, source and type are let pass, be they there or not.
 func cloudEventShape(data object) object {
 	const media = `^\s*([^/;]*/([^;]+\+)?[jJ][sS][oO][nN])?\s*(;.*)?$` // none, …/json or …/…+json, with parameters
 	return object{
@@ -84,8 +85,8 @@ func cloudEventShape(data object) object {
 	}
 }
 
-// requestTypes are the media types of the body of /predict that hold JSON, with their schemas and examples. One event alone
-// and an array of events may come as any of them, but for the batch of CloudEvents, which is an array.
+// requestTypes are the media types of the body of /predict that hold JSON, with their schemas and examples. One event
+// alone and an array of events may come as any of them, but for the batch of CloudEvents, which is an array.
 func (s *Server) requestTypes() object {
 	bare := func(event object) object { return event }
 	switch s.options.Scorer.EventFormat() {

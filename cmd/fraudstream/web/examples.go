@@ -9,8 +9,9 @@ import (
 	"fraudstream/scoring/program"
 )
 
-// labelOf is a class label as a decision has it: a JSON number, truth value or text by the type of the training labels, null
-// for Python's None.
+// labelOf is a class label as a decision has it: a JSON number, truth value or text by the type of the training
+// labels, null for Python's None. It is for the description alone, where the labels are listed as what predicted may
+// say.
 func labelOf(c program.Constant) any {
 	switch c.Type {
 	case program.Number:
@@ -24,7 +25,9 @@ func labelOf(c program.Constant) any {
 	}
 }
 
-// example is an event that the model scores; nil where one cannot be made up, because fields stand elsewhere.
+// example is an event that the model scores; nil where one cannot be made up, because fields stand elsewhere. The id
+// and the time are made up, and stand where an event has them by default, since a mapping that moves anything has no
+// example; the time is fixed, so that the same model has the same description, byte for byte, in every process.
 func (s *Server) example() object {
 	event := s.options.Scorer.ExampleEvent()
 	if event != nil {
@@ -33,7 +36,9 @@ func (s *Server) example() object {
 	return event
 }
 
-// exampleTable is the same event as a table of one row; empty where there is none.
+// exampleTable is the same event as a table of one row; empty where there is none. The columns are sorted, because
+// the order of a map is another each time, and the text is a document that people compare. A missing value is an
+// empty cell, as the reader of tables takes it.
 func (s *Server) exampleTable() (header, row string) {
 	event := s.example()
 	var names, cells []string
@@ -58,8 +63,9 @@ func (s *Server) exampleTable() (header, row string) {
 	return line(names), line(cells)
 }
 
-// exampleTensors is a request of one row with a tensor for each feature: numbers as FP64, categories as BYTES or BOOL, and two
-// of the outputs, so that a reader sees that they can be chosen.
+// exampleTensors is a request of one row with a tensor for each feature: numbers as FP64, categories as BYTES or
+// BOOL, and two of the outputs, so that a reader sees that they can be chosen. The values are those of a typical row
+// (means, first categories), so the example can be sent as it stands and is answered with 200; the tests do so.
 func (s *Server) exampleTensors() object {
 	var inputs []any
 	for i, value := range s.plain.ExampleRow() {

@@ -43,8 +43,8 @@ func (s *Server) busy(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, http.StatusTooManyRequests, fault{Code: codeBusy, Message: "as many requests are under way as are allowed; try again in a second"})
 }
 
-// atOnce is how many answers of a dear route are made at a time: a pair of Prometheus servers, some dashboards and a person
-// are fewer, and a crowd must not take the processors from the stream.
+// atOnce is how many answers of a dear route are made at a time: a pair of Prometheus servers, some dashboards and a
+// person are fewer, and a crowd must not take the processors from the stream.
 const atOnce = 8
 
 // few answers 429 while atOnce requests of the route are under way. They have places of their own, so that a crowd of

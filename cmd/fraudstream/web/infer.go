@@ -15,7 +15,8 @@ import (
 )
 
 // An inferRequest is the body of /v2/models/NAME/infer. What may be absent and may not be null is kept as JSON until
-// it is looked at. Members that the protocol does not have are left alone, as it wants of extensions.
+// it is looked at. Members that the protocol does not have are left alone, as it wants of extensions. A member that
+// is null and one that is not there are two things to a client, and decoded to a text or a list they would be one.
 type inferRequest struct {
 	ID         jsontext.Value `json:"id"`
 	Parameters jsontext.Value `json:"parameters"`
@@ -31,7 +32,8 @@ type wanted struct {
 
 // infer answers tensors with tensors. The rows go through the corridor as events do, so their scores are those of
 // /predict, bit for bit. The protocol has no error for a single row: where one cannot be scored, the whole request is
-// refused, and the error names the first.
+// refused, and the error names the first. Reasons are left out as well: no tensor could hold them, and they would
+// cost what they cost for an answer that nobody reads.
 func (s *Server) infer(w http.ResponseWriter, r *http.Request, p *place) {
 	if contentOf(r) != jsonContent {
 		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json; the binary form of tensors is not spoken"})
@@ -49,8 +51,10 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, p *place) {
 	_, _ = w.Write(p.answer) // a client that has gone needs no answer
 }
 
-// answerInference scores a body and leaves the answer in the place. A request is parsed by the worker as well, so that
-// the memory of parsing is bounded by the workers and not by the callers.
+// answerInference scores a body and leaves the answer in the place. A request is parsed by the worker as well, so
+// that the memory of parsing is bounded by the workers and not by the callers. Four steps, of which each may refuse
+// the request: parse the frame, gather the elements of the tensors, compose an event of each row, score. Nothing is
+// written to the client before the last one has succeeded, so an answer is whole or an error.
 func (s *Server) answerInference(p *place, id string, body []byte) *problem {
 	worker := <-s.workers
 	defer func() { s.workers <- worker }()
@@ -71,7 +75,9 @@ func (s *Server) answerInference(p *place, id string, body []byte) *problem {
 	return nil
 }
 
-// parseInference reads a request and picks the outputs that it asks for: all, where it names none.
+// parseInference reads a request and picks the outputs that it asks for: all, where it names none. What is refused
+// here is refused by the type of the request alone, before an element of a tensor is looked at: an id that is no
+// text, a parameter that is a list, an output that the model has not or that is asked for twice.
 func parseInference(body []byte) (*inferRequest, []output, *problem) {
 	request := new(inferRequest)
 	if err := json.Unmarshal(body, request); err != nil {
@@ -123,7 +129,9 @@ func notRequest(err error) *problem {
 }
 
 // areParameters tells whether a value is an object of texts, numbers and booleans. The protocol defines no parameter
-// and neither does this door; binary_data, of which some clients ask, is false in all that it answers.
+// and neither does this door; binary_data, of which some clients ask, is false in all that it answers. No value of a
+// parameter is read; they are looked at so that a client hears of a request that is malformed, and not later of an
+// answer that it did not expect.
 func areParameters(value jsontext.Value) bool {
 	if value == nil {
 		return true
@@ -140,7 +148,9 @@ func areParameters(value jsontext.Value) bool {
 	return true
 }
 
-// refusedRows is the problem of the first row that has no score; nil where all have one.
+// refusedRows is the problem of the first row that has no score; nil where all have one. Rows are counted from 0
+// here, as the elements of a tensor are. A plain scorer has no condition that leaves events out, so what is not
+// decided is refused and has its error.
 func refusedRows(results []scoring.Result) *problem {
 	for i := range results {
 		r := &results[i]
@@ -151,14 +161,16 @@ func refusedRows(results []scoring.Result) *problem {
 	return nil
 }
 
-// An output is a tensor that the model gives, of the shape [N].
+// An output is a tensor that the model gives, of the shape [N]. The datatype depends on the model, since labels are
+// numbers with one and texts with another; append writes one element as JSON.
 type output struct {
 	name     string
 	datatype func(*program.Program) string
 	append   func(dst []byte, p *program.Program, d *scoring.Decision) []byte
 }
 
-// outputs are all of them, in the order in which they are given to whoever names none.
+// outputs are all of them, in the order in which they are given to whoever names none. A request may pick among them
+// and order them as it likes. Scores are written with as many digits as it takes to read the same float64 back.
 var outputs = []output{
 	{"score", always("FP64"), func(dst []byte, _ *program.Program, d *scoring.Decision) []byte {
 		return strconv.AppendFloat(dst, d.Score, 'g', -1, 64)
@@ -186,11 +198,14 @@ var outputs = []output{
 	}},
 }
 
+// always is the datatype of an output whose type no model changes.
 func always(datatype string) func(*program.Program) string {
 	return func(*program.Program) string { return datatype }
 }
 
-// classType is the datatype of class labels: that of their common type, else BYTES.
+// classType is the datatype of class labels: that of their common type, else BYTES. Whole numbers and others mixed
+// are FP64, in which all of them can be written; a truth value beside anything else makes them BYTES, the one type
+// that can hold both.
 func classType(p *program.Program) string {
 	found := ""
 	for _, c := range p.Classes {
@@ -224,7 +239,9 @@ func appendText(dst []byte, text string) []byte {
 	return quoted
 }
 
-// appendInference appends the response.
+// appendInference appends the response. The hash of the model file stands in the parameters, the one place that the
+// protocol leaves open: with it, whoever keeps answers can tell later which model gave them, as with the decisions on
+// the topic. The id of the request goes back as it was written, without being decoded.
 func (s *Server) appendInference(dst []byte, request *inferRequest, outputs []output, results []scoring.Result) []byte {
 	bundle, compiled := &s.options.Scorer.Bundle, s.options.Scorer.Program
 	dst = appendText(append(dst, `{"model_name":`...), bundle.Name)

@@ -6,7 +6,8 @@ import (
 )
 
 // openAPI writes the OpenAPI 3.1 description of the routes. It is made once, from the table of routes and from the
-// model in force: what an event must be is what that model takes.
+// model in force: what an event must be is what that model takes. The version of the document is that of this
+// program; which model it speaks of is said in its text.
 func (s *Server) openAPI(routes []route) []byte {
 	paths := object{}
 	for _, r := range routes {
@@ -39,7 +40,9 @@ func (s *Server) openAPI(routes []route) []byte {
 	})
 }
 
-// describe is the operation of a route, with what every route has: the id of the request, and the token.
+// describe is the operation of a route, with what every route has: the id of the request, and the token. The same
+// function describes a path with {version} and without; OpenAPI wants an operationId to be unique, so the former has
+// OfVersion behind it. Whether the token is asked for is asked of the same function that the access rules ask.
 func (s *Server) describe(r route) object {
 	o := r.doc(s)
 	parameters, _ := o["parameters"].([]any)
@@ -66,7 +69,9 @@ func (s *Server) describe(r route) object {
 	return o
 }
 
-// inPath is a parameter that has one right value: a process has one model, of one version, and any other is 404.
+// inPath is a parameter that has one right value: a process has one model, of one version, and any other is 404. An
+// enumeration of one is more than a text to those who generate clients or test requests from the description: they
+// ask for what is there.
 func inPath(name, value string) object {
 	return object{"name": name, "in": "path", "required": true, "schema": object{"enum": []string{value}}}
 }
@@ -84,12 +89,14 @@ func idHeader() object {
 	return object{requestIDHeader: object{"description": "The id of the request.", "schema": object{"type": "string"}}}
 }
 
-// answers is a response with a body of one type.
+// answers is a response with a body of one type. All answers are described with the header X-Request-Id, since all
+// have it, refusals by the multiplexer included.
 func answers(description, mediaType string, schema object) object {
 	return object{"description": description, "headers": idHeader(), "content": object{mediaType: object{"schema": schema}}}
 }
 
-// responses are those that several operations have, each in the two forms of an error.
+// responses are those that several operations have, each in the two forms of an error. They are components and are
+// referred to, so that a description of a dozen operations does not repeat them a dozen times.
 func (s *Server) responses() object {
 	all := object{}
 	for suffix, schema := range map[string]string{"": "Problem", "OfProtocol": "InferProblem"} {
@@ -112,8 +119,8 @@ func (s *Server) responses() object {
 	return all
 }
 
-// shared are references to such responses, by status. suffix is that of protocolSuffix, whose callers read another form of
-// error.
+// shared are references to such responses, by status. suffix is that of protocolSuffix, whose callers read another
+// form of error.
 func shared(suffix string, statuses ...string) object {
 	names := map[string]string{"400": "Refused", "404": "NotFound", "408": "Timeout", "413": "TooLarge", "415": "MediaType", "429": "Busy"}
 	out := object{}
@@ -123,7 +130,8 @@ func shared(suffix string, statuses ...string) object {
 	return out
 }
 
-// described returns a handler of a document that does not change.
+// described returns a handler of a document that does not change. It is marshalled once, when the door is made: a
+// door has one model for its life.
 func described(document []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

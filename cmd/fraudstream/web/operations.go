@@ -5,13 +5,14 @@ import "maps"
 // The operations of the OpenAPI description, one function for each route. They say what the handlers do; the tests hold
 // every answer that they meet against them.
 
-// operation is one with a single answer that is always the same in form.
+// operation is one with a single answer that is always the same in form. An operation that may be refused adds the
+// other answers to its responses; what every route has, [Server.describe] adds.
 func operation(id, summary string, status200 object) object {
 	return object{"operationId": id, "summary": summary, "responses": object{"200": status200}}
 }
 
-// predictOperation is POST /predict: what may be sent by the format of events, and 200 or 400 for one event, 200 alone for
-// several, each of which then has a status of its own.
+// predictOperation is POST /predict: what may be sent by the format of events, and 200 or 400 for one event, 200
+// alone for several, each of which then has a status of its own.
 func predictOperation(s *Server) object {
 	requests := s.requestTypes()
 	if s.options.Table != nil {
@@ -37,7 +38,8 @@ func predictOperation(s *Server) object {
 	}
 }
 
-// inferOperation is POST /v2/models/{model}/infer. Tensors have no place for the error of one row, so one row refuses all.
+// inferOperation is POST /v2/models/{model}/infer. Tensors have no place for the error of one row, so one row refuses
+// all. Its errors have the form of the protocol, a single text, and so other components than those of /predict.
 func inferOperation(s *Server) object {
 	responses := shared("OfProtocol", "400", "404", "408", "413", "415", "429")
 	responses["200"] = answers("One tensor for each output.", "application/json", ref("InferResponse"))
@@ -49,6 +51,8 @@ func inferOperation(s *Server) object {
 	}
 }
 
+// driftOperation is GET /drift. Its schema is derived from the type of the report; 429 is that of a route that costs
+// a pass over all partitions.
 func driftOperation(*Server) object {
 	o := operation("drift", "The drift report.", answers("How the inputs compare with training.", "application/json", ref("DriftReport")))
 	maps.Copy(o["responses"].(object), shared("", "429"))
@@ -68,7 +72,8 @@ func metricsOperation(*Server) object {
 	return o
 }
 
-// healthOperation and readyOperation are the probes: a line of text each, 200 or 503, for supervisors that look at the status.
+// healthOperation and readyOperation are the probes: a line of text each, 200 or 503, for supervisors that look at
+// the status.
 func healthOperation(*Server) object {
 	o := operation("healthz", "Is the process alive?", answers("Yes.", "text/plain", object{"const": "ok\n"}))
 	o["responses"].(object)["503"] = answers("No: a restart would help.", "text/plain", object{"type": "string"})

@@ -12,7 +12,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// predict answers one event with 200 or 400, an array of events and a CSV table with 200 and a status each.
+// predict answers one event with 200 or 400, an array of events and a CSV table with 200 and a status each. The order
+// of the checks is that of their price: what headers and query say is refused before a byte of the body is read, and
+// a body that is too large before a worker is taken.
 func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 	kind := contentOf(r)
 	if kind == otherContent || kind == csvContent && s.options.Table == nil {
@@ -40,7 +42,9 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 	_, _ = w.Write(p.answer) // a client that has gone needs no answer
 }
 
-// reasonsOf are those that the query asks for, once at most, else those that the model was loaded with.
+// reasonsOf are those that the query asks for, once at most, else those that the model was loaded with. A word that
+// is not known is refused and not passed over: an analyst who asks for reasons with a slip of the pen would else take
+// their absence for an answer. Other parameters of the query are let pass.
 func (s *Server) reasonsOf(r *http.Request) (scoring.Reasons, *problem) {
 	reasons := s.options.Scorer.Reasons()
 	if r.URL.RawQuery == "" {
@@ -53,7 +57,9 @@ func (s *Server) reasonsOf(r *http.Request) (scoring.Reasons, *problem) {
 	return reasons, nil
 }
 
-// told is what the headers say of CloudEvents, in the names of their binding to HTTP. In a batch, each event is a whole one.
+// told is what the headers say of CloudEvents, in the names of their binding to HTTP. In a batch, each event is a
+// whole one. A version that is sent twice counts by the first of the two. Formats of events other than CloudEvents
+// ask for none of this.
 func told(r *http.Request) scoring.Content {
 	mediaType, version := r.Header.Get("Content-Type"), r.Header.Values("Ce-Specversion")
 	switch {
@@ -66,7 +72,9 @@ func told(r *http.Request) scoring.Content {
 	}
 }
 
-// answerPrediction scores a body and leaves the answer in the place. The worker is there only for that long.
+// answerPrediction scores a body and leaves the answer in the place. The worker is there only for that long. The
+// status is that of the answer in the place, and counts only where there is no problem. Waiting for a worker is
+// bounded: whoever has one holds it for the time of scoring and never waits for a client.
 func (s *Server) answerPrediction(p *place, id string, body []byte, kind content, told scoring.Content, reasons scoring.Reasons) (status int, failed *problem) {
 	worker := <-s.workers
 	defer func() { s.workers <- worker }()
@@ -94,8 +102,10 @@ func isArray(body []byte) bool {
 	return len(trimmed) > 0 && trimmed[0] == '['
 }
 
-// split cuts an array into its elements: what an event may be is the corridor's business, so names that come twice and
-// invalid UTF-8 pass here and are found there, event by event. The events are views of the body.
+// split cuts an array into its elements: what an event may be is the corridor's business, so names that come twice
+// and invalid UTF-8 pass here and are found there, event by event. The events are views of the body. An array of more
+// than Limits.Rows elements is refused as a whole before anything is scored: to score the first thousand and drop the
+// rest would be a loss that looks like success. Depth is bounded by the decoder, at 10,000 levels.
 func (s *Server) split(w *worker, body []byte) *problem {
 	bad := &problem{http.StatusBadRequest, fault{Code: scoring.BadJSON, Message: "the body is neither a JSON object nor an array of objects"}}
 	w.events = w.events[:0]
@@ -124,8 +134,8 @@ func (s *Server) split(w *worker, body []byte) *problem {
 	return nil
 }
 
-// appendResults appends what became of the events: one object where one came alone, else an array, in the order of the request
-// and with as many elements as it had, so that the n-th answer is that of the n-th event.
+// appendResults appends what became of the events: one object where one came alone, else an array, in the order of
+// the request and with as many elements as it had, so that the n-th answer is that of the n-th event.
 func appendResults(dst []byte, results []scoring.Result, single bool) []byte {
 	if single {
 		return append(appendResult(dst, &results[0]), '\n')
@@ -140,8 +150,8 @@ func appendResults(dst []byte, results []scoring.Result, single bool) []byte {
 	return append(dst, ']', '\n')
 }
 
-// appendResult appends what became of one event: a prediction, the word skipped with the reason, by the same words as in
-// the metric fraudstream_events_skipped_total, or an error.
+// appendResult appends what became of one event: a prediction, the word skipped with the reason, by the same words as
+// in the metric fraudstream_events_skipped_total, or an error. The error names code and field, and never the value.
 func appendResult(dst []byte, r *scoring.Result) []byte {
 	switch r.Outcome {
 	case scoring.Decided:

@@ -28,7 +28,9 @@ type fault struct {
 	Message string       `json:"message"`
 }
 
-// problem is a fault with its status, as it travels up to the handler that answers.
+// problem is a fault with its status, as it travels up to the handler that answers. Functions that may refuse a
+// request return one, or nil, and write nothing: only the handler at the top knows the form of the answer, and only
+// there is it written, once.
 type problem struct {
 	status int
 	fault
@@ -59,7 +61,8 @@ func appendFault(dst []byte, f fault) []byte {
 	}{"error", f})
 }
 
-// appendInferError appends the error object of the protocol, which has one text.
+// appendInferError appends the error object of the protocol, which has one text. The order is code, field, message,
+// so that a program may split off what stands before the first colon and a person can read the line.
 func appendInferError(dst []byte, f fault) []byte {
 	text := string(f.Code)
 	if f.Field != "" {

@@ -6,7 +6,8 @@ import (
 )
 
 // protocol are the routes of the Open Inference Protocol, version 2, over REST. Model and version are those of the
-// bundle; with one model in force there is one of each, and every other is 404.
+// bundle; with one model in force there is one of each, and every other is 404. The probes are open, as those of the
+// contract are: the inference gateways that speak this protocol probe without credentials.
 func (s *Server) protocol() []route {
 	const model = "/v2/models/{model}"
 	infer := s.model(s.traced(s.bounded(s.infer)))
@@ -25,7 +26,8 @@ func (s *Server) protocol() []route {
 	return all
 }
 
-// model answers 404 where the path names another model or version than the one in force.
+// model answers 404 where the path names another model or version than the one in force. It stands before the place
+// is taken and the body is read, so a client that asks for a model of yesterday costs a comparison of two strings.
 func (s *Server) model(handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		b := &s.options.Scorer.Bundle
@@ -53,7 +55,8 @@ func (s *Server) aboutServer(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"name": "fraudstream", "version": serverVersion(), "extensions": []string{}})
 }
 
-// serverVersion is that of this binary.
+// serverVersion is that of this binary. A binary that was built without the history of its sources has (devel) there,
+// as the Go toolchain writes it.
 func serverVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -95,7 +98,9 @@ type metadataTensor struct {
 }
 
 // aboutModel lists what goes in and what comes out. Every feature is an input of its own; the whole frame as one
-// tensor is taken as well, under any other name.
+// tensor is taken as well, under any other name. Nothing in it depends on the request, but it is made each time: it
+// is asked for once, by a client that starts. A feature of numbers is FP64 also where the model was trained on whole
+// ones, since that is what the corridor computes with.
 func (s *Server) aboutModel(w http.ResponseWriter, _ *http.Request) {
 	b, compiled := &s.options.Scorer.Bundle, s.options.Scorer.Program
 	answer := struct {

@@ -8,8 +8,9 @@ import (
 )
 
 // A route is one path of the door with one method. The table of routes is the only place that knows which there are:
-// the multiplexer is built from it, the access rules are read from it, and the OpenAPI description is written from it,
-// so none of the three can have a path that another lacks.
+// the multiplexer is built from it, the access rules are read from it, and the OpenAPI description is written from
+// it, so none of the three can have a path that another lacks. A description is asked for by the door that it is of,
+// when all routes are known: it may name the model, its classes and the limits in force.
 type route struct {
 	method  string
 	path    string // as http.ServeMux has it: {name} is one segment, {$} the end
@@ -21,6 +22,8 @@ type route struct {
 }
 
 // routes lists what the door answers. Order does not matter; of two patterns the more specific one wins.
+// /openapi.json describes itself as well, so its line is added first and its handler, which needs the whole table,
+// afterwards.
 func (s *Server) routes() []route {
 	all := []route{
 		{method: "POST", path: "/predict", handle: s.traced(s.bounded(s.predict)), doc: predictOperation},
@@ -43,7 +46,8 @@ func (s *Server) routes() []route {
 }
 
 // mux builds the multiplexer. Each path has one handler, which knows the methods of the path and answers all others
-// itself, in JSON like every other error.
+// itself, in JSON like every other error. Patterns carry no method, although http.ServeMux knows them: its own answer
+// to a wrong method is a line of text, and this door's errors are objects with a code.
 func (s *Server) mux(routes []route) *http.ServeMux {
 	mux := http.NewServeMux()
 	byPath := map[string]methods{}
@@ -78,7 +82,9 @@ func (m methods) allow() string {
 	return strings.Join(names, ", ")
 }
 
-// dispatch answers the methods of one path. HEAD is GET whose body net/http leaves out.
+// dispatch answers the methods of one path. HEAD is GET whose body net/http leaves out. OPTIONS tells the methods and
+// asks for no token: they are the same in every process of this program. It sets no header of CORS: pages of other
+// origins have no business here.
 func (s *Server) dispatch(m methods) http.HandlerFunc {
 	allow := m.allow()
 	handlers := map[string]http.HandlerFunc{}

@@ -8,7 +8,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// object is a JSON object of a description under construction.
+// object is a JSON object of a description under construction. An alias, so that what other packages give as a map
+// can be put in without a conversion. encoding/json sorts the keys, so a description has the same bytes in every
+// process.
 type object = map[string]any
 
 // ref points to a schema of the components.
@@ -19,13 +21,17 @@ func record(description string, properties object, required ...string) object {
 	return object{"type": "object", "description": description, "properties": properties, "required": required}
 }
 
+// text is the schema of a JSON string; an empty description means that the name says enough.
 func text(description string) object { return object{"type": "string", "description": description} }
 
+// number is the schema of a JSON number. NaN and the infinities have no form in JSON, so what may be one of them is
+// not described by this but by schemaOf.
 func number(description string) object { return object{"type": "number", "description": description} }
 
 // schemaOf is the schema of what encoding/json makes of a type: structures with their embedded ones, lists, pointers,
-// figures (which are null where there is none), texts, numbers and booleans. A report is described by the type that it
-// is marshalled from, so the description cannot forget one of its fields.
+// figures (which are null where there is none), texts, numbers and booleans. A report is described by the type that
+// it is marshalled from, so the description cannot forget one of its fields. Kinds that no report has, such as maps,
+// would come out as numbers; the tests hold real reports against the schema, so such a field would be found there.
 func schemaOf(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[drift.Figure]():
@@ -52,7 +58,8 @@ func schemaOf(t reflect.Type) object {
 }
 
 // fieldsOf collects the fields of a structure under their JSON names. A field of an embedded structure that the outer
-// one has as well is the outer one's.
+// one has as well is the outer one's. What encoding/json would leave out (omitempty) is not required; all else is, be
+// it null. A field that the reports write has a tag; what has none is unexported.
 func fieldsOf(t reflect.Type, properties object, required *[]string) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -74,7 +81,8 @@ func fieldsOf(t reflect.Type, properties object, required *[]string) {
 	}
 }
 
-// eventCodes are what an event can be refused with.
+// eventCodes are what an event can be refused with, over HTTP and in the header fraudstream.error.code of a dead
+// letter: the words are stable, and dashboards and clients may branch on them.
 var eventCodes = []scoring.Code{
 	scoring.Empty, scoring.BadJSON, scoring.BadUTF8, scoring.DuplicateKey, scoring.TooDeep, scoring.TooLarge,
 	scoring.MissingField, scoring.WrongType, scoring.NonFinite, scoring.UnknownCategory, scoring.Unscorable,
@@ -87,7 +95,8 @@ var requestCodes = []scoring.Code{
 }
 
 // decisionProperties are the members that a decision has, whichever door it leaves by; is_fraud and the place of the
-// event differ.
+// event differ. Each caller gets a map of its own and may add to it. The score has no bounds here: it is a
+// probability for classifiers, and whatever a pipeline without probabilities gives for others.
 func (s *Server) decisionProperties() object {
 	labels := []any{}
 	for _, c := range s.options.Scorer.Program.Classes {
@@ -112,10 +121,12 @@ func (s *Server) decisionProperties() object {
 	}
 }
 
-// decisionAlways are those of the members that are never left out.
+// decisionAlways are those of the members that are never left out. The others depend on the configuration
+// (thresholds), on the decision (reasons) or on the door (source).
 var decisionAlways = []string{"decision_id", "transaction_id", "score", "predicted", "is_fraud", "decision", "model", "event_time"}
 
-// schemas are the components of the OpenAPI description.
+// schemas are the components of the OpenAPI description. CloudEvent is there only where the configuration has that
+// format.
 func (s *Server) schemas() object {
 	prediction := s.decisionProperties()
 	prediction["status"] = object{"const": "success"}

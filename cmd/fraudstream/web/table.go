@@ -10,15 +10,18 @@ import (
 )
 
 // A Table reads rows in another form than JSON, such as CSV, into events: next appends the JSON of a row to dst, or
-// says what is wrong with the row; io.EOF ends the table. Scorer reads such events, whose fields stand under the names
-// of columns and not at the paths of the stream's mapping.
+// says what is wrong with the row; io.EOF ends the table. Scorer reads such events, whose fields stand under the
+// names of columns and not at the paths of the stream's mapping. The door knows nothing of quoting, separators or
+// byte-order marks; who opens a table is the package batch, so that a table over HTTP is read as the same table from
+// a file is.
 type Table struct {
 	Scorer *scoring.Scorer
 	Open   func(body io.Reader) (next func(dst []byte) ([]byte, *scoring.EventError, error), err error)
 }
 
-// predictTable scores a CSV table, a row at a time in the order of its rows, into the place's answer. A row that is no
-// row of the table is refused under its number, like a bad event of an array.
+// predictTable scores a CSV table, a row at a time in the order of its rows, into the place's answer. A row that is
+// no row of the table is refused under its number, like a bad event of an array. The whole answer is an array in the
+// order of the rows, without the header; a table that has a header and no rows is answered with an empty one.
 func (s *Server) predictTable(w *worker, p *place, id string, body []byte, reasons scoring.Reasons) *problem {
 	next, err := s.options.Table.Open(bytes.NewReader(body))
 	if err != nil {
@@ -53,7 +56,9 @@ func headerMessage(err error) string {
 }
 
 // readTable turns the rows into events; bad holds, by row, what is wrong with those that are none. Their events are
-// empty, which keeps the numbers of the others.
+// empty, which keeps the numbers of the others. All rows are read before the first is scored. They share one buffer,
+// which may move while it grows; so the places where they end are kept, and the views are cut at the end. A body that
+// is over the limit of rows is refused as a whole, like an array.
 func (s *Server) readTable(w *worker, next func([]byte) ([]byte, *scoring.EventError, error)) (bad map[int]*scoring.EventError, failed *problem) {
 	w.rows, w.events = w.rows[:0], w.events[:0]
 	bad = map[int]*scoring.EventError{}

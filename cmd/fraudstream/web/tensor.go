@@ -13,7 +13,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// A tensor is one input of an inference request. Data is still JSON.
+// A tensor is one input of an inference request. Data is still JSON. A shape is kept as the client wrote it, in whole
+// numbers that may be negative or enormous; nothing is allocated by it before it was checked.
 type tensor struct {
 	Name       string         `json:"name"`
 	Shape      []int64        `json:"shape"`
@@ -25,20 +26,23 @@ type tensor struct {
 // A cell is the JSON of one element of a tensor: where it stands among the worker's tokens.
 type cell struct{ from, to int32 }
 
-// A column is where the cells of one feature are: those of row i at first + i·stride. No cells: stride 0.
+// A column is where the cells of one feature are: those of row i at first + i·stride. No cells: stride 0. Both kinds
+// of tensors thus look alike to compose: a feature alone has a stride of 1, one of a frame the width of the frame.
 type column struct{ first, stride int }
 
 // integers are the datatypes of whole numbers, by their bits; those without a sign are negative.
 var integers = map[string]int{"INT8": 8, "INT16": 16, "INT32": 32, "INT64": 64, "UINT8": -8, "UINT16": -16, "UINT32": -32, "UINT64": -64}
 
-// badTensor refuses a request for one of its inputs.
+// badTensor refuses a request for one of its inputs. The name stands in the member field of the contract's error;
+// nothing that the tensor holds is repeated.
 func badTensor(name, format string, args ...any) *problem {
 	return &problem{http.StatusBadRequest, fault{scoring.WrongType, name, fmt.Sprintf(format, args...)}}
 }
 
 // gather reads the tensors of a request into the worker's cells and finds the column of every feature. A tensor is
-// either a feature, by its name, of the shape [N] or [N, 1], or the whole frame, of the shape [N, features] in training
-// order. All have the same N.
+// either a feature, by its name, of the shape [N] or [N, 1], or the whole frame, of the shape [N, features] in
+// training order. All have the same N. A feature that no tensor brings stays without a column and is missing in every
+// row, which the model may take or refuse. One that comes twice is refused: there is no telling which was meant.
 func (s *Server) gather(w *worker, tensors []tensor) (columns []column, rows int, failed *problem) {
 	columns, rows = make([]column, len(s.inputs)), -1
 	w.rows, w.cells = w.rows[:0], w.cells[:0]
@@ -78,7 +82,8 @@ func (s *Server) gather(w *worker, tensors []tensor) (columns []column, rows int
 	return columns, rows, nil
 }
 
-// width checks the shape of a tensor and returns its columns: 1 of a feature, all of the whole frame.
+// width checks the shape of a tensor and returns its columns: 1 of a feature, all of the whole frame. The number of
+// rows is held against the limit here, before an element of the data is looked at.
 func (s *Server) width(t *tensor, feature int) (int, *problem) {
 	if t.Name == "" {
 		return 0, badTensor("inputs", "an input has no name")
@@ -100,7 +105,9 @@ func (s *Server) width(t *tensor, feature int) (int, *problem) {
 	return 0, badTensor(t.Name, "the shape of one feature is [N] or [N, 1]")
 }
 
-// elements reads the data of a tensor: a flat list of the elements, or a list of rows.
+// elements reads the data of a tensor: a flat list of the elements, or a list of rows. Which of the two it is, the
+// first element tells, and all others have to be like it; a row has width elements. Elements are copied into
+// w.rows in the form that an event would have them and found again by w.cells, since a buffer that grows moves.
 func (w *worker) elements(t *tensor, count, width int) *problem {
 	check, failed := checkOf(t)
 	if failed != nil {
@@ -167,7 +174,8 @@ func checkOf(t *tensor) (check, *problem) {
 	return nil, badTensor(t.Name, "the datatype is one of FP64, FP32, BOOL, BYTES and the INT and UINT types")
 }
 
-// ofKinds takes elements of some kinds of JSON as they are written, so that a number keeps its digits.
+// ofKinds takes elements of some kinds of JSON as they are written, so that a number keeps its digits. The letters
+// are those of jsontext.Kind: 0 a number, t and f the truth values, a quotation mark a text.
 func ofKinds(kinds string) check {
 	return func(dst []byte, value jsontext.Value) ([]byte, bool) {
 		kind := value.Kind()
@@ -175,7 +183,8 @@ func ofKinds(kinds string) check {
 	}
 }
 
-// whole takes whole numbers of so many bits.
+// whole takes whole numbers of so many bits. A number that is whole but written as 1.0 or 1e3 is none: the libraries
+// that send these types write digits alone, and whoever sends a fraction by mistake is told so.
 func whole(bits int) check {
 	return func(dst []byte, value jsontext.Value) ([]byte, bool) {
 		if value.Kind() == 'n' {
@@ -204,7 +213,9 @@ func single(dst []byte, value jsontext.Value) ([]byte, bool) {
 	return dst, false
 }
 
-// compose turns the columns into events, one for each row, whose fields are the features.
+// compose turns the columns into events, one for each row, whose fields are the features. They are appended behind
+// the elements, in the same buffer, and cut out of it at the end, so that no value becomes a string of its own. The
+// keys come in training order, each once; a feature without a column is left out, which is what a missing field is.
 func (s *Server) compose(w *worker, columns []column, rows int) {
 	tokens := len(w.rows)
 	w.events = w.events[:0]

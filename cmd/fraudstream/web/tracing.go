@@ -9,10 +9,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traced gives the answers of a handler the trace context of their requests, as the stream does with its decisions, so
-// that a proxy or a log of answers alone can be joined with the caller's trace. A context that is not well formed is
-// none (W3C Trace Context, section 3.2). With a tracer a request is one span, in the caller's trace if it has one; it says
-// nothing of the body.
+// traced gives the answers of a handler the trace context of their requests, as the stream does with its decisions,
+// so that a proxy or a log of answers alone can be joined with the caller's trace. A context that is not well formed
+// is none (W3C Trace Context, section 3.2). With a tracer a request is one span, in the caller's trace if it has one;
+// it says nothing of the body.
 func (s *Server) traced(handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		context := propagation.TraceContext{}

@@ -22,13 +22,14 @@
 // # Why a request is bounded, and where
 //
 // The door is as public as its port. A request has 16 KiB of headers in five seconds and a body of 1 MiB, or what
-// [Limits] says, in fifteen. Before a byte of the body is read it needs one of 64 places; where all are taken the answer
-// is 429 at once, because a queue would only hide that. Only when the body is there does it take one of the workers, two
-// for each processor, and it gives the worker back before it writes its answer. So a client that sends or reads slowly
-// holds a place and some memory, and neither the scoring of others nor, beside a stream, that of events.
+// [Limits] says, in fifteen. Before a byte of the body is read it needs one of 64 places; where all are taken the
+// answer is 429 at once, because a queue would only hide that. Only when the body is there does it take one of the
+// workers, two for each processor, and it gives the worker back before it writes its answer. So a client that sends
+// or reads slowly holds a place and some memory, and neither the scoring of others nor, beside a stream, that of
+// events.
 //
-// What is read of the process (/metrics, /drift, the state of the console) adds up the counts of all partitions each time.
-// Eight answers of each are made at a time, and the next caller gets a 429 as well.
+// What is read of the process (/metrics, /drift, the state of the console) adds up the counts of all partitions each
+// time. Eight answers of each are made at a time, and the next caller gets a 429 as well.
 //
 // # Who may ask
 //

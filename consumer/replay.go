@@ -36,7 +36,8 @@ type Replayed struct {
 // replayChunk is the number of letters in one transaction, at most.
 const replayChunk = 500
 
-// replayBytes is what a transaction may hold for one partition: within what brokers take as one batch.
+// replayBytes is what a transaction may hold for one partition, at most: within what brokers take as one batch unless they
+// are told otherwise.
 const replayBytes = 512 << 10
 
 // replayOverhead is what a record takes beside its event and the name of its first topic, at most: the headers that
@@ -72,6 +73,9 @@ func (c *Consumer) Replay(ctx context.Context, o Replay) (Replayed, error) {
 	if r.inputs, err = c.partitions(ctx, c.o.Input); err != nil {
 		return r.done, c.explainedTopic(c.o.Input, err)
 	}
+	if r.room, err = c.replayRoom(ctx); err != nil {
+		return r.done, c.explained(err)
+	}
 	for _, part := range all {
 		r.done.Total += part.to - part.from
 	}
@@ -90,6 +94,7 @@ type replay struct {
 	group      string
 	transactor *transactor
 	inputs     int // partitions of the input
+	room       int // bytes of a batch, before it is compressed
 	began      time.Time
 	done       Replayed
 
@@ -148,6 +153,16 @@ func (r *replay) partition(ctx context.Context, part reach) error {
 	return flush(end)
 }
 
+// replayRoom is what one batch may hold: no more than the input topic takes, where this user may see that. A single letter
+// that is larger is sent all the same, since compressed it may be small enough.
+func (c *Consumer) replayRoom(ctx context.Context) (int, error) {
+	all, err := c.settingsOf(ctx, []string{c.o.Input})
+	if limit, ok := all[c.o.Input].number("max.message.bytes"); ok {
+		return min(limit, replayBytes), err
+	}
+	return replayBytes, err
+}
+
 // crowded tells whether the chunk has no room for another letter, which holds its whole event by now.
 func (r *replay) crowded(l *deadletter.Letter) bool {
 	limit := r.o.chunk
@@ -159,7 +174,7 @@ func (r *replay) crowded(l *deadletter.Letter) bool {
 	}
 	size := len(l.Key) + len(l.Value) + len(l.Headers.Raw) + len(l.Source.Topic) + replayOverhead
 	for _, b := range r.batches {
-		if b.Size()+size > replayBytes {
+		if b.Size()+size > r.room {
 			return true
 		}
 	}

@@ -361,6 +361,28 @@ func TestLargeOriginalsAreReplayed(t *testing.T) {
 	}
 }
 
+// Letters go back to a topic that takes small batches only, as many at a time as it takes.
+func TestReplayIntoSmallBatches(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	s.configure(s.input(), "max.message.bytes", "2048")
+	var records []*kgo.Record
+	for range 30 {
+		records = append(records, &kgo.Record{Key: noise(200), Value: []byte("{")}) // compression gains nothing
+	}
+	for few := range slices.Chunk(records, 5) {
+		s.produce(few...)
+	}
+	o := s.options()
+	o.ExitAtEnd = true
+	if err := s.consumer(o).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if done := s.replay(Replay{}); done.Replayed != 30 || len(s.read(s.input())) != 60 {
+		t.Errorf("%+v", done)
+	}
+}
+
 // The rate is kept, within what a loaded machine allows.
 func TestReplayRate(t *testing.T) {
 	t.Parallel()

@@ -8,26 +8,28 @@
 //
 // # How the figures come here
 //
-// A source is asked for a [State] once a second: of the own process ([Own]), or of several ([Merge]), as in the demo. From
-// two states the console makes a [Point] of its charts and keeps those of five minutes, so that whoever opens the page
-// sees what has just been. Each update is encoded once, however many are looking.
+// A source is asked for a [State] once a second: of the own process ([Own]), or of several ([Merge]), as in the demo.
+// From two states the console makes a [Point] of its charts and keeps those of five minutes, so that whoever opens
+// the page sees what has just been. Each update is encoded once, however many are looking.
 //
 // # Why it costs the stream nothing
 //
-// The counters are those that Prometheus scrapes; they are added to once a fetched run, console or not. Of decisions, the
-// loop of a partition sets one aside when somebody has asked for one, and it learns that from a flag which it looks at once
-// in 256 events. Drift is reported only while somebody is looking.
+// The counters are those that Prometheus scrapes; they are added to once a fetched run, console or not. Of decisions,
+// the loop of a partition sets one aside when somebody has asked for one, and it learns that from a flag which it
+// looks at once in 256 events. Drift is reported once a second while somebody is looking, and every ten seconds while
+// nobody is.
 //
 // # Why a slow reader is dropped
 //
-// There are at most 32 readers, and each may be eight updates behind; then its connection is closed, and the page connects
-// again by itself. So what the console holds is bounded, and one telephone in a tunnel holds up nobody.
+// There are at most 32 readers, and each may be eight updates behind; then its connection is closed, and the page
+// connects again by itself. So what the console holds is bounded, and one telephone in a tunnel holds up nobody.
 //
 // # What it does not show
 //
-// Ids are masked or hashed as the configuration says ([fraudstream/cmd/fraudstream/privacy]), and of refused events the
-// code, the field and the place are shown. Reasons are texts of the model's bundle. No value of an event reaches the page,
-// but for those of the fields that privacy.show names, masked and cut short: what an analyst recognises a payment by.
+// Ids are masked or hashed as the configuration says ([fraudstream/cmd/fraudstream/privacy]), and of refused events
+// the code, the field and the place are shown. Reasons are texts of the model's bundle. No value of an event reaches
+// the page, but for those of the fields that privacy.show names, masked and cut short: what an analyst recognises a
+// payment by.
 package console
 
 import (
@@ -104,6 +106,8 @@ func (c *Console) Run(ctx context.Context) {
 	}
 }
 
+// watched tells the source whether what it finds out will be seen: by a reader, or by whoever asked for the state
+// within five seconds.
 func (c *Console) watched() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +120,8 @@ type message struct {
 	Points []Point `json:"points"`
 }
 
-// update takes a new state and tells every reader.
+// update takes a new state and tells every reader. A state may be late by what the source took; points bear its time
+// and not that of the tick. The lock is held while the readers are told: none of them is waited for.
 func (c *Console) update(s State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,8 +188,8 @@ func subtract(now, before []int64) []int64 {
 	return between
 }
 
-// quantile is the value below which a share of the counted ones lie. Within its bucket they are taken to be spread evenly,
-// as Prometheus does it; what lies above all bounds is told as the last one. Null where nothing was counted.
+// quantile is the value below which a share of the counted ones lie. Within its bucket they are taken to be spread
+// evenly, as Prometheus does it; what lies above all bounds is told as the last one. Null where nothing was counted.
 func quantile(bounds []float64, counts []int64, share float64) *float64 {
 	var total, below int64
 	for _, n := range counts {

@@ -9,13 +9,15 @@ import (
 	"fraudstream/drift"
 )
 
-// Drift is how the live events compare with training.
+// Drift is how the live events compare with training. Evidence is that of the partition where there is most of it,
+// and counts are those of all partitions together.
 type Drift struct {
 	Guarantee string    `json:"guarantee"` // what an alarm is worth; empty: nothing alarms
 	Features  []Feature `json:"features"`  // the strongest evidence first; the score among them
 }
 
-// Feature is one feature, or the score.
+// Feature is one feature, or the score. Figures that do not exist are null and never 0, which would say that nothing
+// has moved.
 type Feature struct {
 	Name        string `json:"name"`
 	Score       bool   `json:"score,omitempty"`
@@ -57,8 +59,9 @@ const (
 	stateOff        = "off"
 )
 
-// driftOf turns a report into what the page shows. features and score are those that the monitor was made of: they know
-// the words for their cells.
+// driftOf turns a report into what the page shows. features and score are those that the monitor was made of: they
+// know the words for their cells. The features of the report are in the order of those that the monitor was made of,
+// so an index is enough to find the words.
 func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *Drift {
 	d := &Drift{Guarantee: r.Guarantee}
 	seen := strongest(r.Partitions)
@@ -74,11 +77,12 @@ func driftOf(r *drift.Report, features []drift.Feature, score *drift.Feature) *D
 	return d
 }
 
-// detector names one of the two of a feature.
+// detector names one of the two of a feature. The pair is the key under which report, alarms and evidence speak of
+// the same thing.
 type detector struct{ feature, kind string }
 
-// strongest is, for each detector, what it sees in the partition where it has most evidence. Partitions without an interval
-// have seen nothing yet.
+// strongest is, for each detector, what it sees in the partition where it has most evidence. Partitions without an
+// interval have seen nothing yet.
 func strongest(partitions []drift.PartitionReport) map[detector]drift.Evidence {
 	all := map[detector]drift.Evidence{}
 	for _, p := range partitions {
@@ -123,10 +127,12 @@ func featureOf(r *drift.FeatureReport, about *drift.Feature, alarms []drift.Alar
 	return f
 }
 
-// judge takes the detector that is nearer to its alarm, by evidence over threshold: a feature has one for its values and one
-// for missing, unreadable and unseen ones, and the page one line. An open alarm beats any figure, and a detector that has no
-// figure yet is behind all that have one. Over half of its threshold a feature is called suspicious: that alarms nobody and
-// promises nothing, and shows where to look.
+// judge takes the detector that is nearer to its alarm, by evidence over threshold: a feature has one for its values
+// and one for missing, unreadable and unseen ones, and the page one line. An open alarm beats any figure, and a
+// detector that has no figure yet is behind all that have one. Over half of its threshold a feature is called
+// suspicious: that alarms nobody and promises nothing, and shows where to look. Evidence is the logarithm of what a
+// gambler's stake has become who bets against the baseline, so it may be far below zero, and the share of a threshold
+// is taken of what is above.
 func (f *Feature) judge(r *drift.FeatureReport) {
 	nearest := math.Inf(-1)
 	for _, v := range []struct {
@@ -161,8 +167,8 @@ func (f *Feature) judge(r *drift.FeatureReport) {
 	}
 }
 
-// explain says what had moved when the alarm was given; where another process gave it, what has moved since. The name of
-// the feature, with which each part begins, is left out: it stands beside it.
+// explain says what had moved when the alarm was given; where another process gave it, what has moved since. The name
+// of the feature, with which each part begins, is left out: it stands beside it.
 func (f *Feature) explain(r *drift.FeatureReport, alarms []drift.Alarm) {
 	given := drift.Alarm{Feature: f.Name, Kind: f.Kind, Moved: r.Moved}
 	if f.Kind == "quality" {
@@ -181,15 +187,17 @@ func (f *Feature) explain(r *drift.FeatureReport, alarms []drift.Alarm) {
 	f.Alarm, f.Page = given.Describe(), given.Severity() == "page"
 }
 
-// summary is what moved most.
+// summary is what moved most. The parts of an alarm's text are ordered by how far they have moved and divided by
+// semicolons.
 func (f *Feature) summary() string {
 	most, _, _ := strings.Cut(f.Alarm, "; ")
 	return strings.TrimSpace(f.Name + " " + most)
 }
 
-// measure computes PSI and the total variation from the cells, so that they are those of the sum where cells were added up.
-// PSICut is the value that PSI of as many events exceeds once in a thousand times although nothing has drifted (χ² with one
-// degree of freedom less than there are cells, times 1/n + 1/m): below it a PSI says nothing, however it looks.
+// measure computes PSI and the total variation from the cells, so that they are those of the sum where cells were
+// added up. PSICut is the value that PSI of as many events exceeds once in a thousand times although nothing has
+// drifted (χ² with one degree of freedom less than there are cells, times 1/n + 1/m): below it a PSI says nothing,
+// however it looks.
 func (f *Feature) measure() {
 	base, live := drift.Histogram{}, drift.Histogram{}
 	var m, n float64
@@ -204,7 +212,8 @@ func (f *Feature) measure() {
 	}
 }
 
-// number is a figure, or nil where there is none.
+// number is a figure, or nil where there is none. encoding/json refuses NaN and the infinities, and a page would show
+// them as words.
 func number(f drift.Figure) *float64 {
 	x := float64(f)
 	if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -213,8 +222,8 @@ func number(f drift.Figure) *float64 {
 	return &x
 }
 
-// sort puts what matters first: open alarms, then by the share of what an alarm needs, then what has no evidence. Equals keep
-// the order of training, so that rows do not change places without a cause.
+// sort puts what matters first: open alarms, then by the share of what an alarm needs, then what has no evidence.
+// Equals keep the order of training, so that rows do not change places without a cause.
 func (d *Drift) sort() {
 	rank := func(f *Feature) float64 {
 		switch {

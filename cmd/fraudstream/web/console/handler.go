@@ -14,8 +14,8 @@ import (
 //go:embed index.html app.js charts.js dom.js drift.js app.css favicon.svg uplot.js uplot.css uplot.LICENSE
 var files embed.FS
 
-// policy lets the page load what this process serves and nothing else: no inline script or style, no frame around it, no
-// form, no other host.
+// policy lets the page load what this process serves and nothing else: no inline script or style, no frame around it,
+// no form, no other host.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -37,8 +37,8 @@ type Route struct {
 	Handle  http.HandlerFunc
 }
 
-// Routes is the table of what the console answers. Whoever serves it puts the routes where they belong and guards them as
-// it guards its own.
+// Routes is the table of what the console answers. Whoever serves it puts the routes where they belong and guards
+// them as it guards its own.
 func (c *Console) Routes() []Route {
 	return []Route{
 		{Path: "/{$}", Open: true, Handle: func(w http.ResponseWriter, r *http.Request) { c.file(w, r, "index.html") }},
@@ -48,8 +48,8 @@ func (c *Console) Routes() []Route {
 	}
 }
 
-// file serves an embedded file. It has no time of its own, so browsers ask again each time, which on the same machine is
-// cheaper than the confusion of a stale script after an upgrade.
+// file serves an embedded file. It has no time of its own, so browsers ask again each time, which on the same machine
+// is cheaper than the confusion of a stale script after an upgrade.
 func (c *Console) file(w http.ResponseWriter, r *http.Request, name string) {
 	text, err := files.ReadFile(name)
 	if err != nil {
@@ -65,7 +65,8 @@ func (c *Console) file(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
 }
 
-// state answers GET /console/state: the latest state once, with all points.
+// state answers GET /console/state: the latest state once, with all points. Whoever asks is taken for a watcher
+// during the next five seconds, so that a program that asks once a second gets samples and drift as a page does.
 func (c *Console) state(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -15,7 +15,8 @@ func (t Totals) copied() Totals {
 	return t
 }
 
-// Plus is the sum of what two processes have counted. Their buckets have the same bounds, or one has none yet.
+// Plus is the sum of what two processes have counted. Their buckets have the same bounds, or one has none yet. A
+// process that starts anew begins at 0, so a sum may fall; the console takes that for a second without events.
 func (t Totals) Plus(other Totals) Totals {
 	sum := newTotals()
 	sum.Events, sum.Skipped = t.Events+other.Events, t.Skipped+other.Skipped
@@ -31,8 +32,8 @@ func (t Totals) Plus(other Totals) Totals {
 	return sum
 }
 
-// plus adds two histograms up, bucket by bucket. The longer one lends its bounds: a process that has counted nothing yet has
-// none. The sum shares no counts with either, for their states live on.
+// plus adds two histograms up, bucket by bucket. The longer one lends its bounds: a process that has counted nothing
+// yet has none. The sum shares no counts with either, for their states live on.
 func plus(a, b consumer.Buckets) consumer.Buckets {
 	if len(a.Counts) < len(b.Counts) {
 		a, b = b, a
@@ -44,10 +45,10 @@ func plus(a, b consumer.Buckets) consumer.Buckets {
 	return sum
 }
 
-// Merge makes one state of those of several processes that share a stream and a model: what they counted adds up, and of
-// what each of them has there is the union. The first one names the model, and which fields
-// are shown. Partitions must bear the names of their workers
-// by then. Each feature has the verdict of the process that judges it.
+// Merge makes one state of those of several processes that share a stream and a model: what they counted adds up, and
+// of what each of them has there is the union. The first one names the model, and which fields are shown. Partitions
+// must bear the names of their workers by then. Each feature has the verdict of the process that judges it. Workers
+// and the lines of the story are not of the processes but of whoever merges them, and are left for it to fill.
 func Merge(states []State) State {
 	var all State
 	all.Totals = newTotals()
@@ -79,10 +80,11 @@ func Merge(states []State) State {
 	return all
 }
 
-// mergeDrift adds the cells up, measures them anew, and takes the stronger verdict. Distances of parts do not add up to
-// the distance of the whole, but counts do: so PSI and the share that changed cell are those of all processes' events
-// together. Evidence does not add up either, since each detector has bet on its own events; the largest is shown, as the
-// contract has it of partitions.
+// mergeDrift adds the cells up, measures them anew, and takes the stronger verdict. Distances of parts do not add up
+// to the distance of the whole, but counts do: so PSI and the share that changed cell are those of all processes'
+// events together. Evidence does not add up either, since each detector has bet on its own events; the largest is
+// shown, as the contract has it of partitions. A feature that only b has is left out: for the moment of a change of
+// models two processes may have other features, and the first one's are shown.
 func mergeDrift(a, b *Drift) *Drift {
 	switch {
 	case a == nil:
@@ -114,8 +116,8 @@ func (d *Drift) copied() *Drift {
 	return c
 }
 
-// merge adds what another process has seen of the same feature. The quality counts are since the start and simply add up;
-// the value cells do so only where both are of recent events or both since the start.
+// merge adds what another process has seen of the same feature. The quality counts are since the start and simply add
+// up; the value cells do so only where both are of recent events or both since the start.
 func (f *Feature) merge(other *Feature) {
 	if strength(other) > strength(f) {
 		f.State, f.Kind, f.Evidence, f.Threshold = other.State, other.Kind, other.Evidence, other.Threshold

@@ -14,11 +14,14 @@ import (
 	"fraudstream/scoring"
 )
 
-// shown is how many decisions, and how many refused events, the page has room for.
+// shown is how many decisions, and how many refused events, the page has room for. Whoever counts keeps no more than
+// so many either: what would not be shown need not be held.
 const shown = 12
 
-// Own is the source of one process: the parts that it asks. Consumer or Door is nil, whichever is not the traffic, and so
-// may Monitor and Masker be. Features and Score are what the monitor was made of.
+// Own is the source of one process: the parts that it asks. Consumer or Door is nil, whichever is not the traffic,
+// and so may Monitor and Masker be. Features and Score are what the monitor was made of. The last three fields are
+// what it remembers between two looks. It has no lock: the console calls State from one goroutine, and nothing else
+// reads it.
 type Own struct {
 	Scope      string
 	Scorer     *scoring.Scorer
@@ -38,11 +41,14 @@ type Own struct {
 	looked  time.Time
 }
 
-// unwatched is how often drift is looked at while nobody is: often enough to tell later when an alarm came.
+// unwatched is how often drift is looked at while nobody is: often enough to tell later when an alarm came. The line
+// about it bears the time of the look that found it.
 const unwatched = 10 * time.Second
 
-// State asks the parts. While nobody is watching, no decision is set aside and drift is reported only every ten seconds: a
-// report adds the shards of all partitions up and measures every feature.
+// State asks the parts. While nobody is watching, no decision is set aside and drift is reported only every ten
+// seconds: a report adds the shards of all partitions up and measures every feature. What comes back is the
+// console's: slices and maps are copies, or are never written again, since the state is encoded while the next one is
+// made.
 func (o *Own) State(watched bool) State {
 	now := time.Now()
 	s := State{
@@ -77,6 +83,8 @@ func (o *Own) State(watched bool) State {
 	return s
 }
 
+// samples are the decisions that were set aside since the last call; the call asks for the next ones, so the first
+// after a pause brings what was set aside when the pause began.
 func (o *Own) samples() []consumer.Sample {
 	if o.Consumer != nil {
 		return o.Consumer.Samples()
@@ -92,8 +100,9 @@ func (o *Own) report() *Drift {
 	return driftOf(o.Monitor.Report(), o.Features, o.Score)
 }
 
-// stream says where the partitions stand, and what of them was refused: the newest first, as many as the page has room for.
-// The place of an event is told as topic/partition/offset, the form of a decision id.
+// stream says where the partitions stand, and what of them was refused: the newest first, as many as the page has
+// room for. The place of an event is told as topic/partition/offset, the form of a decision id. Paused says in words
+// why a partition stands still, and is empty while it moves.
 func (o *Own) stream(s *State) {
 	status := o.Consumer.Status()
 	for _, p := range status.Partitions {
@@ -112,8 +121,9 @@ func (o *Own) stream(s *State) {
 	}
 }
 
-// model describes the model in force. The golden rows were compared when it was loaded: a model that misses its tolerance is
-// not in force, so all that can be said of one is how many rows there were and how many agree to the last bit.
+// model describes the model in force. The golden rows were compared when it was loaded: a model that misses its
+// tolerance is not in force, so all that can be said of one is how many rows there were and how many agree to the
+// last bit. Review and Block are nil where the pipeline's own predict decides.
 func (o *Own) model() Model {
 	b := &o.Scorer.Bundle
 	m := Model{
@@ -128,8 +138,9 @@ func (o *Own) model() Model {
 	return m
 }
 
-// sample takes from a decision what may be shown, and nothing else: its id masked, the reason that the bundle has words
-// for, and the fields of its event that were picked where it was made.
+// sample takes from a decision what may be shown, and nothing else: its id masked, the reason that the bundle has
+// words for, and the fields of its event that were picked where it was made. The newest twelve are kept. What is read
+// here is the very JSON that was published, so the page can never show more of a decision than its readers get.
 func (o *Own) sample(sample *consumer.Sample, at int64) {
 	var d struct {
 		ID          string          `json:"decision_id"`
@@ -155,7 +166,8 @@ func (o *Own) sample(sample *consumer.Sample, at int64) {
 	o.sampled = append([]Decision{shownDecision}, o.sampled[:min(len(o.sampled), shown-1)]...)
 }
 
-// transaction is the text of an id, which is a string or a number.
+// transaction is the text of an id, which is a string or a number. A number keeps the digits that it was written
+// with, of which a float64 holds the first fifteen.
 func transaction(token json.RawMessage) string {
 	var text string
 	if err := json.Unmarshal(token, &text); err == nil {

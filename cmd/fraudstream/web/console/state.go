@@ -47,7 +47,8 @@ type Stream struct {
 	DeadLetter string `json:"dead_letter"`
 }
 
-// Totals count since the start.
+// Totals count since the start. They never fall while a process lives; what happened in between is the difference of
+// two of them.
 type Totals struct {
 	Events    int64            `json:"events"` // decided, refused or skipped
 	Skipped   int64            `json:"skipped"`
@@ -57,7 +58,8 @@ type Totals struct {
 	Latency   consumer.Buckets `json:"latency"` // seconds
 }
 
-// Partition is where one partition of the input stands.
+// Partition is where one partition of the input stands. Lag counts the records up to End that are not acknowledged
+// yet; Behind is the age of the last one that is, while there are more to come.
 type Partition struct {
 	Number    int32   `json:"number"`
 	Worker    string  `json:"worker,omitempty"`
@@ -80,8 +82,8 @@ type Decision struct {
 	Shown map[string]string `json:"shown,omitempty"` // fields of the event that the configuration lets people see
 }
 
-// Refusal is an event that could not be scored: where it lies and what is wrong with it, and of its fields those that the
-// configuration lets people see.
+// Refusal is an event that could not be scored: where it lies and what is wrong with it, and of its fields those that
+// the configuration lets people see.
 type Refusal struct {
 	At     int64  `json:"at"`
 	Source string `json:"source"`
@@ -91,7 +93,7 @@ type Refusal struct {
 	Shown map[string]string `json:"shown,omitempty"`
 }
 
-// Worker is one of several processes.
+// Worker is one of several processes. Nothing here controls it; the page shows it beside its partitions.
 type Worker struct {
 	Name       string `json:"name"`
 	State      string `json:"state"` // starting, running, draining, killed, ended
@@ -117,7 +119,8 @@ const (
 	Good  = "good"
 )
 
-// Point is one second of the charts. What cannot be told for want of events is null.
+// Point is one second of the charts. What cannot be told for want of events is null. The console keeps 300 of them,
+// at its pace of one a second five minutes. The quantiles are over the last five seconds, the rate over the last one.
 type Point struct {
 	At   int64    `json:"at"`
 	Rate float64  `json:"rate"` // events in a second

@@ -7,14 +7,16 @@ import (
 	"strings"
 )
 
-// story tells what happened, as far as it shows in the states: alarms that open and close, partitions that come, go and
-// stand still.
+// story tells what happened, as far as it shows in the states: alarms that open and close, partitions that come, go
+// and stand still. It has no source of its own: what is not in a state, or comes and goes between two of them, is not
+// told.
 type story struct {
 	lines   []Line
 	alarmed map[string]bool // features whose alarm has been told, or was open when the story began, and has not been seen to end
 }
 
-// follow compares two states that follow each other. The first of all has no one before it and is no news.
+// follow compares two states that follow each other. The first of all has no one before it and is no news. Alarms
+// that are open in it are remembered without a line, since nobody knows when they began.
 func (t *story) follow(before, now *State) {
 	if before.At == 0 {
 		t.alarms(now, func(string, string) {})
@@ -24,9 +26,10 @@ func (t *story) follow(before, now *State) {
 	t.alarms(now, func(kind, text string) { t.add(now.At, kind, text) })
 }
 
-// alarms tells of those that have opened and closed. An alarm is over when the feature is judged and found calm. Where it is
-// not judged for the moment, because the process that did so has gone or the model is being swapped, nothing is known of it
-// and nothing is said; it would else be closed, and opened a second time by whoever takes over.
+// alarms tells of those that have opened and closed. An alarm is over when the feature is judged and found calm.
+// Where it is not judged for the moment, because the process that did so has gone or the model is being swapped,
+// nothing is known of it and nothing is said; it would else be closed, and opened a second time by whoever takes
+// over.
 func (t *story) alarms(now *State, tell func(kind, text string)) {
 	if now.Drift == nil {
 		return
@@ -47,8 +50,10 @@ func (t *story) alarms(now *State, tell func(kind, text string)) {
 	}
 }
 
-// partitions tells what became of them, those of one fate in one line: a rebalance moves dozens at once, and dozens of lines
-// would push out what had happened before. A partition may stand still, go on, be taken up, change hands or be given up.
+// partitions tells what became of them, those of one fate in one line: a rebalance moves dozens at once, and dozens
+// of lines would push out what had happened before. A partition may stand still, go on, be taken up, change hands or
+// be given up. The order of the cases is their weight: of a partition that changes hands and stands still only the
+// latter is told.
 func (t *story) partitions(before, now *State) {
 	was := map[int32]Partition{}
 	for _, p := range before.Partitions {
@@ -82,7 +87,8 @@ func (t *story) partitions(before, now *State) {
 // fate is what became of some partitions.
 type fate struct{ kind, text, numbers string }
 
-// meet puts a partition to those of the same fate, or begins a new one.
+// meet puts a partition to those of the same fate, or begins a new one. There are half a dozen fates in a second at
+// most, so they are looked through and not indexed.
 func meet(fates []fate, kind, text string, number int32) []fate {
 	for i := range fates {
 		if fates[i].text == text {

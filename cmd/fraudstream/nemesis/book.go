@@ -12,6 +12,7 @@ import (
 type event struct {
 	known  bool // false where no event of ours stands: a marker, an aborted record
 	poison bool
+	bare   bool      // it is so large that its dead letter may leave out all of it
 	id     uint64    // digest of the transaction id
 	value  uint64    // digest of the value
 	strike int32     // the number of the fault during which it was acknowledged
@@ -40,6 +41,9 @@ func (b *Book) try(e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tried[e.key()] = true
+	if e.bare {
+		b.tried[nothing()] = true
+	}
 }
 
 // key is what an answer names the event by: decisions carry the id, dead letters the value. An event that was decided though
@@ -50,6 +54,12 @@ func (e *event) key() uint64 {
 	}
 	return e.id
 }
+
+// nothing is what a dead letter names its event by that had no room for it. Where the event was, its headers say.
+func nothing() uint64 { return digest(nil) }
+
+// isNamed tells whether an answer names this event.
+func (e *event) isNamed(by uint64) bool { return by == e.key() || e.bare && by == nothing() }
 
 // ack books an event that the broker has acknowledged at a place, and that it belongs to the present fault. Acknowledgements
 // may come out of order; the offsets between stay unknown until theirs come.

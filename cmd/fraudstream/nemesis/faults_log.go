@@ -25,27 +25,33 @@ func logFaults() []Fault {
 	}
 }
 
-// recordTooLarge lowers the limit of the decisions' topics to 20 kB, and sends twenty events of 40 kB, most of it their
-// ids, so that their decisions are over it, too. They must end as dead letters, for whose topic the usual limit holds, and
-// their neighbours, whose batches are over it with them, must be decided. In the end the limit is Kafka's default again.
+// recordTooLarge lowers the limit of the service's topics of decisions and of dead letters to 20 kB, the plain loop's of its
+// decisions, and sends events of 40 kB. Of three, one has a long id, so that its decision is over the limit, and one that is
+// no JSON a long key, and one a long header. They must end as dead letters that leave out what does not fit, and their
+// neighbours, whose batches are over the limit with them, must be answered in full. In the end the limits are Kafka's
+// default again.
 func recordTooLarge() Fault {
 	return Fault{"record too large for the output topic", func(w *World) {
-		const giants = 20
-		before := map[*Subject]float64{}
+		const giants, tooLarge = 21, `code="output_too_large"`
+		refused, bare := map[*Subject]float64{}, map[*Subject]int{}
 		for _, s := range w.Subjects {
 			w.configure(s.Topics.decisions, "max.message.bytes", "20000")
-			before[s] = s.countedWhere(lettersTotal, `code="output_too_large"`)
+			refused[s], bare[s] = s.countedWhere(lettersTotal, tooLarge), s.witness.noted().bare
+		}
+		for _, s := range w.services() {
+			w.configure(s.Topics.letters, "max.message.bytes", "20000")
 		}
 		w.Sleep(2 * time.Second) // until every broker knows
-		for range giants {
+		for i := range giants {
 			w.Burst(100)
-			w.run.generator.giant(40_000, w.Random)
+			w.run.generator.giant(40_000, i, w.Random)
 			w.Sleep(50 * time.Millisecond)
 		}
 		for _, s := range w.services() {
-			w.eventually(fmt.Sprintf("%d dead letters of %s as output_too_large", giants, s.Name), time.Minute, func() bool {
-				return s.countedWhere(lettersTotal, `code="output_too_large"`) >= before[s]+giants
+			w.eventually(fmt.Sprintf("%d dead letters of %s without their events, %d as output_too_large", giants, s.Name, giants/3), time.Minute, func() bool {
+				return s.witness.noted().bare >= bare[s]+giants && s.countedWhere(lettersTotal, tooLarge) >= refused[s]+giants/3
 			})
+			w.configure(s.Topics.letters, "max.message.bytes", "1048588")
 		}
 		for _, s := range w.Subjects {
 			w.configure(s.Topics.decisions, "max.message.bytes", "1048588")
@@ -53,15 +59,17 @@ func recordTooLarge() Fault {
 				w.Met(s, "giants", giants) // they are on its way like on the others'
 				continue
 			}
-			w.Met(s, "dead letters as output_too_large", int(s.countedWhere(lettersTotal, `code="output_too_large"`)-before[s]))
+			w.Met(s, "dead letters as output_too_large", int(s.countedWhere(lettersTotal, tooLarge)-refused[s]))
+			w.Met(s, "dead letters without their events", s.witness.noted().bare-bare[s])
 		}
 		w.Struck(giants)
 	}}
 }
 
-// giant sends a payment with an id of so many bytes that do not compress: limits are held against compressed batches. It is
-// booked as poison, since a dead letter is its right answer.
-func (g *generator) giant(size int, random *rand.Rand) {
+// giant sends an event with so many bytes that do not compress, since limits are held against compressed batches: by turns
+// in its id, in its key, and in a header. The first is a payment, the others are no JSON. All are booked as poison, since a
+// dead letter is their right answer.
+func (g *generator) giant(size, turn int, random *rand.Rand) {
 	g.mu.Lock()
 	payment := g.cards.Next()
 	g.mu.Unlock()
@@ -69,9 +77,18 @@ func (g *generator) giant(size int, random *rand.Rand) {
 	for len(padding) < size {
 		padding = strconv.AppendUint(padding, random.Uint64(), 36)
 	}
-	id := payment.AppendID(nil)
-	value := bytes.Replace(payment.AppendJSON(nil), id, append(id, padding...), 1)
-	g.post(payment.AppendCard(nil), value, event{poison: true, value: digest(value), at: time.Now()})
+	key, value := payment.AppendCard(nil), payment.AppendJSON(nil)
+	var headers []kgo.RecordHeader
+	switch turn % 3 {
+	case 0:
+		id := payment.AppendID(nil)
+		value = bytes.Replace(value, id, append(id, padding...), 1)
+	case 1:
+		key, value = append(key, padding...), value[:len(value)/2]
+	case 2:
+		headers, value = []kgo.RecordHeader{{Key: "giant", Value: padding}}, value[:len(value)/2]
+	}
+	g.post(key, value, event{poison: true, bare: true, value: digest(value), at: time.Now()}, headers...)
 }
 
 // corruptOnTheWire flips bits in batches on their way to the workers, ten times for each partition and program. What is

@@ -92,9 +92,9 @@ func (g *generator) send() {
 }
 
 // post hands an event to the client and books it.
-func (g *generator) post(key, value []byte, e event) {
+func (g *generator) post(key, value []byte, e event, headers ...kgo.RecordHeader) {
 	g.book.try(e)
-	g.client.Produce(context.Background(), &kgo.Record{Key: key, Value: value},
+	g.client.Produce(context.Background(), &kgo.Record{Key: key, Value: value, Headers: headers},
 		func(r *kgo.Record, err error) {
 			if err == nil {
 				g.book.ack(r.Partition, r.Offset, e)

@@ -144,7 +144,7 @@ func (l *Ledger) answered(r reply) {
 		l.example("misplaced", "%s/%d/%d answers %v", r.lane.topic, r.lane.out, r.offset, r.from)
 	}
 	sent := l.book.at(r.from.partition, r.from.offset)
-	if sent.known && (sent.poison != r.letter || sent.key() != r.key) || !sent.known && !l.book.wasTried(r.key) {
+	if sent.known && (sent.poison != r.letter || !sent.isNamed(r.key)) || !sent.known && !l.book.wasTried(r.key) {
 		l.tally().Phantoms++
 		l.example("phantom", "%s/%d/%d claims to answer %v", r.lane.topic, r.lane.out, r.offset, r.from)
 		if !sent.known {
@@ -259,7 +259,7 @@ func (l *Ledger) missing(below map[int32]int64) []place {
 
 // check holds an answer that was read before its event was acknowledged against what stands there.
 func (l *Ledger) check(a *answer, sent *event, p place) {
-	if !a.checked && a.key != sent.key() {
+	if !a.checked && !sent.isNamed(a.key) {
 		l.tally().Phantoms++
 		l.example("phantom", "the answer to %v names another event than stands there", p)
 	}

@@ -197,3 +197,26 @@ func TestMissingIsNotForgotten(t *testing.T) {
 		}
 	}
 }
+
+// A dead letter may leave out the whole of an event that is too large for it, and of no other.
+func TestBareLetters(t *testing.T) {
+	for _, bare := range []bool{true, false} {
+		for _, early := range []bool{true, false} { // the answer, before the acknowledgement
+			b := newBook()
+			e := event{poison: true, bare: bare, value: 110}
+			b.try(e)
+			l := newLedger(b)
+			if !early {
+				b.ack(0, 0, e)
+			}
+			l.answered(reply{from: place{0, 0}, letter: true, key: nothing(), lane: lane{"letters", 0, 0}})
+			if early {
+				b.ack(0, 0, e)
+			}
+			l.Missing(b.Ends())
+			if got := tallyOf(l).Phantoms == 0; got != bare {
+				t.Errorf("bare %v, answered early %v: %+v", bare, early, tallyOf(l))
+			}
+		}
+	}
+}

@@ -42,6 +42,7 @@ type notes struct {
 	alerts, ids int // ids without those that were there before
 	nameless    int // alerts without an id
 	snapshots   int
+	bare        int    // dead letters without a value
 	outside     int    // records of any topic that no transaction holds
 	where       string // the first of these
 	again       string // the id that was last there before
@@ -188,6 +189,11 @@ func (w *witness) letter(r *kgo.Record) {
 	if err1 != nil || err2 != nil || offset < 0 || header(r, "__connect.errors.topic") != w.input {
 		w.ledger.stranger(r.Topic, r.Partition, r.Offset)
 		return
+	}
+	if r.Value == nil {
+		w.mu.Lock()
+		w.notes.bare++
+		w.mu.Unlock()
 	}
 	w.ledger.answered(reply{
 		from: place{int32(partition), offset}, letter: true, key: digest(r.Value),

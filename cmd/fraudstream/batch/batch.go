@@ -15,30 +15,31 @@
 //
 // # Formats
 //
-// NDJSON has one event a line. CSV has a header; its cells have no types, so the model says what is wanted of each column
-// ([scoring.Scorer.Places]). Parquet has types of its own, nested columns and lists. NDJSON and CSV may be compressed:
-// .gz, .zst and .lz4 are read and written, .bz2 is read.
+// NDJSON has one event a line. CSV has a header; its cells have no types, so the model says what is wanted of each
+// column ([scoring.Scorer.Places]). Parquet has types of its own, nested columns and lists. NDJSON and CSV may be
+// compressed: .gz, .zst and .lz4 are read and written, .bz2 is read.
 //
 // # What is refused as a whole
 //
-// A row that cannot be scored costs that row. A file that is not what its name says (UTF-16, still compressed, another
-// table, semicolons for commas) is refused before its first row, with what to do: a million refused rows would hide the one
-// cause, and where missing values are allowed a table without the model's columns would get a million decisions that mean
-// nothing. A compression that ends in the middle ends the run at its row, and the rows before that can be resumed.
+// A row that cannot be scored costs that row. A file that is not what its name says (UTF-16, still compressed,
+// another table, semicolons for commas) is refused before its first row, with what to do: a million refused rows
+// would hide the one cause, and where missing values are allowed a table without the model's columns would get a
+// million decisions that mean nothing. A compression that ends in the middle ends the run at its row, and the rows
+// before that can be resumed.
 //
 // # Resuming
 //
-// An output file that is not finished has a journal beside it, FILE.resume: how many rows of the input stand in how many
-// bytes of the output, and a checksum of these rows. It is written every few seconds, after the bytes that it speaks of.
-// A run that resumes cuts the output back to there, reads the input's first rows again without scoring them, holds their
-// sum against the journal, and goes on: kill -9 costs seconds of work and no row. Another model, other thresholds or
-// another input are refused. The journal goes when the file is whole.
+// An output file that is not finished has a journal beside it, FILE.resume: how many rows of the input stand in how
+// many bytes of the output, and a checksum of these rows. It is written every few seconds, after the bytes that it
+// speaks of. A run that resumes cuts the output back to there, reads the input's first rows again without scoring
+// them, holds their sum against the journal, and goes on: kill -9 costs seconds of work and no row. Another model,
+// other thresholds or another input are refused. The journal goes when the file is whole.
 //
 // # Reading it
 //
 // This file is the way of the rows: chunk, pipeline, [Score] and [Each]. What comes before it is in input.go, with
-// compress.go and opening.go for what a file turns out to be; ndjson.go, csv.go and parquet_read.go are the formats, and
-// of Parquet parquet_shape.go matches the columns and parquet_leaf.go writes their values. What comes after is in
+// compress.go and opening.go for what a file turns out to be; ndjson.go, csv.go and parquet_read.go are the formats,
+// and of Parquet parquet_shape.go matches the columns and parquet_leaf.go writes their values. What comes after is in
 // output.go and journal.go, with lines.go and parquet_write.go for the two kinds of file.
 package batch
 
@@ -144,8 +145,8 @@ func (c *chunk) score(model *scoring.Scorer) {
 	}
 }
 
-// castagnoli is the polynomial that processors have an instruction for. The checksum is there against mistakes, such as the
-// wrong file, and not against anybody who would forge one.
+// castagnoli is the polynomial that processors have an instruction for. The checksum is there against mistakes, such
+// as the wrong file, and not against anybody who would forge one.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sum adds the rows to a checksum, each with its end.
@@ -159,9 +160,9 @@ func (c *chunk) sum(before uint32) uint32 {
 	return before
 }
 
-// A pipeline takes rows of an input from one number to another through workers and hands the chunks on in order. work is
-// called by any worker, and by several at once, each with a chunk of its own; deliver is called by one goroutine, with
-// one chunk after the other in the order of the file. Both may keep nothing of the chunk: it is filled again.
+// A pipeline takes rows of an input from one number to another through workers and hands the chunks on in order. work
+// is called by any worker, and by several at once, each with a chunk of its own; deliver is called by one goroutine,
+// with one chunk after the other in the order of the file. Both may keep nothing of the chunk: it is filled again.
 type pipeline struct {
 	in       *Input
 	from, to int64 // rows; to is -1 for all there are
@@ -300,8 +301,9 @@ func Score(ctx context.Context, model *scoring.Scorer, in *Input, out *Output) (
 	return out.begun.Tally, errors.Join(err, out.close(err))
 }
 
-// verify reads the rows that an earlier run has written, and holds them against its checksum. That takes as long as to read
-// them and make them JSON; no row is scored twice. The input then stands at the first row that is still to be done.
+// verify reads the rows that an earlier run has written, and holds them against its checksum. That takes as long as
+// to read them and make them JSON; no row is scored twice. The input then stands at the first row that is still to be
+// done.
 func (in *Input) verify(ctx context.Context, begun checkpoint) error {
 	rows := begun.Tally.Rows()
 	if rows == 0 {

@@ -32,7 +32,8 @@ func compression(path string) string {
 func uncompressed(path string) string { return path[:len(path)-len(compression(path))] }
 
 // decompress reads what the extension says. Members and frames that follow each other are one text. done gives the
-// decoder's memory and goroutines back.
+// decoder's memory and goroutines back. The errors of what it returns name the compression. Nothing is decompressed
+// into memory as a whole, and a zstd file that wants a larger window than 128 MiB is refused.
 func decompress(path string, r io.Reader) (read io.Reader, done func() error, err error) {
 	done = func() error { return nil }
 	r = bufio.NewReaderSize(r, 1<<16)
@@ -60,8 +61,8 @@ func decompress(path string, r io.Reader) (read io.Reader, done func() error, er
 	}
 }
 
-// An unpacker reads what a decoder gives, with errors that say what is wrong with the file. Those of the file itself, such as of
-// a disk, stay as they are.
+// An unpacker reads what a decoder gives, with errors that say what is wrong with the file. Those of the file itself,
+// such as of a disk, stay as they are.
 type unpacker struct {
 	io.Reader
 	ext string
@@ -88,8 +89,8 @@ func notPacked(ext string, err error) error {
 	}
 }
 
-// A compressor is what the compressions of an output have in common. Reset begins another member, which readers take for
-// the same text: so a file can be cut back to the end of any member and go on.
+// A compressor is what the compressions of an output have in common. Reset begins another member, which readers take
+// for the same text: so a file can be cut back to the end of any member and go on.
 type compressor interface {
 	io.WriteCloser
 	Reset(io.Writer)

@@ -51,8 +51,8 @@ type column struct {
 	text bool   // cells are text as they stand
 }
 
-// longestRow is how many bytes one row may have before the reading gives up. A quote that is never closed makes the rest
-// of a file one cell, and that may be more than there is memory.
+// longestRow is how many bytes one row may have before the reading gives up. A quote that is never closed makes the
+// rest of a file one cell, and that may be more than there is memory.
 const longestRow = 16 << 20
 
 // A ration lets as much be read as is left. It is filled up before each row, so that a file may be as long as it likes
@@ -73,8 +73,8 @@ func (r *ration) Read(p []byte) (int, error) {
 }
 
 // csvRows reads a CSV file with a header line. An empty cell is null. A row that is no CSV, or has another number of
-// cells than the header, is refused like a broken event, under its number; an error of the file itself ends the reading.
-// absent are the columns that something reads and the file does not have.
+// cells than the header, is refused like a broken event, under its number; an error of the file itself ends the
+// reading. absent are the columns that something reads and the file does not have.
 func csvRows(r io.Reader, inputs []scoring.Place) (all rows, absent []string, err error) {
 	bound := &ration{r, longestRow}
 	reader := csv.NewReader(bufio.NewReaderSize(bound, 1<<16))
@@ -104,7 +104,8 @@ type csvFile struct {
 	columns []column
 }
 
-// read takes rows of cells into a chunk. One that is no CSV is nil among them, and what is wrong with it is in the faults.
+// read takes rows of cells into a chunk. One that is no CSV is nil among them, and what is wrong with it is in the
+// faults.
 func (f *csvFile) read(c *chunk) error {
 	raw := &c.raw
 	raw.cells, raw.faults = raw.cells[:0], raw.faults[:0]
@@ -199,8 +200,8 @@ func Table(r io.Reader, model *scoring.Scorer, m scoring.Mapping) (func(dst []by
 	}, nil
 }
 
-// renderCells appends a row as JSON. One of another length is refused whole: which of its cells is missing, or too many,
-// nobody can tell, and each after it would be taken for its neighbour.
+// renderCells appends a row as JSON. One of another length is refused whole: which of its cells is missing, or too
+// many, nobody can tell, and each after it would be taken for its neighbour.
 func (c *chunk) renderCells(columns []column, row []string) *scoring.EventError {
 	if len(row) != len(columns) {
 		return &scoring.EventError{Code: "bad_json", Message: fmt.Sprintf("the row has %d cells, the header %d", len(row), len(columns))}
@@ -296,12 +297,12 @@ func appendText(dst []byte, s string) []byte {
 }
 
 // csvHeader is the first line of an output. Decided, skipped and refused rows have the same columns, so that whoever
-// reads the file with a table program sees what is missing beside what is there: a refused row has an empty decision and
-// a code in the column error.
+// reads the file with a table program sees what is missing beside what is there: a refused row has an empty decision
+// and a code in the column error.
 var csvHeader = []string{"row", "decision_id", "transaction_id", "event_time", "score", "predicted", "is_fraud", "decision", "error", "error_field", "error_message", "reasons", "reason_method"}
 
-// csvEncoder writes the lines of a chunk. There is one for each chunk: it keeps a record, whose cells are numbered as the
-// names in csvHeader are.
+// csvEncoder writes the lines of a chunk. There is one for each chunk: it keeps a record, whose cells are numbered as
+// the names in csvHeader are.
 type csvEncoder struct {
 	writer *csv.Writer
 	record []string
@@ -347,8 +348,8 @@ func decisionCells(record []string, d *scoring.Decision, model *scoring.Scorer) 
 	record[11], record[12] = reasonCells(d, model)
 }
 
-// transactionID is the id of the event as a cell, or what stands in for it. The decision has the JSON of the id, in quotes
-// or as a number.
+// transactionID is the id of the event as a cell, or what stands in for it. The decision has the JSON of the id, in
+// quotes or as a number.
 func transactionID(d *scoring.Decision, standIn string) string {
 	if d.TransactionID == nil {
 		return standIn

@@ -25,8 +25,8 @@ const (
 	Parquet Format = "parquet"
 )
 
-// FormatOf tells the format by the extension, that of a compression aside; ok is false where it tells nothing, and the
-// format is NDJSON then.
+// FormatOf tells the format by the extension, that of a compression aside; ok is false where it tells nothing, and
+// the format is NDJSON then. rows.csv.gz is thus CSV, and what comes from a pipe without a name NDJSON.
 func FormatOf(path string) (f Format, ok bool) {
 	switch strings.ToLower(filepath.Ext(uncompressed(path))) {
 	case ".csv":
@@ -49,9 +49,9 @@ type Input struct {
 	closers  []func() error
 }
 
-// rows is how a format is read. read takes raw rows into a chunk, up to its limit, and gives io.EOF with the last of them
-// or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were read, whether
-// they have been rendered or not.
+// rows is how a format is read. read takes raw rows into a chunk, up to its limit, and gives io.EOF with the last of
+// them or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were
+// read, whether they have been rendered or not.
 type rows struct {
 	read   func(*chunk) error
 	render func(*chunk)
@@ -122,8 +122,8 @@ func anyRead(places []scoring.Place, absent []string) bool {
 	return slices.ContainsFunc(places, func(p scoring.Place) bool { return !p.Optional && !slices.Contains(absent, p.Column) })
 }
 
-// openText opens a file that is read from its beginning to its end. The bar is over the bytes that come off the disk; of
-// a pipe or a device nobody knows how much will come, and they get none.
+// openText opens a file that is read from its beginning to its end. The bar is over the bytes that come off the disk;
+// of a pipe or a device nobody knows how much will come, and they get none.
 func (in *Input) openText(path string, inputs []scoring.Place, o Options) error {
 	read := o.Stdin
 	size := int64(-1)

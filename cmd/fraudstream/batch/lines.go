@@ -27,8 +27,9 @@ type lineSink struct {
 	open   bool       // a member of it has begun
 }
 
-// newLineSink opens the file, of which the first bytes, from in number, stay. The header of a CSV file is written where
-// there are none: that of a file that is resumed is among them.
+// newLineSink opens the file, of which the first bytes, from in number, stay. The header of a CSV file is written
+// where there are none: that of a file that is resumed is among them. size is the length of the file from here on,
+// and goes into the journal; so it begins at from.
 func newLineSink(model *scoring.Scorer, t Target, from int64) (*lineSink, error) {
 	s := &lineSink{model: model, csv: t.Format == CSV, size: from}
 	var err error
@@ -57,7 +58,8 @@ func newLineSink(model *scoring.Scorer, t Target, from int64) (*lineSink, error)
 }
 
 // openAt opens a file of which the first size bytes stay and the rest goes; none stay of a new one. A file that has
-// fewer was changed since its journal was written, and what it holds is anybody's guess.
+// fewer was changed since its journal was written, and what it holds is anybody's guess. What is cut off was written
+// after the last checkpoint, and will be written again.
 func openAt(path string, size int64) (*os.File, error) {
 	if size == 0 {
 		return os.Create(path)
@@ -136,8 +138,9 @@ func (s *lineSink) write(lines []byte) error {
 	return err
 }
 
-// flush ends the member, empties the buffer, and waits until the disk has it all. Standard output is not waited for, and
-// has no length that a run could go on at.
+// flush ends the member, empties the buffer, and waits until the disk has it all. Standard output is not waited for,
+// and has no length that a run could go on at. The order is that of the layers, from the inside out: the compressor's
+// last block, the buffer, the disk.
 func (s *lineSink) flush(at *checkpoint) error {
 	if s.open {
 		s.open = false

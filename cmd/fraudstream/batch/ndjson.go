@@ -15,9 +15,9 @@ import (
 // to be too large without being read into memory.
 const maxRow = 1<<20 + 1
 
-// Lines returns a function that appends the next line of r to dst, or gives io.EOF. Either line ending will do; the last
-// line needs none. It does not look into the line: whether it is JSON, or empty, is for the corridor to say, in the words
-// that the stream has for it. Of a line that is too long only as much is kept as shows that it is.
+// Lines returns a function that appends the next line of r to dst, or gives io.EOF. Either line ending will do; the
+// last line needs none. It does not look into the line: whether it is JSON, or empty, is for the corridor to say, in
+// the words that the stream has for it. Of a line that is too long only as much is kept as shows that it is.
 func Lines(r io.Reader) func(dst []byte) ([]byte, error) {
 	lines := bufio.NewReaderSize(r, 1<<16)
 	return func(dst []byte) ([]byte, error) {
@@ -36,7 +36,8 @@ func Lines(r io.Reader) func(dst []byte) ([]byte, error) {
 	}
 }
 
-// ndjsonRows reads one JSON value a line. The line is the event: there is nothing to render.
+// ndjsonRows reads one JSON value a line. The line is the event: there is nothing to render. An error of the file,
+// such as of a compression that is damaged, ends the reading after the rows before it.
 func ndjsonRows(r io.Reader) rows {
 	next := Lines(r)
 	read := func(c *chunk) error {
@@ -54,8 +55,8 @@ func ndjsonRows(r io.Reader) rows {
 }
 
 // appendNDJSON appends one decision, or one error with its row number, and a line feed. A decision is the JSON of the
-// stream, byte for byte but for its source; a row that was left out says why, rather than being missed in
-// a count.
+// stream, byte for byte but for its source; a row that was left out says why, rather than being missed in a count.
+// The row number counts from 1; a decision bears it in its decision_id.
 func appendNDJSON(dst []byte, n int64, r *scoring.Result) ([]byte, error) {
 	switch r.Outcome {
 	case scoring.Decided:

@@ -8,7 +8,8 @@ import (
 	"io"
 )
 
-// signatures are how files begin that are no text, by what they are.
+// signatures are how files begin that are no text, by what they are. What has an extension is read under it; the
+// others are named all the same, so that the message can say what the file is.
 var signatures = []struct{ begins, name, ext string }{
 	{"\x1f\x8b", "gzip", ".gz"},
 	{"\x28\xb5\x2f\xfd", "zstd", ".zst"},
@@ -21,9 +22,10 @@ var signatures = []struct{ begins, name, ext string }{
 // byteOrderMark is U+FEFF in UTF-8. To JSON and to the name of a first column it would be a character like any other.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// opening looks at how a text begins before a row is made of it. The byte order mark that Windows programs put in front
-// of UTF-8 is taken off. What is no UTF-8 text at all is refused as a whole, with what to do: row by row it would be a
-// million errors, none of which names the cause.
+// opening looks at how a text begins before a row is made of it. The byte order mark that Windows programs put in
+// front of UTF-8 is taken off. What is no UTF-8 text at all is refused as a whole, with what to do: row by row it
+// would be a million errors, none of which names the cause. The reader that is returned begins at the first character
+// of the text. An empty text is none of all this, and passes.
 func opening(r io.Reader) (*bufio.Reader, error) {
 	text := bufio.NewReaderSize(r, 1<<16)
 	begin, err := text.Peek(8)
@@ -51,8 +53,8 @@ func opening(r io.Reader) (*bufio.Reader, error) {
 	return text, nil
 }
 
-// isUTF16 tells UTF-16 by its byte order mark, or by every second byte of four being zero, as with Latin letters, digits
-// and brackets; no JSON and no header of a table holds a zero byte.
+// isUTF16 tells UTF-16 by its byte order mark, or by every second byte of four being zero, as with Latin letters,
+// digits and brackets; no JSON and no header of a table holds a zero byte.
 func isUTF16(begin []byte) bool {
 	if bytes.HasPrefix(begin, []byte("\xff\xfe")) || bytes.HasPrefix(begin, []byte("\xfe\xff")) {
 		return true
@@ -65,7 +67,8 @@ func isUTF16(begin []byte) bool {
 }
 
 // severalLines says what is odd about a file of which the first line is no event of its own; "" where nothing is. Its
-// rows are refused one by one all the same: a line is a row, whatever stands in it.
+// rows are refused one by one all the same: a line is a row, whatever stands in it. It looks at what is in the
+// buffer, 64 KiB at most, and takes nothing out of it.
 func severalLines(text *bufio.Reader) string {
 	if _, err := text.Peek(1); err != nil {
 		return "" // for the reading to say

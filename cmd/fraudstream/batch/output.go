@@ -33,8 +33,8 @@ type encoded struct {
 	table any          // Parquet: rows of a table
 }
 
-// An Output is a file that decisions are written to, one for each row, in order. [Create] opens it and [Score] fills and
-// closes it.
+// An Output is a file that decisions are written to, one for each row, in order. [Create] opens it and [Score] fills
+// and closes it.
 type Output struct {
 	path  string // empty for standard output, which has no journal
 	sink  sink
@@ -77,8 +77,8 @@ func Create(model *scoring.Scorer, t Target) (*Output, error) {
 	return o, err
 }
 
-// begin finds where the run begins: at the first row, or after those of the checkpoint. Nothing of the output is touched
-// yet but its journal, which a run that begins anew takes away.
+// begin finds where the run begins: at the first row, or after those of the checkpoint. Nothing of the output is
+// touched yet but its journal, which a run that begins anew takes away.
 func (o *Output) begin(model *scoring.Scorer, t Target) error {
 	by := identity(model, t)
 	switch {
@@ -122,8 +122,8 @@ func (o *Output) write(c *chunk) error {
 	return o.checkpoint()
 }
 
-// checkpoint brings the file to the disk, and then writes its journal: in this order, so that the journal never speaks of
-// bytes that a failing machine may still lose.
+// checkpoint brings the file to the disk, and then writes its journal: in this order, so that the journal never
+// speaks of bytes that a failing machine may still lose.
 func (o *Output) checkpoint() error {
 	o.last = time.Now()
 	if err := o.sink.flush(&o.begun); err != nil || o.path == "" {

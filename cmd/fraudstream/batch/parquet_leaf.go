@@ -16,14 +16,18 @@ import (
 	"fraudstream/scoring"
 )
 
-// leafWriter returns what writes the values of a column as JSON; path is the column's name from the root, and times are
-// the places at which the mapping wants a time, by column. Nulls and lists are written above it: it is given values only.
+// leafWriter returns what writes the values of a column as JSON; path is the column's name from the root, and times
+// are the places at which the mapping wants a time, by column. Nulls and lists are written above it: it is given
+// values only.
 //
-// The file's types are taken at their word: a number stays
-// a number, with all its digits, and text stays text. Dates and times, for which JSON has no type, become what the
-// mapping says the time is, else RFC 3339. NaN, for which it has none either, is null, as it is to pandas; an infinity is
-// a number that no float64 can hold, which the corridor refuses as one. Any other type is an error that names the column: a value that was guessed at would
-// be scored like a real one.
+// The file's types are taken at their word: a number stays a number, with all its digits, and text stays text. Time
+// stamps, for which JSON has no type, become what the mapping says the time is, else RFC 3339; a date is written as
+// 2026-11-23 and a time of day as 09:30:00, whatever the mapping says. NaN, for which JSON has none either, is null,
+// as it is to pandas; an infinity is a number that no float64 can hold, which the corridor refuses as one. Any other
+// type is an error that names the column: a value that was guessed at would be scored like a real one.
+//
+// What it decides, it decides once for the column; the function that it returns is called for each value, by any
+// worker, and keeps nothing.
 func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (func([]byte, parquet.Value) []byte, error) {
 	kind, logical := t.Kind(), logicalType(t)
 	if logical == nil {
@@ -67,11 +71,12 @@ func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (fu
 	}
 }
 
-// maxScale bounds the scale of a decimal, as the mapping does.
+// maxScale bounds the scale of a decimal, as the mapping does. A scale is the number of zeros that a value may be
+// written with, so one that a damaged file makes up would cost memory for each value.
 const maxScale = 400
 
-// wrongLength finds types that a damaged file states and no writer writes: a logical type over a physical one that cannot
-// hold it, or without its length or unit. Values of such a column would be read past their end.
+// wrongLength finds types that a damaged file states and no writer writes: a logical type over a physical one that
+// cannot hold it, or without its length or unit. Values of such a column would be read past their end.
 func wrongLength(t parquet.Type, logical format.LogicalTypeValue) bool {
 	kind := t.Kind()
 	switch l := logical.(type) {
@@ -92,7 +97,9 @@ func wrongLength(t parquet.Type, logical format.LogicalTypeValue) bool {
 }
 
 // converted is the logical type that a converted type of older writers stands for, where it changes what is read; nil
-// where it does not, as for text and signed integers, which are written as their physical type is.
+// where it does not, as for text and signed integers, which are written as their physical type is. Converted types
+// were the only ones until version 2.4 of the format, and newer writers state both; so the logical one is asked
+// first.
 func converted(t parquet.Type) format.LogicalTypeValue {
 	c := t.ConvertedType()
 	if c == nil {
@@ -114,7 +121,9 @@ func converted(t parquet.Type) format.LogicalTypeValue {
 	}
 }
 
-// plainWriter writes what has no other meaning than its physical type has, but for the sign of an integer.
+// plainWriter writes what has no other meaning than its physical type has, but for the sign of an integer. Text is
+// written without being looked at: bytes that are no UTF-8 are found by the corridor, in the words that it has for
+// them.
 func plainWriter(kind parquet.Kind, logical format.LogicalTypeValue, at scoring.Place, refused error) (func([]byte, parquet.Value) []byte, error) {
 	integer, _ := logical.(*format.IntType)
 	unsigned := integer != nil && !integer.IsSigned
@@ -151,8 +160,9 @@ func plainWriter(kind parquet.Kind, logical format.LogicalTypeValue, at scoring.
 	}
 }
 
-// appendNumber appends the shortest digits that read back as v. A float32 is widened first, and keeps the value that it
-// has in the file: 0.1 of such a column is 0.10000000149011612.
+// appendNumber appends the shortest digits that read back as v. A float32 is widened first, and keeps the value that
+// it has in the file: 0.1 of such a column is 0.10000000149011612. 1e999 is how an infinity is passed on: strict
+// JSON, and beyond every float64.
 func appendNumber(dst []byte, v float64) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -166,7 +176,8 @@ func appendNumber(dst []byte, v float64) []byte {
 }
 
 // timeWriter writes a time as the mapping has it: in units of epoch time, in a layout of its own, else as RFC 3339. A
-// time stamp without a zone is taken for UTC, as a text without one is.
+// time stamp without a zone is taken for UTC, as a text without one is. The unit is that of the column, milliseconds,
+// microseconds or nanoseconds; at counts them since 1970 and may be negative.
 func timeWriter(in scoring.Place) func(dst []byte, at int64, unit time.Duration) []byte {
 	epoch := map[string]time.Duration{"epoch_s": time.Second, "epoch_ms": time.Millisecond, "epoch_us": time.Microsecond}
 	if per := epoch[in.Time]; per > 0 {
@@ -182,7 +193,9 @@ func timeWriter(in scoring.Place) func(dst []byte, at int64, unit time.Duration)
 	}
 }
 
-// appendQuotient appends at units in units of per, exactly: 1,500 milliseconds are 1.5 seconds.
+// appendQuotient appends at units in units of per, exactly: 1,500 milliseconds are 1.5 seconds. Both are powers of
+// ten, so a larger unit multiplies and a smaller one moves the decimal point. big.Int holds what an int64 would
+// overflow with.
 func appendQuotient(dst []byte, at int64, per, unit time.Duration) []byte {
 	if unit >= per {
 		digits := new(big.Int).Mul(big.NewInt(at), big.NewInt(int64(unit/per)))
@@ -191,8 +204,9 @@ func appendQuotient(dst []byte, at int64, per, unit time.Duration) []byte {
 	return appendScaled(dst, big.NewInt(at), len(strconv.FormatInt(int64(per/unit), 10))-1)
 }
 
-// decimalWriter writes decimals with all their digits. A decimal is an integer and a scale that all values of its column
-// have: its value is the integer divided by 10 to the power of scale.
+// decimalWriter writes decimals with all their digits. A decimal is an integer and a scale that all values of its
+// column have: its value is the integer divided by 10 to the power of scale. So 12.30 stays 12.30, and it is the
+// corridor that makes a float64 of it, as of the same digits in an event.
 func decimalWriter(kind parquet.Kind, scale int) func([]byte, parquet.Value) []byte {
 	return func(dst []byte, v parquet.Value) []byte {
 		var unscaled *big.Int
@@ -208,7 +222,8 @@ func decimalWriter(kind parquet.Kind, scale int) func([]byte, parquet.Value) []b
 	}
 }
 
-// twosComplement is a big-endian integer with a sign, of any length: as decimals stand in columns of bytes. No bytes are 0.
+// twosComplement is a big-endian integer with a sign, of any length: as decimals stand in columns of bytes. No bytes
+// are 0.
 func twosComplement(b []byte) *big.Int {
 	i := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
@@ -217,8 +232,8 @@ func twosComplement(b []byte) *big.Int {
 	return i
 }
 
-// appendScaled appends i divided by 10 to the power of scale, by moving the point and not by dividing: -12 with the scale
-// 3 is -0.012, and not one digit of a long amount is lost to a float64.
+// appendScaled appends i divided by 10 to the power of scale, by moving the point and not by dividing: -12 with the
+// scale 3 is -0.012, and not one digit of a long amount is lost to a float64.
 func appendScaled(dst []byte, i *big.Int, scale int) []byte {
 	digits := i.String()
 	if scale <= 0 {

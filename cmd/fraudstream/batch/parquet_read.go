@@ -14,8 +14,12 @@ import (
 	"fraudstream/scoring"
 )
 
-// openParquet opens a table and finds the columns that the inputs name. Its contents are listed at its end, so that standard input is written to a temporary file
-// first; the bar is over the rows, of which the list tells how many there are.
+// openParquet opens a table and finds the columns that the inputs name. Its contents are listed at its end, so that
+// standard input is written to a temporary file first; the bar is over the rows, of which the list tells how many
+// there are.
+//
+// What the reader opens goes into the closers in that order, and is closed in the reverse one: the pages before the
+// file that they lie in.
 func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) error {
 	if ext := compression(path); ext != "" {
 		return fmt.Errorf("a Parquet file is compressed inside; decompress the %s first", ext)
@@ -47,8 +51,9 @@ func (in *Input) openParquet(path string, inputs []scoring.Place, o Options) err
 	return nil
 }
 
-// openSeekable opens a file that can be read anywhere. What standard input gave is on the disk until the input is closed,
-// readable to this user alone.
+// openSeekable opens a file that can be read anywhere. What standard input gave is on the disk until the input is
+// closed, readable to this user alone. It takes as much room there as the input has bytes, and is removed even where
+// the opening fails afterwards.
 func (in *Input) openSeekable(path string, stdin io.Reader) (*os.File, error) {
 	if path != "-" {
 		f, err := os.Open(path)
@@ -69,8 +74,9 @@ func (in *Input) openSeekable(path string, stdin io.Reader) (*os.File, error) {
 // maxFooter bounds the list of contents, which is read as a whole.
 const maxFooter = 64 << 20
 
-// openTableFile reads the list of contents. The last eight bytes of a file are the length of the list, little-endian, and
-// PAR1. The library answers some damaged files with a panic.
+// openTableFile reads the list of contents. The last eight bytes of a file are the length of the list, little-endian,
+// and PAR1. The library answers some damaged files with a panic. Page indexes and bloom filters are for those who
+// look for some of the rows, and are left unread.
 func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	defer recovered(&err)
 	var tail [8]byte
@@ -83,7 +89,9 @@ func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
 
-// recovered makes a panic of the library an error of the file. It is to be deferred itself: only there can it recover.
+// recovered makes a panic of the library an error of the file. It is to be deferred itself: only there can it
+// recover. It guards the reader's goroutine alone: rows are rendered by the workers, where nothing is left for the
+// library to decode.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("the file is damaged: %v", r)
@@ -112,8 +120,8 @@ type tableReader struct {
 	absent []string // columns that are named and not there
 }
 
-// newTableReader matches the columns with what the inputs name, and looks at the sizes of all pages before one of them is
-// decoded.
+// newTableReader matches the columns with what the inputs name, and looks at the sizes of all pages before one of
+// them is decoded. All of it is done before the first row, so that a file that cannot be read costs no decision.
 func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []scoring.Place) (*tableReader, error) {
 	r := &tableReader{table: table}
 	var err error
@@ -126,7 +134,9 @@ func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []sco
 	return r, r.checkPages(f, size)
 }
 
-// read takes the next rows' values off the columns. Texts are copied, for the page that holds them is used again.
+// read takes the next rows' values off the columns. Texts are copied, for the page that holds them is used again. A
+// chunk ends at its limit of rows, at about a mebibyte of texts or at a million values, whichever is first; a row
+// group may end within it.
 func (r *tableReader) read(c *chunk) error {
 	raw := &c.raw
 	raw.values, raw.arena, raw.rows = raw.values[:0], raw.arena[:0], 0
@@ -174,7 +184,8 @@ func (r *tableReader) close() (err error) {
 	return err
 }
 
-// A leafReader reads the values of one column, one row at a time.
+// A leafReader reads the values of one column, one row at a time. The buffer saves a call of the library for each
+// value. A page is given back when all of its values were taken, since texts in the buffer point into it until then.
 type leafReader struct {
 	column int
 	pages  parquet.Pages
@@ -204,8 +215,8 @@ func (l *leafReader) close() error {
 	return l.pages.Close()
 }
 
-// peek is the next value; io.EOF where the chunk has no more. It is valid until the next call, and the text in it until
-// its page is given back.
+// peek is the next value; io.EOF where the chunk has no more. It is valid until the next call, and the text in it
+// until its page is given back. The library may give values and io.EOF together; the values count first.
 func (l *leafReader) peek() (*parquet.Value, error) {
 	for l.begun == l.filled {
 		if l.values == nil {
@@ -231,10 +242,12 @@ func (l *leafReader) peek() (*parquet.Value, error) {
 	return &l.buffer[l.begun], nil
 }
 
-// maxValues bounds what one chunk, and so one row, may hold: more is no event.
+// maxValues bounds what one chunk, and so one row, may hold: more is no event. A chunk ends when it has so many; a
+// single row is given up at twice as many.
 const maxValues = 1 << 20
 
-// take appends the values of one row: the next one and, of a repeated column, those that belong to it.
+// take appends the values of one row: the next one and, of a repeated column, those that belong to it. The next row
+// is known by a repetition level of 0, so the value after the last one has to be looked at and is left where it is.
 func (l *leafReader) take(raw *rawRows) error {
 	for first := true; ; first = false {
 		v, err := l.peek()
@@ -262,7 +275,7 @@ func (l *leafReader) take(raw *rawRows) error {
 	}
 }
 
-// maxArena bounds the texts of one chunk.
+// maxArena bounds the texts of one chunk. A row that would go beyond is an error of the file: no event is as large.
 const maxArena = 64 << 20
 
 // keep copies the bytes of a value. What is longer than an event may be is cut to one byte more, which is enough to be
@@ -276,8 +289,8 @@ func (raw *rawRows) keep(v parquet.Value) parquet.Value {
 		Level(v.RepetitionLevel(), v.DefinitionLevel(), v.Column())
 }
 
-// Bounds of what the pages of one row group may take in memory when they are decoded, which the library believes the file
-// for: a few bytes can claim a page of gigabytes.
+// Bounds of what the pages of one row group may take in memory when they are decoded, which the library believes the
+// file for: a few bytes can claim a page of gigabytes.
 const (
 	maxPageBytes  = 128 << 20
 	maxPageValues = 1 << 26
@@ -285,8 +298,9 @@ const (
 	maxGroupBytes = 1 << 30 // one page of each column that is read, and their dictionaries
 )
 
-// checkPages reads the headers of all pages of the columns that are read, before one is decoded. The sizes of the others
-// do not matter: they are never asked for.
+// checkPages reads the headers of all pages of the columns that are read, before one is decoded. The sizes of the
+// others do not matter: they are never asked for. That costs one small read for each page, which is little beside
+// decoding it, and the only way to know before the library allocates what a header claims.
 func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
 	meta := r.table.Metadata()
 	for g := range meta.RowGroups {
@@ -306,8 +320,8 @@ func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// largestPages is about how much memory, in bytes, the dictionary and the largest page of a column take. It reads headers
-// alone and goes from one to the next by the size that each states, which costs one small read for each page.
+// largestPages is about how much memory, in bytes, the dictionary and the largest page of a column take. It reads
+// headers alone and goes from one to the next by the size that each states, which costs one small read for each page.
 func largestPages(f io.ReaderAt, size int64, meta *format.ColumnMetaData) (int64, error) {
 	at := meta.DataPageOffset
 	if meta.DictionaryPageOffset > 0 && meta.DictionaryPageOffset < at {

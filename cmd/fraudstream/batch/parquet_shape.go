@@ -10,9 +10,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// A shape is how the columns of a table become the fields of an object. A Parquet file is a tree of columns, as an event
-// is a tree of fields, and the trees are matched from the top: the path card.country is the column country in the group
-// card, or else, as a flat export has it, the column called "card.country".
+// A shape is how the columns of a table become the fields of an object. A Parquet file is a tree of columns, as an
+// event is a tree of fields, and the trees are matched from the top: the path card.country is the column country in
+// the group card, or else, as a flat export has it, the column called "card.country".
 type shape struct {
 	root   node
 	leaves []int // indexes of the columns that are read, in the order in which the tree has them
@@ -22,8 +22,10 @@ type shape struct {
 // down to here are there, and how many are repeated.
 //
 // They stand beside every value of a leaf, and tell what no value is there for. Of an optional country in an optional
-// group card, a definition level of 2 is a country, 1 a card whose country is null, and 0 no card at all. A repetition
-// level of 0 begins a row; a higher one goes on with the list that is so deep, by another element.
+// group card, a definition level of 2 is a country, 1 a card whose country is null, and 0 no card at all. A
+// repetition level of 0 begins a row; a higher one goes on with the list that is so deep, by another element. A leaf
+// has index and write, the other kinds have fields: of an object all of them, of a list one, of a map two. Once made
+// it is not changed, so any worker may write rows by it.
 type node struct {
 	kind       nodeKind
 	optional   bool
@@ -35,7 +37,8 @@ type node struct {
 	write      func(dst []byte, v parquet.Value) []byte // of a leaf
 }
 
-// A field is a node under a name. Elements of lists have none, and neither have keys and values of maps.
+// A field is a node under a name. Elements of lists have none, and neither have keys and values of maps. The key is
+// written out once, with quotes and colon, and copied for each row.
 type field struct {
 	name string
 	key  []byte // "name":
@@ -52,8 +55,10 @@ const (
 	mapNode            // entries, each a key and a value
 )
 
-// newShape picks what the inputs name. absent are the columns that the table lacks. Where the first name of a path is a
-// column, that is taken with all that is in it; the flat name comes second. The fields have the order of the inputs.
+// newShape picks what the inputs name. absent are the columns that the table lacks. Where the first name of a path is
+// a column, that is taken with all that is in it; the flat name comes second. The fields have the order of the
+// inputs. Several places may lie in one column, such as two fields of a group; it is read once. Columns that nothing
+// reads cost nothing, for their pages are never asked for.
 func newShape(root *parquet.Column, inputs []scoring.Place) (s *shape, absent []string, err error) {
 	s = &shape{root: node{kind: groupNode}}
 	times := map[string]scoring.Place{}
@@ -90,8 +95,8 @@ func newShape(root *parquet.Column, inputs []scoring.Place) (s *shape, absent []
 	return s, absent, nil
 }
 
-// insert puts a node under keys, in objects that are made on the way: the column called "card.country" becomes a country
-// in a card, as the path of the mapping expects it.
+// insert puts a node under keys, in objects that are made on the way: the column called "card.country" becomes a
+// country in a card, as the path of the mapping expects it.
 func (n *node) insert(keys []string, child node) {
 	i := slices.IndexFunc(n.fields, func(f field) bool { return f.name == keys[0] })
 	if i < 0 {
@@ -105,7 +110,9 @@ func (n *node) insert(keys []string, child node) {
 	n.fields[i].node.insert(keys[1:], child)
 }
 
-// number counts the leaves under the node and appends their indexes, in the order in which values of a row will stand.
+// number counts the leaves under the node and appends their indexes, in the order in which values of a row will
+// stand. The order is fixed here, after all columns were found, since a flat column may come to stand in an object
+// that was begun before.
 func (n *node) number(list []int) []int {
 	before := len(list)
 	if n.kind == leafNode {
@@ -118,9 +125,10 @@ func (n *node) number(list []int) []int {
 	return list
 }
 
-// newNode makes a node of a column, path being its name from the root. definition and repetition are those of its parent.
-// Lists and maps are groups in groups, which Parquet's logical types tell from other groups; a repeated column without one
-// is a list as well.
+// newNode makes a node of a column, path being its name from the root. definition and repetition are those of its
+// parent. Lists and maps are groups in groups, which Parquet's logical types tell from other groups; a repeated
+// column without one is a list as well. An optional column adds one to the definition level of all that is in it, a
+// repeated one adds one to both.
 func newNode(column *parquet.Column, path string, definition, repetition int, times map[string]scoring.Place) (n node, err error) {
 	if column.Repeated() {
 		element, err := newElement(column, path, definition+1, repetition+1, times)
@@ -169,7 +177,8 @@ func onlyRepeated(children []*parquet.Column) *parquet.Column {
 	return nil
 }
 
-// newList makes a list. Its repeated group has one column, the element; in files of old writers it is the element itself.
+// newList makes a list. Its repeated group has one column, the element; in files of old writers it is the element
+// itself.
 func newList(n node, inner *parquet.Column, path string, repetition int, times map[string]scoring.Place) (node, error) {
 	n.kind = arrayNode
 	outer := n.definition
@@ -185,7 +194,8 @@ func newList(n node, inner *parquet.Column, path string, repetition int, times m
 	return n, err
 }
 
-// newMap makes a map, whose keys must be text to become the names of an object's fields.
+// newMap makes a map, whose keys must be text to become the names of an object's fields. Where a key comes twice the
+// object has a name twice, which the corridor refuses: there is no telling which of the two values was meant.
 func newMap(n node, inner *parquet.Column, path string, repetition int, times map[string]scoring.Place) (node, error) {
 	n.kind = mapNode
 	n.definition, n.repetition = n.definition+1, repetition+1
@@ -203,8 +213,9 @@ func newMap(n node, inner *parquet.Column, path string, repetition int, times ma
 	return n, nil
 }
 
-// appendRow appends a row, whose values stand first in values, and returns the rest of them. A row has one value or more
-// of every leaf, one leaf after the other; of each leaf only the first has the repetition level 0.
+// appendRow appends a row, whose values stand first in values, and returns the rest of them. A row has one value or
+// more of every leaf, one leaf after the other; of each leaf only the first has the repetition level 0. The lists are
+// views of values; nothing is copied.
 func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet.Value) {
 	columns := make([][]parquet.Value, 0, len(s.leaves))
 	for range s.leaves {
@@ -218,6 +229,8 @@ func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet
 }
 
 // append appends a node of which the leaves have these values: one list for each leaf under it, none of them empty.
+// Whether there is anything at all, the first value of the first leaf tells: where a node is null, all leaves under
+// it have one value, with the level at which it ends.
 func (n *node) append(dst []byte, columns [][]parquet.Value) []byte {
 	if n.optional && columns[0][0].DefinitionLevel() < n.present() {
 		return append(dst, "null"...)
@@ -250,7 +263,8 @@ func (n *node) present() int {
 }
 
 // appendElements appends the elements of a list, or the entries of a map. It cuts them off the front of every leaf's
-// values: one whose repetition level is not above that of this list begins the next element.
+// values: one whose repetition level is not above that of this list begins the next element. All leaves under a list
+// have the same number of elements, as the format has it, so the first one says when it ends.
 func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
 	opening, closing := byte('['), byte(']')
 	if n.kind == mapNode {
@@ -284,7 +298,8 @@ func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
 	return append(dst, closing)
 }
 
-// logicalType is what a column's bytes mean; nil where nothing is said.
+// logicalType is what a column's bytes mean; nil where nothing is said. Files of old writers have none; see
+// converted.
 func logicalType(t parquet.Type) format.LogicalTypeValue {
 	if logical := t.LogicalType(); logical != nil {
 		return logical.Value

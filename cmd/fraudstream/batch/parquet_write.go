@@ -16,11 +16,12 @@ import (
 )
 
 // rowsPerPart is how many rows a part of a table has: enough for a row group that readers like, few enough to be held
-// while they are encoded.
+// while they are encoded. On standard output, which has no parts, a row group is flushed as often.
 const rowsPerPart = 1 << 19
 
-// decided is a row of the table that decisions are written to: the columns of the CSV output, with types. The predicted
-// class is a number where every class is a whole number, and text where not.
+// decided is a row of the table that decisions are written to: the columns of the CSV output, with types. The
+// predicted class is a number where every class is a whole number, and text where not. Pointers are null in the file
+// where they are nil, and so is empty text. The columns with few different values have a dictionary.
 type decided[P int64 | string] struct {
 	Row           int64    `parquet:"row"`
 	DecisionID    string   `parquet:"decision_id,optional"`
@@ -37,8 +38,11 @@ type decided[P int64 | string] struct {
 	ReasonMethod  string   `parquet:"reason_method,optional,dict"`
 }
 
-// A tableSink writes Parquet; P is the type of the column predicted. A Parquet file is readable when its last bytes are written, so one that shall survive a
-// crash is written in parts, FILE.part1 and so on, each whole; at the end they become one file.
+// A tableSink writes Parquet; P is the type of the column predicted. A Parquet file is readable when its last bytes
+// are written, so one that shall survive a crash is written in parts, FILE.part1 and so on, each whole; at the end
+// they become one file.
+//
+// Only encode is called by workers; all else belongs to the goroutine that delivers.
 type tableSink[P int64 | string] struct {
 	path    string // empty for standard output, which has no parts
 	model   *scoring.Scorer
@@ -50,7 +54,8 @@ type tableSink[P int64 | string] struct {
 }
 
 // newTableSink begins a table whose first parts are there already; parts is their number. The type of its column
-// predicted is decided here, by the model's classes.
+// predicted is decided here, by the model's classes. The schema of a Parquet file has one type for a column, so a
+// model with labels of several types has them all as text.
 func newTableSink(model *scoring.Scorer, t Target, parts int) (sink, error) {
 	if ext := compression(t.Path); ext != "" {
 		return nil, fmt.Errorf("%s: a Parquet file is compressed inside; leave out %s", t.Path, ext)
@@ -65,8 +70,8 @@ func newTableSink(model *scoring.Scorer, t Target, parts int) (sink, error) {
 	return openTable(model, names, t, parts)
 }
 
-// wholeClasses are the classes as integers; ok is false where one is none, or is over 2⁵³, from where on a float64 cannot
-// tell one whole number from the next.
+// wholeClasses are the classes as integers; ok is false where one is none, or is over 2⁵³, from where on a float64
+// cannot tell one whole number from the next.
 func wholeClasses(classes []program.Constant) (whole []int64, ok bool) {
 	for _, class := range classes {
 		if class.Type == program.String || class.Num != math.Trunc(class.Num) || math.Abs(class.Num) > 1<<53 {
@@ -134,7 +139,8 @@ func (s *tableSink[P]) encode(c *chunk) error {
 	return nil
 }
 
-// row is the result of row n. What it has no value for is null in the file: empty text, and nil where a value may be 0.
+// row is the result of row n. What it has no value for is null in the file: empty text, and nil where a value may be
+// 0. It copies what it takes: the result is a view of the batch, which the worker fills again.
 func (s *tableSink[P]) row(n int64, r *scoring.Result) decided[P] {
 	row := decided[P]{Row: n}
 	switch r.Outcome {
@@ -178,7 +184,8 @@ func (s *tableSink[P]) deliver(c *chunk) error {
 	return s.endPart()
 }
 
-// endPart makes the part that is being written whole.
+// endPart makes the part that is being written whole. A part counts only when the disk has it: the journal is written
+// next and speaks of it.
 func (s *tableSink[P]) endPart() error {
 	if s.part == nil || s.path == "" {
 		return nil
@@ -195,8 +202,8 @@ func (s *tableSink[P]) endPart() error {
 	return err
 }
 
-// flush ends the part, since only a whole one can be read after a crash. So no part is longer than from one checkpoint to
-// the next.
+// flush ends the part, since only a whole one can be read after a crash. So no part is longer than from one
+// checkpoint to the next.
 func (s *tableSink[P]) flush(at *checkpoint) error {
 	err := s.endPart()
 	at.Parts = s.parts
@@ -204,7 +211,8 @@ func (s *tableSink[P]) flush(at *checkpoint) error {
 }
 
 // finish joins the parts to the file. A single part is the file. Several stay until the journal has gone: whoever is
-// killed before that joins them once more.
+// killed before that joins them once more. The joined file is written under another name and renamed, so that under
+// the name of the output there is never half a table.
 func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 	if s.path == "" {
 		return nil, s.part.Close()
@@ -232,7 +240,8 @@ func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 	return spent, os.Rename(whole, s.path)
 }
 
-// copyPart appends the row groups of a part to the table, as row groups of their own.
+// copyPart appends the row groups of a part to the table, as row groups of their own. One part is open at a time, so
+// memory does not grow with the file.
 func (s *tableSink[P]) copyPart(w *parquet.GenericWriter[decided[P]], i int) error {
 	f, err := os.Open(s.partPath(i))
 	if err != nil {

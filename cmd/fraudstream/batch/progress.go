@@ -8,9 +8,10 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is a bar with the rows per second and the time that is left; silent where nobody looks. How many
-// rows a text has nobody knows before its end, and so its bar counts the bytes that come off the disk, as a writer that
-// they are copied to. A table lists its rows, and its bar counts those.
+// progress is a bar with the rows per second and the time that is left; silent where nobody looks. How many rows a
+// text has nobody knows before its end, and so its bar counts the bytes that come off the disk, as a writer that they
+// are copied to. A table lists its rows, and its bar counts those. It is written to by the reader and told rows by
+// the one that delivers; the bar has a lock of its own.
 type progress struct {
 	bar    *progressbar.ProgressBar
 	began  time.Time

@@ -11,7 +11,8 @@ import (
 )
 
 // alert is one event of the alerts topic: an episode of drift that has begun or ended. The same events give the same
-// bytes, so that a reader can drop what a crash repeats.
+// bytes, so that a reader can drop what a crash repeats. The members of drift.Episode stand beside the others, not
+// below them; severity, text, model and guarantee are what a reader needs who has never seen the report.
 type alert struct {
 	drift.Episode
 	ClosedTick int64  `json:"closed_tick,omitempty"` // of an episode that has ended; tick is that of its first alarm
@@ -23,7 +24,8 @@ type alert struct {
 
 // alert hands over an episode that the tick has opened or closed, and says it in the log. The record is keyed by the
 // feature, so that what is told of one feature stays in order, and its id is that of the episode with its state:
-// whoever has seen the id has seen the alert.
+// whoever has seen the id has seen the alert. It waits in the notes until a fetched run carries it to the topic, in
+// the same transaction where delivery is exactly-once.
 func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 	a := alert{
 		Episode: *e, Severity: e.Severity(), Text: e.Describe(), Model: o.model, Guarantee: o.monitor.Guarantee(),
@@ -45,7 +47,8 @@ func (o *observer) alert(tick *drift.Tick, e *drift.Episode) {
 }
 
 // sayEpisode puts an episode that has begun or ended into the log, for whoever has no reader on the topic: a warning
-// when it opens, and a plain line with the number of its alarms when it is over.
+// when it opens, and a plain line with the number of its alarms when it is over. Evidence and threshold are natural
+// logarithms, as everywhere.
 func sayEpisode(log *slog.Logger, e *drift.Episode) {
 	attributes := []any{
 		"feature", e.Feature, "kind", e.Kind, "partition", e.Partition, "episode", e.ID, "severity", e.Severity(),

@@ -8,9 +8,10 @@ import (
 	"fraudstream/scoring"
 )
 
-// backtest lets the rows of a file pass the monitor and keeps what each tick said. A stream's monitor forgets: it tells
-// of the newest alarms and of the evidence as it stands. Here the whole story is wanted, in memory that does not grow
-// with the file but for its alarms.
+// backtest lets the rows of a file pass the monitor and keeps what each tick said. A stream's monitor forgets: it
+// tells of the newest alarms and of the evidence as it stands. Here the whole story is wanted, in memory that does
+// not grow with the file but for its alarms. It belongs to one goroutine: [batch.Each] shows it the rows in their
+// order, and finish is called when all have passed.
 type backtest struct {
 	options drift.Options
 	monitor *drift.Monitor
@@ -29,7 +30,8 @@ type backtest struct {
 	history  history
 }
 
-// An episode is drift of one detector, from its first alarm to its end.
+// An episode is drift of one detector, from its first alarm to its end. Intervals are numbered from 1, so a
+// closedTick of 0 can be nobody's.
 type episode struct {
 	drift.Episode
 	closedTick int64 // 0: it is still open
@@ -48,8 +50,8 @@ const tickMillis = 10_000
 // file themselves have gone back.
 const behindEvents = 200
 
-// observe shows the monitor row n, counted from 1. A row of which nothing could be read, or that is left out, it does not
-// see.
+// observe shows the monitor row n, counted from 1. A row of which nothing could be read, or that is left out, it does
+// not see.
 func (b *backtest) observe(n int64, r *scoring.Result) error {
 	if r.X == nil || r.Outcome == scoring.Skipped {
 		return nil
@@ -125,7 +127,8 @@ func (b *backtest) time(n int64, r *scoring.Result) (int64, error) {
 	return at, nil
 }
 
-// closeTick ends the tick if it is complete and keeps what came of it.
+// closeTick ends the tick if it is complete and keeps what came of it. at is the time of the event that comes next,
+// in Unix milliseconds: to the shard it is the wall clock.
 func (b *backtest) closeTick(at int64) (closed bool) {
 	tick, closed := b.shard.CloseTick(time.UnixMilli(at))
 	if !closed {
@@ -140,7 +143,8 @@ func (b *backtest) closeTick(at int64) (closed bool) {
 	return true
 }
 
-// keep notes that an episode was opened or closed.
+// keep notes that an episode was opened or closed. One that closes is found by its id, since episodes of several
+// detectors may be open at a time.
 func (b *backtest) keep(e drift.Episode, tick, at int64) {
 	if e.State == drift.EpisodeOpen {
 		b.episodes = append(b.episodes, episode{Episode: e, when: at})
@@ -153,7 +157,8 @@ func (b *backtest) keep(e drift.Episode, tick, at int64) {
 	}
 }
 
-// finish returns the report over all rows. It has every alarm: the monitor keeps only the newest.
+// finish returns the report over all rows. It has every alarm: the monitor keeps only the newest. An episode that is
+// still open is kept as it was at its first alarm, so those that came later are counted here.
 func (b *backtest) finish() *drift.Report {
 	b.shard.Flush()
 	report := b.monitor.Report()

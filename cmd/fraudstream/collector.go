@@ -17,8 +17,8 @@ import (
 	"fraudstream/cmd/fraudstream/privacy"
 )
 
-// collector is the far end of the traces: an [otlptrace.Client] that posts protobuf. OpenTelemetry's own client does the
-// same and links gRPC with its gateway to do it, which would double the size of the binary.
+// collector is the far end of the traces: an [otlptrace.Client] that posts protobuf. OpenTelemetry's own client does
+// the same and links gRPC with its gateway to do it, which would double the size of the binary.
 //
 // It tries once. A span is worth less than the memory that a backlog of them would take, so what an absent collector
 // does not get is dropped, which is said once, and once more when it is back.
@@ -31,7 +31,8 @@ type collector struct {
 	dropped int // spans since the last upload that went well
 }
 
-// newCollector returns the client of an endpoint, which may have a path of its own.
+// newCollector returns the client of an endpoint, which may have a path of its own. The timeout bounds each upload,
+// so that a collector that takes connections and never answers costs spans and no goroutine.
 func newCollector(endpoint string, log *slog.Logger) (*collector, error) {
 	at, err := url.JoinPath(endpoint, "v1", "traces")
 	if err != nil {
@@ -66,8 +67,9 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	return nil
 }
 
-// maskSpan cuts the card numbers short in all texts of a span. Of a request it has the path and the trace state, which are
-// whatever the caller has made them; of an event it has nothing, and stays that way whoever adds an attribute.
+// maskSpan cuts the card numbers short in all texts of a span. Of a request it has the path and the trace state,
+// which are whatever the caller has made them; of an event it has nothing, and stays that way whoever adds an
+// attribute.
 func maskSpan(s *tracepb.Span) {
 	masker := privacy.New(privacy.Options{})
 	mask := func(texts ...*string) {
@@ -97,8 +99,9 @@ func maskSpan(s *tracepb.Span) {
 	}
 }
 
-// post sends one request. TracesData is ExportTraceServiceRequest under another name: both hold the spans as field 1, and
-// only the latter comes with gRPC.
+// post sends one request. TracesData is ExportTraceServiceRequest under another name: both hold the spans as field 1,
+// and only the latter comes with gRPC. Any 2xx is a success; what the collector says of spans that it has refused
+// singly is not read.
 func (c *collector) post(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {

@@ -19,15 +19,16 @@ import (
 //
 // # How a value comes about
 //
-// The defaults come first (defaultConfig), then the file over them, then the flags, or their variables FRAUDSTREAM_…, over
-// both. In the file, ${env:NAME}, ${env:NAME:-default} and ${file:PATH} are replaced in the parsed tree and not in the
-// text, so that a password with a quote or a # in it changes nothing but its own value.
+// The defaults come first (defaultConfig), then the file over them, then the flags, or their variables FRAUDSTREAM_…,
+// over both. In the file, ${env:NAME}, ${env:NAME:-default} and ${file:PATH} are replaced in the parsed tree and not
+// in the text, so that a password with a quote or a # in it changes nothing but its own value.
 //
 // # Why it is read three times
 //
-// The tree of the parsed file is walked beside the tree of the keys first (config_strict.go): the decoder would refuse an
-// unknown key too, but could not say which one was meant. Then the decoder fills the structure, and validate says what
-// types cannot. Each step names the line; none repeats a value that came out of a variable or a file.
+// The tree of the parsed file is walked beside the tree of the keys first (config_strict.go): the decoder would
+// refuse an unknown key too, but could not say which one was meant. Then the decoder fills the structure, and
+// validate says what types cannot. Each step names the line; none repeats a value that came out of a variable or a
+// file.
 //
 // # One source for all that is said about keys
 //
@@ -177,8 +178,8 @@ func (s *configSource) conceal(message string) string {
 // plain is a YAML error with its place but without the lines around it, which may hold a secret.
 func plain(err error) string { return yaml.FormatError(err, false, false) }
 
-// validate checks what the types cannot say, of the sections that every command reads. What a stream needs beyond that is
-// asked of [KafkaConfig.validate]: whoever scores a file need not name a topic.
+// validate checks what the types cannot say, of the sections that every command reads. What a stream needs beyond
+// that is asked of [KafkaConfig.validate]: whoever scores a file need not name a topic.
 func (c *Config) validate() error {
 	if !slices.Contains(eventFormats(), c.Event.Format) {
 		return fmt.Errorf("event.format: %q is none of %s", c.Event.Format, strings.Join(eventFormats(), ", "))
@@ -226,8 +227,9 @@ func (k *KafkaConfig) validate() error {
 	return nil
 }
 
-// nearest returns the candidate at the smallest edit distance from word, if that is at most half its length: beyond that,
-// two words share little but their vowels, and a wrong guess costs more time than none. Of several the first is taken.
+// nearest returns the candidate at the smallest edit distance from word, if that is at most half its length: beyond
+// that, two words share little but their vowels, and a wrong guess costs more time than none. Of several the first is
+// taken.
 func nearest(word string, candidates []string) string {
 	best, distance := "", len(word)/2+1
 	for _, c := range candidates {
@@ -238,8 +240,8 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// editDistance is Levenshtein's distance in bytes: the fewest insertions, deletions and substitutions that make b of a. It
-// keeps one row of the table of all prefixes, and of the row before only the field on the diagonal.
+// editDistance is Levenshtein's distance in bytes: the fewest insertions, deletions and substitutions that make b of
+// a. It keeps one row of the table of all prefixes, and of the row before only the field on the diagonal.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -13,23 +13,24 @@ import (
 	"fraudstream/scoring"
 )
 
-// configCommand looks at a configuration before a service runs by it. check says whether it holds, print what is in force,
-// schema what may be written; init, beside it, writes the file to begin with.
+// configCommand looks at a configuration before a service runs by it. check says whether it holds, print what is in
+// force, schema what may be written; init, beside it, writes the file to begin with.
 type configCommand struct {
 	Check  configCheckCommand  `cmd:"" help:"Say whether a configuration holds: keys, files, the model and, unless --offline, the cluster."`
 	Print  configPrintCommand  `cmd:"" help:"Print the configuration that is in force, and where each value is from."`
 	Schema configSchemaCommand `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 }
 
-// configFlags are the flags of run that go over the file.
+// configFlags are the flags of run that go over the file. They are what decides whether a configuration holds: the
+// other flags of run are about one run.
 type configFlags struct {
 	clusterFlags
 	Model    string `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
 	Delivery string `help:"Delivery guarantee: at-least-once or exactly-once." placeholder:"at-least-once"`
 }
 
-// load is the configuration with the flags over it. The model may be missing, which run refuses: to look at a configuration
-// that has none yet is among what these commands are for.
+// load is the configuration with the flags over it. The model may be missing, which run refuses: to look at a
+// configuration that has none yet is among what these commands are for.
 func (f *configFlags) load() (Config, error) {
 	c, err := f.clusterFlags.load()
 	if err != nil {
@@ -40,6 +41,7 @@ func (f *configFlags) load() (Config, error) {
 }
 
 // configCheckCommand is what a deployment runs before it starts the service, or a pipeline before it merges a change.
+// It looks at what run looks at before it takes a partition, by the same functions.
 type configCheckCommand struct {
 	configFlags
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
@@ -47,9 +49,10 @@ type configCheckCommand struct {
 	JSON     bool     `help:"Print JSON." name:"json"`
 }
 
-// Run prints a line for each part: the keys, the files that they name, the model through its whole gate with the mapping
-// and the overrides of drift, and last the cluster. It ends with 78 where only a change helps, with 1 where a broker is
-// away. A configuration that cannot be read at all is an error and no line: nothing after it would mean anything.
+// Run prints a line for each part: the keys, the files that they name, the model through its whole gate with the
+// mapping and the overrides of drift, and last the cluster. It ends with 78 where only a change helps, with 1 where a
+// broker is away. A configuration that cannot be read at all is an error and no line: nothing after it would mean
+// anything.
 func (c *configCheckCommand) Run(ctx context.Context, s streams) error {
 	config, err := c.load()
 	if err != nil {
@@ -76,7 +79,8 @@ func (c *Config) origin() string {
 	return c.source.path
 }
 
-// unfit is the line of what a restart cannot mend, with the line of the file that the error is about, where it has one.
+// unfit is the line of what a restart cannot mend, with the line of the file that the error is about, where it has
+// one. Such a line has the level fail, and so the code 78.
 func (c *Config) unfit(subject string, err error) consumer.Finding {
 	text := err.Error()
 	if c.source != nil && c.source.keys != nil {
@@ -87,8 +91,8 @@ func (c *Config) unfit(subject string, err error) consumer.Finding {
 	return consumer.Finding{Level: consumer.Fail, Subject: subject, Detail: text}
 }
 
-// checkFiles opens the files that the keys name, certificates and tokens, and finds keys that want each other. What it finds
-// is said of all of them, and not of the first alone: whoever deploys wants to mend a configuration once.
+// checkFiles opens the files that the keys name, certificates and tokens, and finds keys that want each other. What
+// it finds is said of all of them, and not of the first alone: whoever deploys wants to mend a configuration once.
 func (c *Config) checkFiles() (lines []consumer.Finding) {
 	silent := slog.New(slog.DiscardHandler)
 	if _, _, err := c.Kafka.access(silent); err != nil {
@@ -139,12 +143,14 @@ func (c *Config) checkModel(features []string) []consumer.Finding {
 	return lines
 }
 
-// initCommand writes the file to begin with.
+// initCommand writes the file to begin with. All of its keys are there, most of them behind a #, each with what it is
+// for: it is the reference of the configuration as well.
 type initCommand struct {
 	Out string `arg:"" optional:"" help:"File to write; - is standard output." default:"fraudstream.yaml" placeholder:"FILE"`
 }
 
-// Run writes the file, unless there is one: what stands there may be somebody's work.
+// Run writes the file, unless there is one: what stands there may be somebody's work. The mode leaves it to the umask
+// who may read it: the file holds references to secrets and need not hold one.
 func (c *initCommand) Run(s streams) error {
 	if c.Out == "-" {
 		_, err := fmt.Fprint(s.out, initFile)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// A configKey is one key of the configuration file, with those below it. The tree is made of the types that the decoder
-// fills, so that whatever is derived from it (the check for unknown keys, the JSON Schema, what is printed) knows the same
-// keys as the decoder.
+// A configKey is one key of the configuration file, with those below it. The tree is made of the types that the
+// decoder fills, so that whatever is derived from it (the check for unknown keys, the JSON Schema, what is printed)
+// knows the same keys as the decoder.
 type configKey struct {
 	name string // "*" for the entries of a map
 	path string // dotted: event.fields.*.path
@@ -50,8 +50,8 @@ func (k *configKey) addFields(t reflect.Type) {
 	}
 }
 
-// takes says whether a key may stand at a place. It leaves out the keys that a type has and the place refuses: an id is read
-// as it stands.
+// takes says whether a key may stand at a place. It leaves out the keys that a type has and the place refuses: an id
+// is read as it stands.
 func (k *configKey) takes(name string) bool { return k.path != "event.id" || name == "path" }
 
 // add puts a key below k, with all that is below its type.
@@ -73,8 +73,8 @@ func (k *configKey) below(name string) *configKey {
 	return nil
 }
 
-// all yields the key and every key below it, in the order of the types' fields, until yield returns false. The root, which
-// has no name, is not yielded.
+// all yields the key and every key below it, in the order of the types' fields, until yield returns false. The root,
+// which has no name, is not yielded.
 func (k *configKey) all(yield func(*configKey) bool) bool {
 	if k.path != "" && !yield(k) {
 		return false
@@ -87,8 +87,8 @@ func (k *configKey) all(yield func(*configKey) bool) bool {
 	return true
 }
 
-// words are the values that a key takes, where they can be counted; nil elsewhere. The types do not tell: most are texts
-// to the decoder, and what they may say is asked later, by whoever knows what they mean.
+// words are the values that a key takes, where they can be counted; nil elsewhere. The types do not tell: most are
+// texts to the decoder, and what they may say is asked later, by whoever knows what they mean.
 func (k *configKey) words() []string {
 	switch k.path {
 	case "event.format":
@@ -115,8 +115,8 @@ func (k *configKey) words() []string {
 	return nil
 }
 
-// secret tells whether the value must never be shown, whoever asks. It goes by the key's name, in whichever section that
-// stands: a field whose type says it is found by that as well.
+// secret tells whether the value must never be shown, whoever asks. It goes by the key's name, in whichever section
+// that stands: a field whose type says it is found by that as well.
 func (k *configKey) secret() bool {
 	return slices.Contains([]string{"password", "token", "hash_key"}, k.name) && k.keys == nil
 }

@@ -19,20 +19,20 @@ import (
 	"fraudstream/consumer/security"
 )
 
-// configPrintCommand answers what a process started like this would run by. Passwords, tokens and keys are never shown,
-// nor what stands in a file that ${file:…} names, nor a variable whose name says that it holds one: the reference is
-// printed in its place. --redact is for a ticket or a chat: it keeps back all that came out of the environment, and user
-// names.
+// configPrintCommand answers what a process started like this would run by. Passwords, tokens and keys are never
+// shown, nor what stands in a file that ${file:…} names, nor a variable whose name says that it holds one: the
+// reference is printed in its place. --redact is for a ticket or a chat: it keeps back all that came out of the
+// environment, and user names.
 //
 // # How it knows where a value is from
 //
-// The file is loaded a second time without the flags. Where the two differ, a flag or its variable has spoken; where they
-// agree and the file has a line for the key, it was that line; else it is the default.
+// The file is loaded a second time without the flags. Where the two differ, a flag or its variable has spoken; where
+// they agree and the file has a line for the key, it was that line; else it is the default.
 //
 // # How it knows a secret
 //
-// By the type of the field (security.Secret), by the name of its key, or by the name of the variable in the reference. All
-// that is printed goes through the masking of card numbers besides: a default for a field may be one.
+// By the type of the field (security.Secret), by the name of its key, or by the name of the variable in the
+// reference. All that is printed goes through the masking of card numbers besides: a default for a field may be one.
 type configPrintCommand struct {
 	configFlags
 	Redact bool `help:"Also keep back what came from the environment, and user names."`
@@ -155,15 +155,15 @@ func (p *printer) shown(k *configKey, at string, v reflect.Value) string {
 	return string(text)
 }
 
-// isWord tells a value that writes itself as a word, of which the first is the zero one: it is printed even where nobody
-// has set it.
+// isWord tells a value that writes itself as a word, of which the first is the zero one: it is printed even where
+// nobody has set it.
 func isWord(v reflect.Value) bool { return v.Kind() == reflect.Uint8 }
 
 // secretName is a variable that holds what nobody should see, by its name.
 var secretName = regexp.MustCompile(`(?i)pass|pwd|secret|token|key|cred|auth`)
 
-// reference is what the file has in the place of the value, if that is or has references: ${…} of the whole value, or of
-// the first element of a list that has one.
+// reference is what the file has in the place of the value, if that is or has references: ${…} of the whole value, or
+// of the first element of a list that has one.
 func (p *printer) reference(at string) (reference string, fromFile, looksSecret bool) {
 	if p.line(at) == 0 {
 		return "", false, false

@@ -18,9 +18,9 @@ import (
 //
 // # What it says, and what it leaves to config check
 //
-// The schema is made of the types that the decoder fills, so it has the same keys, types, words and defaults, and a test
-// asks the decoder of each. What hangs on two keys at once (a certificate without its key, a topic named twice), on a
-// number's range or on a file is not in it: `config check --offline` says that.
+// The schema is made of the types that the decoder fills, so it has the same keys, types, words and defaults, and a
+// test asks the decoder of each. What hangs on two keys at once (a certificate without its key, a topic named twice),
+// on a number's range or on a file is not in it: `config check --offline` says that.
 //
 // Where the decoder takes a number, the schema also takes a text with ${env:…} or ${file:…} in it, since an editor sees
 // the file before anything is replaced.
@@ -29,8 +29,8 @@ type configSchemaCommand struct{}
 // Run prints it.
 func (configSchemaCommand) Run(s streams) error { return printJSON(s.out, configSchema()) }
 
-// A schema is the part of JSON Schema 2020-12 that says all there is to say of a configuration. The order of the fields is
-// that of the printed text.
+// A schema is the part of JSON Schema 2020-12 that says all there is to say of a configuration. The order of the
+// fields is that of the printed text.
 type schema struct {
 	Dialect     string             `json:"$schema,omitempty"`
 	Title       string             `json:"title,omitempty"`
@@ -77,8 +77,8 @@ func schemaOf(k *configKey, texts map[string]keyText, defaults any) *schema {
 	return s
 }
 
-// value is the schema of a key that holds a value: one of a few words, or what typeOf says of its type. The default stands
-// beside it where it is not empty, and what init.yaml has behind a # as an example, unless it is a secret's.
+// value is the schema of a key that holds a value: one of a few words, or what typeOf says of its type. The default
+// stands beside it where it is not empty, and what init.yaml has behind a # as an example, unless it is a secret's.
 func (s *schema) value(k *configKey, text keyText, fallback any) {
 	s.Default = fallback
 	if text.commented && text.example != "" && !k.secret() {

@@ -13,8 +13,8 @@ import (
 // what is near it nor the second one; it takes any word where only a few mean something, and cuts the fraction off a
 // number where it wants a whole one.
 //
-// All that is wrong is collected: whoever repairs a file wants to see every line of it at once. The lines of the keys are
-// kept, for what is found later: validate speaks of keys, and locate says where they stand.
+// All that is wrong is collected: whoever repairs a file wants to see every line of it at once. The lines of the keys
+// are kept, for what is found later: validate speaks of keys, and locate says where they stand.
 type strict struct {
 	root  *configKey
 	wrong []string            // one line each: LINE: what
@@ -22,7 +22,8 @@ type strict struct {
 	given map[string]ast.Node // the value of each, by the same path, as config print looks for references in it
 }
 
-// checkKeys walks the body of a document, whose references have been replaced, beside the tree of all keys.
+// checkKeys walks the body of a document, whose references have been replaced, beside the tree of all keys. What is
+// found is in the result's wrong; an empty list means that the decoder will meet no key that it does not know.
 func checkKeys(body ast.Node) *strict {
 	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}}
 	s.walk(s.root, "", body)
@@ -49,7 +50,8 @@ func (s *strict) walk(k *configKey, at string, node ast.Node) {
 	}
 }
 
-// entry checks one key and goes down. Below a value there is nothing to know: a map of words has any names.
+// entry checks one key and goes down. Below a value there is nothing to know: a map of words has any names. A key
+// whose name comes from a map, such as a feature's, has its own name in the path and the tree's * in the key.
 func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode) {
 	if _, merge := entry.Key.(*ast.MergeKeyNode); merge || parent.keys == nil {
 		return
@@ -69,8 +71,8 @@ func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode
 	s.walk(k, path, entry.Value)
 }
 
-// unknown says what may be meant: a key at this place, or the same one, or a near one, at another. The place goes first,
-// since most wrong keys are misspelt and few are misplaced.
+// unknown says what may be meant: a key at this place, or the same one, or a near one, at another. The place goes
+// first, since most wrong keys are misspelt and few are misplaced.
 func (s *strict) unknown(parent *configKey, name string) string {
 	var here, names, paths []string
 	for _, k := range parent.keys {
@@ -96,7 +98,8 @@ func (s *strict) unknown(parent *configKey, name string) string {
 	return fmt.Sprintf("unknown key %q; fraudstream config schema prints those that there are", name)
 }
 
-// word checks a value that is one of a few. An empty one, or null, is a key that was left out.
+// word checks a value that is one of a few. An empty one, or null, is a key that was left out. References have been
+// replaced by then, so a variable with a wrong word is found here as well; conceal takes it out of the message.
 func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 	words := k.words()
 	if words == nil {
@@ -121,7 +124,8 @@ func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 	s.wrong = append(s.wrong, said)
 }
 
-// whole checks that a number has no fraction where the decoder would cut it off: 1.5 rows are a mistake, and not 1.
+// whole checks that a number has no fraction where the decoder would cut it off: 1.5 rows are a mistake, and not 1. A
+// number of the file that is whole but written as 1e3 is taken.
 func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 	number, ok := n.GetValue().(float64)
 	if !ok || !k.kind.ConvertibleTo(reflect.TypeFor[int64]()) || k.kind.Kind() == reflect.Float64 || number == math.Trunc(number) {
@@ -130,10 +134,11 @@ func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 	s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: %v is no whole number", n.GetToken().Position.Line, at, number))
 }
 
-// locate gives the text of an error as decode reports it, LINE: text, or a blank and the text where there is no line. It
-// puts the line of the key in front that an error begins with: "drift.features: country: …" is about
-// drift.features.country. An error about nothing in the file stays as it is, as does one about a default: that has no line.
-// A first word that happens to be a section's name ("drift cannot …") is no key; it has a blank behind it and no colon.
+// locate gives the text of an error as decode reports it, LINE: text, or a blank and the text where there is no line.
+// It puts the line of the key in front that an error begins with: "drift.features: country: …" is about
+// drift.features.country. An error about nothing in the file stays as it is, as does one about a default: that has no
+// line. A first word that happens to be a section's name ("drift cannot …") is no key; it has a blank behind it and
+// no colon. The longest path wins that the file has a line for.
 func (s *strict) locate(err error) string {
 	text, path, line := err.Error(), "", 0
 	for rest := text; ; {

@@ -10,8 +10,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// own is what the console is told of this process, whatever its traffic is. Without a monitor there is no drift to show,
-// and wanted, from which the monitor was made, is not looked at.
+// own is what the console is told of this process, whatever its traffic is. Without a monitor there is no drift to
+// show, and wanted, from which the monitor was made, is not looked at. Where thresholds come from is said in words,
+// because the page shows them to an analyst who has seen neither bundle nor configuration.
 func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drift.Options) *console.Own {
 	o := &console.Own{
 		Scorer: model, Thresholds: model.Thresholds(), From: "of the bundle", Monitor: monitor, Masker: c.Privacy.masker(), Shows: c.Privacy.Show,
@@ -36,7 +37,8 @@ func (c *Config) streamConsole(model *scoring.Scorer, watch *driftWatch, stream 
 	return console.New(console.Options{Source: o.State, Log: log})
 }
 
-// doorConsole shows requests, where they are the traffic, and has them counted.
+// doorConsole shows requests, where they are the traffic, and has them counted. It is called before the door is made,
+// and puts what counts into the door's options.
 func (c *Config) doorConsole(model *scoring.Scorer, wanted *drift.Options, options *web.Options) *console.Console {
 	o := c.own(model, options.Monitor, wanted)
 	o.Scope = "This process answers HTTP without Kafka; its requests are the live traffic."

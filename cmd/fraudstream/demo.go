@@ -10,7 +10,8 @@ import (
 )
 
 // demoCommand is the first thing that a new user runs: it needs nothing but this binary, which it starts again as its
-// workers, with the Kafka of package demo between them. What is shown is therefore the service itself and no film of it.
+// workers, with the Kafka of package demo between them. What is shown is therefore the service itself and no film of
+// it.
 type demoCommand struct {
 	For      time.Duration `help:"Length of the show." default:"75s"`
 	Fast     bool          `help:"Without waits, in a few seconds."`
@@ -20,8 +21,9 @@ type demoCommand struct {
 	Delivery string        `help:"Delivery guarantee of the workers: at-least-once or exactly-once." enum:"at-least-once,exactly-once" default:"exactly-once"`
 }
 
-// Run shows the demo and fails if an event was lost or, where that is promised not to happen, answered twice. Whether one
-// was is not for the workers to say: an independent reader counts what stands in the topics at the end.
+// Run shows the demo and fails if an event was lost or, where that is promised not to happen, answered twice. Whether
+// one was is not for the workers to say: an independent reader counts what stands in the topics at the end. An
+// interrupt ends the show and is no failure of it: what was sent by then is counted all the same.
 func (d *demoCommand) Run(ctx context.Context, s streams) error {
 	executable, err := os.Executable()
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 
 // dlqCommand looks at the dead letters, sends them back, and ends a pause of the breaker.
 //
-// A dead letter is an event that could not be scored: its bytes, if dlq.mode lets them, with the reason and its origin in
-// headers. The way is to list them, by code and time; to mend what made them fail, which is the mapping, the model or the
-// producer; and to replay them. Resume comes before that, where so many events fail that the stream has paused rather
-// than write letters: it says that they are to be letters after all.
+// A dead letter is an event that could not be scored: its bytes, if dlq.mode lets them, with the reason and its
+// origin in headers. The way is to list them, by code and time; to mend what made them fail, which is the mapping,
+// the model or the producer; and to replay them. Resume comes before that, where so many events fail that the stream
+// has paused rather than write letters: it says that they are to be letters after all.
 type dlqCommand struct {
 	List   dlqListCommand   `cmd:"" help:"List dead letters, without what is in them."`
 	Replay dlqReplayCommand `cmd:"" help:"Send dead letters back to the input topic, each once, however often this is run or killed."`
@@ -31,7 +31,8 @@ type dlqCommand struct {
 }
 
 // letterFilter are the flags by which letters are picked. List and replay share them, so that what was listed is what
-// will be sent back.
+// will be sent back. Those that are given hold together: a letter has to pass all of them. Times are those at which
+// letters were written, not those of their events.
 type letterFilter struct {
 	Code      []string `help:"Only these error codes." placeholder:"CODE,…"`
 	Partition []int32  `help:"Only these partitions of the dead-letter topic." placeholder:"N,…"`
@@ -56,8 +57,8 @@ func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
 	return deadletter.Filter{Codes: f.Code, Partitions: f.Partition, Since: since, Until: until, Limit: f.Limit}, nil
 }
 
-// parseMoment reads a time, or how long ago it was; nothing gives the zero time, which bounds nothing. The flag is for the
-// error.
+// parseMoment reads a time, or how long ago it was; nothing gives the zero time, which bounds nothing. The flag is
+// for the error.
 func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -73,7 +74,8 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // dlqListCommand prints letters: when, why, of which event. What is in them are payments of people, and is shown only
-// when it is asked for, and masked.
+// when it is asked for, and masked. It reads the topic from its beginning, or from --since, up to the end that it has
+// at the start, without a group and without committing anything.
 type dlqListCommand struct {
 	clusterFlags
 	letterFilter
@@ -82,7 +84,8 @@ type dlqListCommand struct {
 	Values bool `help:"Also print the values, masked but for the fields in dlq.keep and privacy.show; of an id its hash or last characters."`
 }
 
-// shownLetter is a letter as it is printed. Its texts have been masked, and its value is there only if it was asked for.
+// shownLetter is a letter as it is printed. Its texts have been masked, and its value is there only if it was asked
+// for. The pointer is to a copy, so the letter that was read is not changed.
 type shownLetter struct {
 	*deadletter.Letter
 	Value string `json:"value,omitempty"` // masked
@@ -118,8 +121,8 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 	return setupFailure(errors.Join(err, failed, finish()))
 }
 
-// newest holds letters back until the list is at its end, and then shows the last n by time. It holds 2n at most, however many
-// there are: when it has so many, it sorts them and drops the older half.
+// newest holds letters back until the list is at its end, and then shows the last n by time. It holds 2n at most,
+// however many there are: when it has so many, it sorts them and drops the older half.
 func newest(n int, show func(shownLetter) error, finish func() error) (func(shownLetter) error, func() error) {
 	var held []shownLetter
 	trim := func() {
@@ -144,15 +147,16 @@ func newest(n int, show func(shownLetter) error, finish func() error) (func(show
 	}
 }
 
-// letterLines prints a JSON object a line.
+// letterLines prints a JSON object a line. Nothing is held back: a list of millions can be piped into something that
+// reads it line by line.
 func letterLines(out io.Writer) (show func(shownLetter) error, finish func() error) {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	return func(l shownLetter) error { return e.Encode(l) }, func() error { return nil }
 }
 
-// letterTable prints a table, whose columns are lined up when all letters are known: finish prints it. The column LETTER is
-// partition and offset on the dead-letter topic, EVENT is where the event stands on the input.
+// letterTable prints a table, whose columns are lined up when all letters are known: finish prints it. The column
+// LETTER is partition and offset on the dead-letter topic, EVENT is where the event stands on the input.
 func letterTable(out io.Writer, values bool) (show func(shownLetter) error, finish func() error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "WRITTEN\tCODE\tFIELD\tEVENT\tLETTER\tMESSAGE"
@@ -187,7 +191,8 @@ func printable(text string) string {
 
 // dlqReplayCommand sends letters back to the input topic, when what made them fail has been mended. It remembers in
 // Kafka which it has sent, and so it may be run again, or killed and run again. The rate keeps a million old events
-// from standing before the new ones.
+// from standing before the new ones. What is replayed is scored by the model and the mapping of today, and its
+// decision has the id that it would have had.
 type dlqReplayCommand struct {
 	clusterFlags
 	letterFilter
@@ -224,7 +229,8 @@ func (c *dlqReplayCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// print says what has become of the letters, also of those before an error.
+// print says what has become of the letters, also of those before an error. foreign are letters of another input, or
+// of nobody knows which; they are counted and left alone.
 func (c *dlqReplayCommand) print(out io.Writer, done consumer.Replayed) error {
 	if c.JSON {
 		return printJSON(out, done)
@@ -237,8 +243,9 @@ func (c *dlqReplayCommand) print(out io.Writer, done consumer.Replayed) error {
 	return err
 }
 
-// replayBar is a bar over the letters looked at, of which those that the filter picks are replayed; silent where nobody
-// looks. It is made with the first figures, which say how many there are.
+// replayBar is a bar over the letters looked at, of which those that the filter picks are replayed; silent where
+// nobody looks. It is made with the first figures, which say how many there are. It is told by the goroutine that
+// replays, at its own pace.
 func replayBar(w io.Writer) (show func(consumer.Replayed), finish func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
@@ -266,7 +273,8 @@ type dlqResumeCommand struct {
 	JSON bool `help:"Print JSON." name:"json"`
 }
 
-// Run prints up to where failing events are accepted.
+// Run prints up to where failing events are accepted. Events that fail behind those offsets are judged by the breaker
+// anew: it is no switch that stays off.
 func (c *dlqResumeCommand) Run(ctx context.Context, s streams) error {
 	config, stream, err := c.connect(s)
 	if err != nil {
@@ -290,7 +298,8 @@ func (c *dlqResumeCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// setupFailure gives what a restart cannot mend its exit code; any other error stays as it is.
+// setupFailure gives what a restart cannot mend its exit code; any other error stays as it is. A missing topic or a
+// right that was not granted is the former; a broker that is away the latter.
 func setupFailure(err error) error {
 	if _, ok := errors.AsType[*consumer.SetupError](err); ok {
 		return &exitError{exitConfig, err}

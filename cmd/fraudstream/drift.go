@@ -21,8 +21,8 @@ import (
 // what stands in the file. They are counted by the same monitor as a stream, with its clock turned to the times of the
 // events: a day of traffic is gone through in minutes, and the intervals are those that the stream would have had.
 //
-// A file is one set of detectors, as a pool is. A stream whose partitions have detectors of their own shows each of them a
-// part of the traffic, and needs longer for the same evidence.
+// A file is one set of detectors, as a pool is. A stream whose partitions have detectors of their own shows each of
+// them a part of the traffic, and needs longer for the same evidence.
 type driftCommand struct {
 	rowsFlags
 	Format      batch.Format `help:"Format of the file: ndjson, csv or parquet. Default: by its extension (.gz, .zst, .lz4 and .bz2 aside), else ndjson." enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT"`
@@ -32,7 +32,8 @@ type driftCommand struct {
 	FailOnAlarm bool         `help:"End with code 3 if there was an alarm."`
 }
 
-// Run reads the file once, then reports; --fail-on-alarm makes an alarm end it with code 3.
+// Run reads the file once, then reports; --fail-on-alarm makes an alarm end it with code 3. What can be said before
+// the file is read is said then: flags, the page's place, the model.
 func (c *driftCommand) Run(ctx context.Context, s streams) error {
 	if c.TickEvents < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--tick-events %d: an interval has at least one event", c.TickEvents)}
@@ -127,7 +128,9 @@ func (c *driftCommand) report(b *backtest, model *scoring.Scorer, out io.Writer)
 	return err
 }
 
-// findings are the report of the contract and what the file alone can tell beside it: what happened when.
+// findings are the report of the contract and what the file alone can tell beside it: what happened when. Its methods
+// are in drift_text.go for the terminal and in drift_page.go for the page; both show the same figures in the same
+// order.
 type findings struct {
 	web.DriftReport
 	*backtest

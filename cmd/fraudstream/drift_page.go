@@ -20,7 +20,8 @@ import (
 var pageText string
 
 // A page is the report as one HTML file. It needs no network and no script: the charts are SVG that the template
-// draws, in shapes that stretch with the window; all text stands beside them and does not stretch.
+// draws, in shapes that stretch with the window; all text stands beside them and does not stretch. The template reads
+// fields and calls Headline, and computes nothing.
 type page struct {
 	*findings
 	Input  string // base name of the file
@@ -46,7 +47,8 @@ type pageAlarm struct {
 }
 
 // card shows one feature: its state, what moved, training and live side by side, the evidence over the file, the
-// distances and the quality. All texts are ready for the template, which decides nothing but what is there.
+// distances and the quality. All texts are ready for the template, which decides nothing but what is there. Where the
+// bundle has no baseline for a feature, Bins and Categories are nil and the card has only its figures.
 type card struct {
 	*watched
 	ID, State, Tone string  // Tone is a class of the style sheet
@@ -68,8 +70,9 @@ type card struct {
 // labelled is a figure with its name, and what it is to be held against; all three are texts, ready to be read.
 type labelled struct{ Name, Value, Note string }
 
-// writePage writes the page. Names of features and categories come from a model and from traffic, and anybody may have
-// chosen them: html/template escapes each for the place where it stands.
+// writePage writes the page. Names of features and categories come from a model and from traffic, and anybody may
+// have chosen them: html/template escapes each for the place where it stands. The file is created when the report is
+// ready, and an error leaves what was written of it; it is returned with the others.
 func (f *findings) writePage(path string) error {
 	t, err := template.New("page").Parse(pageText)
 	if err != nil {
@@ -84,7 +87,7 @@ func (f *findings) writePage(path string) error {
 }
 
 // page lays out the report: the alarms in the order in which they came, for the story, and the cards in the order of
-// what matters, for the work.
+// what matters, for the work. Anchors are numbers and not names, since a name may hold anything.
 func (f *findings) page() *page {
 	p := &page{
 		findings: f, Input: filepath.Base(f.input), Hash: f.Model.SHA256[:min(16, len(f.Model.SHA256))],
@@ -121,7 +124,8 @@ func (f *findings) page() *page {
 	return p
 }
 
-// ending says whether an episode is over, as until does, in the words of the page, where there is room for more of them.
+// ending says whether an episode is over, as until does, in the words of the page, where there is room for more of
+// them.
 func (e *episode) ending() string {
 	if e.closedTick == 0 {
 		return "still open"
@@ -129,7 +133,8 @@ func (e *episode) ending() string {
 	return "over at interval " + count(e.closedTick)
 }
 
-// Headline says in a sentence how it went. It is exported for the template alone.
+// Headline says in a sentence how it went. It is exported for the template alone. That nothing could alarm is said
+// first: a page without alarms must not look like a good one where none was possible.
 func (p *page) Headline() string {
 	open := 0
 	for i := range p.episodes {
@@ -149,8 +154,9 @@ func (p *page) Headline() string {
 	}
 }
 
-// card lays out what is known of one feature. The bar of evidence is full at two thresholds, so that an alarm stands in
-// its middle and what comes near one can be seen to come near.
+// card lays out what is known of one feature. The bar of evidence is full at two thresholds, so that an alarm stands
+// in its middle and what comes near one can be seen to come near. The words of the states are those of the terminal,
+// but for the capitals of ALARM, in whose place the page has a colour.
 func (f *findings) card(w *watched, anchor string) card {
 	c := card{
 		watched: w, ID: anchor, State: w.state(), Evidence: w.evidenceText(), Meter: tenth(100 * min(1, w.evidence()/2)),
@@ -198,8 +204,9 @@ func (f *findings) feature(w *watched) *drift.Feature {
 	return nil
 }
 
-// figures are the distances, each with what it is to be held against: PSI against what it exceeds by chance alone, the
-// share that changed cell against what is tolerated, mean and deviation against those of training.
+// figures are the distances, each with what it is to be held against: PSI against what it exceeds by chance alone,
+// the share that changed cell against what is tolerated, mean and deviation against those of training. Distances
+// without a unit have three digits; the earth mover's is in standard deviations of training.
 func (w *watched) figures() []labelled {
 	all := []labelled{
 		{"changed cell", percent(float64(w.TV)), "tolerated " + percent(float64(w.Epsilon))},

@@ -20,6 +20,7 @@ const (
 )
 
 // watched is one line of the table and one card of the page: a feature, or the score, with all that is known of it.
+// The score has value cells alone, and no quality: it is never missing.
 type watched struct {
 	*drift.FeatureReport
 	score           bool
@@ -57,7 +58,8 @@ func (f *findings) watched() []watched {
 }
 
 // evidence is the largest that one of the two detectors came to, in thresholds: 1 is an alarm. Thresholds make
-// detectors comparable that do not have the same one.
+// detectors comparable that do not have the same one. It is the peak over the whole file, and not how things stand at
+// its end, since an alarm restarts the evidence.
 func (w *watched) evidence() float64 {
 	largest := 0.0
 	for _, c := range []curve{w.values, w.quality} {
@@ -94,7 +96,7 @@ func (w *watched) state() string {
 	}
 }
 
-// compareBool orders false before true.
+// compareBool orders false before true. The standard library has no order for booleans.
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -151,7 +153,8 @@ func plural(n int64, thing string) string {
 	return count(n) + " " + thing + "s"
 }
 
-// summary counts the alarms in words. Where none could have come it says why, so that silence is not read as calm.
+// summary counts the alarms in words. Where none could have come it says why, so that silence is not read as calm. It
+// counts episodes and not alarms: a drift that lasts alarms again and again.
 func (f *findings) summary() string {
 	switch n := len(f.episodes); {
 	case f.Resampled:
@@ -212,8 +215,8 @@ func evidenceOf(logM, threshold float64) string {
 	return fmt.Sprintf("%.1f of %.1f", max(logM, 0), threshold)
 }
 
-// notOK is the share of values that are missing, outside or unseen, between 0 and 1; NaN for the score, which is never any
-// of it, and before there is an event.
+// notOK is the share of values that are missing, outside or unseen, between 0 and 1; NaN for the score, which is
+// never any of it, and before there is an event.
 func (w *watched) notOK() float64 {
 	if w.score || w.N == 0 {
 		return math.NaN()
@@ -221,7 +224,8 @@ func (w *watched) notOK() float64 {
 	return float64(w.N-w.Quality.Counts[0]) / float64(w.N)
 }
 
-// mostMoved is the cell whose share has changed most, in words; - where there is none.
+// mostMoved is the cell whose share has changed most, in words; - where there is none. The list is sorted by whoever
+// gives it.
 func mostMoved(cells []drift.Cell) string {
 	if len(cells) == 0 {
 		return "-"
@@ -238,7 +242,8 @@ func (w *watched) movedMost() string {
 	return fmt.Sprintf("%s mean × %s, deviation × %s of training", w.Name, figureText(float64(w.MeanRatio)), figureText(float64(w.StdRatio)))
 }
 
-// percent is a share of traffic; - where there is none.
+// percent is a share of traffic; - where there is none. There are one or two digits behind the point, two where one
+// would be 0.0 or 100.0; nothing at all and everything have none.
 func percent(share float64) string {
 	switch {
 	case math.IsNaN(share):

@@ -11,7 +11,8 @@ import (
 const historyPoints = 240
 
 // history keeps the evidence of every detector over the ticks. Where there are more ticks than points, a point is the
-// largest of its ticks: a peak that came near an alarm is never smoothed away.
+// largest of its ticks: a peak that came near an alarm is never smoothed away. Its size does not depend on the file:
+// 240 points at most for each detector, two for each feature.
 type history struct {
 	stride int // ticks to a point
 	filled int // ticks in the last point
@@ -27,7 +28,9 @@ type curve struct {
 	points        []float64
 }
 
-// add appends the evidence after one tick. All ticks have the same detectors in the same order.
+// add appends the evidence after one tick. All ticks have the same detectors in the same order. A point in the middle
+// of its ticks holds the largest so far. The threshold is that of the first tick, as a backtest has one set of
+// detectors from its beginning to its end.
 func (h *history) add(evidence []drift.Evidence) {
 	if h.curves == nil {
 		h.stride = 1
@@ -55,7 +58,8 @@ func (h *history) add(evidence []drift.Evidence) {
 	}
 }
 
-// halve joins the points two by two; the last one has just been begun.
+// halve joins the points two by two; the last one has just been begun. From then on a point stands for twice as many
+// ticks.
 func (h *history) halve() {
 	for i := range h.curves {
 		p := h.curves[i].points

@@ -15,7 +15,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// HTTPConfig is the listener of /predict and all that is beside it.
+// HTTPConfig is the listener of /predict and all that is beside it. The zero value of each limit is refused by
+// validate and not taken for the default, which stands in defaultHTTP.
 type HTTPConfig struct {
 	Listen         string          `yaml:"listen"`          // HOST:PORT; empty: none
 	Token          security.Secret `yaml:"token"`           // that callers bear; empty: none is asked for. Write ${file:PATH}
@@ -50,7 +51,8 @@ const (
 	maxMaxRows = 100_000
 )
 
-// validate checks what the types cannot say.
+// validate checks what the types cannot say. The flag --listen may change the address afterwards; none of these rules
+// depends on it.
 func (c *HTTPConfig) validate() error {
 	switch {
 	case c.Token != "" && len(c.Token) < shortestToken:
@@ -91,7 +93,8 @@ type httpFlags struct {
 	AdminListen *string `help:"Address of profiles and of the log level; empty for none. Default: a free port on 127.0.0.1." placeholder:"HOST:PORT"`
 }
 
-// over puts the flags over the configuration.
+// over puts the flags over the configuration. The admin address is checked again, since the flag may have made it one
+// that others can reach.
 func (f *httpFlags) over(c *Config) error {
 	if f.Listen != nil {
 		c.HTTP.Listen = *f.Listen
@@ -130,7 +133,8 @@ func (c *HTTPConfig) complete(o *web.Options) error {
 	return nil
 }
 
-// csvTable reads CSV over HTTP as `score` reads it from a file: columns have the names that the paths of the mapping are.
+// csvTable reads CSV over HTTP as `score` reads it from a file: columns have the names that the paths of the mapping
+// are.
 func csvTable(model *scoring.Scorer, m scoring.Mapping) (*web.Table, error) {
 	flat := batch.Flatten(m)
 	scorer, err := model.Remapped(flat)
@@ -142,12 +146,14 @@ func csvTable(model *scoring.Scorer, m scoring.Mapping) (*web.Table, error) {
 	}}, nil
 }
 
-// listeners are the door and the operators' listener, of which either may be off.
+// listeners are the door and the operators' listener, of which either may be off. They are opened before anything is
+// served and closed by the end of the context that they serve in.
 type listeners struct {
 	doors []*web.Server
 }
 
-// listen opens both addresses, so that a wrong one is known before anything else starts.
+// listen opens both addresses, so that a wrong one is known before anything else starts. The log names the port that
+// was chosen where 0 was asked for.
 func (c *Config) listen(door *web.Server, level *slog.LevelVar, log *slog.Logger) (*listeners, error) {
 	l := new(listeners)
 	if c.HTTP.Listen != "" {

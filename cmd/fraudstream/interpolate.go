@@ -11,7 +11,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// reference is ${env:NAME}, ${env:NAME:-default} or ${file:path}.
+// reference is ${env:NAME}, ${env:NAME:-default} or ${file:path}. A closing brace ends it, so neither a name nor a
+// default nor a path can hold one.
 var reference = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
 
 // interpolate replaces references in the values of a parsed configuration. It works on the parsed tree and not on
@@ -28,8 +29,8 @@ func interpolate(file *ast.File) ([]expanded, error) {
 	return r.done, r.err
 }
 
-// expanded is a value with references, and what they stood for: kept for messages, which must show the former in place of
-// the latter, and found again by its line.
+// expanded is a value with references, and what they stood for: kept for messages, which must show the former in
+// place of the latter, and found again by its line. The value may be a secret, and is never printed.
 type expanded struct {
 	reference, value string
 	line             int
@@ -41,7 +42,8 @@ type replacer struct {
 	err  error
 }
 
-// Visit replaces the scalar values of mappings and sequences in place.
+// Visit replaces the scalar values of mappings and sequences in place. Keys are left as they are: a variable cannot
+// decide which key is meant.
 func (r *replacer) Visit(node ast.Node) ast.Visitor {
 	switch n := node.(type) {
 	case *ast.MappingValueNode:

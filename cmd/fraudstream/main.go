@@ -103,8 +103,8 @@ func main() {
 	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// execute runs one command line and returns the exit code. Nothing that it prints on standard error holds a card number,
-// that of a panic included; only what the runtime prints of a panic in another goroutine is out of reach.
+// execute runs one command line and returns the exit code. Nothing that it prints on standard error holds a card
+// number, that of a panic included; only what the runtime prints of a panic in another goroutine is out of reach.
 func execute(args []string, s streams) (code int) {
 	ctx, stop := untilSignal()
 	defer stop()

@@ -41,8 +41,8 @@ func (m MemoryConfig) bytes() (n int64, from string, err error) {
 	return n, "three eighths of GOMEMLIMIT", nil
 }
 
-// parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake. The units are powers
-// of 1024, as in GOMEMLIMIT; MB and the like, which are read as either, are refused.
+// parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake. The units are
+// powers of 1024, as in GOMEMLIMIT; MB and the like, which are read as either, are refused.
 func parseSize(text string) (int64, error) {
 	for _, u := range []struct {
 		unit string
@@ -70,7 +70,8 @@ func (c *Config) validateMemory() error {
 	return err
 }
 
-// remember gives o the budget, and says what it is.
+// remember gives o the budget, and says what it is. It is asked of a stream alone, when everything else has been
+// checked: GOMEMLIMIT is the process's and not the file's.
 func (c *Config) remember(o *consumer.Options, log *slog.Logger) error {
 	n, from, err := c.Memory.bytes()
 	if err != nil {

@@ -14,12 +14,14 @@ import (
 	"fraudstream/scoring"
 )
 
-// newLogger writes text to a terminal and JSON to anything else: a person reads the one, and whatever gathers the logs
-// of a cluster the other, without an option that somebody forgets. It always goes to stderr, where no result can be
-// mixed with it, and holds no card number.
+// newLogger writes text to a terminal and JSON to anything else: a person reads the one, and whatever gathers the
+// logs of a cluster the other, without an option that somebody forgets. It always goes to stderr, where no result can
+// be mixed with it, and holds no card number. The level is info and stays so; commands that are over in a moment need
+// no other.
 func newLogger(w io.Writer) *slog.Logger { return newLoggerAt(w, new(slog.LevelVar)) }
 
-// newLoggerAt is one whose level can be changed while it runs.
+// newLoggerAt is one whose level can be changed while it runs. Masking wraps the handler, so it holds for messages,
+// attributes and groups alike.
 func newLoggerAt(w io.Writer, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	var lines slog.Handler = slog.NewJSONHandler(w, options)
@@ -29,7 +31,8 @@ func newLoggerAt(w io.Writer, level *slog.LevelVar) *slog.Logger {
 	return slog.New(privacy.New(privacy.Options{}).Handler(lines))
 }
 
-// isTerminal tells whether a person looks at w.
+// isTerminal tells whether a person looks at w. It looks through the masking of standard error, which is no file
+// itself.
 func isTerminal(w io.Writer) bool {
 	if masked, ok := w.(*privacy.Writer); ok {
 		w = masked.Unwrap()
@@ -39,8 +42,10 @@ func isTerminal(w io.Writer) bool {
 }
 
 // loadModel takes the model through the whole gate, says what it found and counts the outcome. The line "model
-// verified" is the record of what this process decides by: name, version and hash of the model, how many golden rows it
-// was held against and how far it was off, and who has signed it.
+// verified" is the record of what this process decides by: name, version and hash of the model, how many golden rows
+// it was held against and how far it was off, and who has signed it. It is called once, before anything listens or
+// joins a group, and takes as long as the golden rows do. A model that is refused counts under the stable word of its
+// reason; what is wrong with the keys of model.trusted_keys is no refusal of a model and counts as none.
 func loadModel(c Config, features []string, log *slog.Logger, loads *web.ModelMetrics) (*scoring.Scorer, error) {
 	began := time.Now()
 	trust, err := trustOf(c.Model)

@@ -13,8 +13,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// A modelDiff is what differs between the model in force (A) and another (B): in what they want of an event, in what they
-// make of the same rows, and in what people wrote of them.
+// A modelDiff is what differs between the model in force (A) and another (B): in what they want of an event, in what
+// they make of the same rows, and in what people wrote of them.
 type modelDiff struct {
 	A        modelSide       `json:"a"`
 	B        modelSide       `json:"b"`
@@ -32,21 +32,23 @@ type modelSide struct {
 	Thresholds scoring.Thresholds `json:"thresholds"`
 }
 
-// sideOf describes a model by the thresholds that it would decide with.
+// sideOf describes a model by the thresholds that it would decide with. No configuration is involved, so those are
+// the thresholds of the bundle.
 func sideOf(s *scoring.Scorer) modelSide {
 	b := &s.Bundle
 	return modelSide{b.Name, b.Version, b.SHA256, s.Program.Output, s.Thresholds()}
 }
 
 // A featureChange is a feature that one model has alone ("added", "removed"), that stands elsewhere ("moved"), or of
-// which something differs ("changed").
+// which something differs ("changed"). Places are numbered from 1, as people count columns.
 type featureChange struct {
 	Name   string        `json:"name"`
 	Change string        `json:"change"`
 	What   []valueChange `json:"what,omitempty"`
 }
 
-// A valueChange is a value on both sides; null where one has none.
+// A valueChange is a value on both sides; null where one has none. Values are compared with ==, or as they are
+// printed, and are texts, numbers and booleans.
 type valueChange struct {
 	Key string `json:"key"`
 	A   any    `json:"a"`
@@ -97,7 +99,8 @@ func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 }
 
 // listedElsewhere are the keys of metadata.json that hold long lists: features are compared one by one, and baselines
-// differ whenever the data do.
+// differ whenever the data do. All else of the file is compared, known to this program or not: somebody wrote it for
+// a reason.
 var listedElsewhere = []string{"features", "score"}
 
 // metadataChanges compares two files of metadata by dotted keys, in order.
@@ -117,7 +120,7 @@ func metadataChanges[V ~[]byte](a, b map[string]V) []valueChange {
 	return changes
 }
 
-// flattened turns nested objects into dotted keys; lists stay whole.
+// flattened turns nested objects into dotted keys; lists stay whole. A value that is no JSON is left out.
 func flattened[V ~[]byte](metadata map[string]V) map[string]any {
 	flat := make(map[string]any)
 	// An empty object leaves no key, and is thereby the same as none.
@@ -141,11 +144,13 @@ func flattened[V ~[]byte](metadata map[string]V) map[string]any {
 	return flat
 }
 
-// verdicts are the rows and columns of the table of decisions.
+// verdicts are the rows and columns of the table of decisions. Refused is one of them, since an event that only one
+// of two models can read is the largest of all differences.
 var verdicts = []string{"approve", "review", "block", "refused"}
 
-// scoreChanges compares scores and decisions, row by row. Differences are B − A, over the rows that both have scored. Of
-// each such row the size of its difference is kept, in 8 bytes, because quantiles are wanted exact and want all of them.
+// scoreChanges compares scores and decisions, row by row. Differences are B − A, over the rows that both have scored.
+// Of each such row the size of its difference is kept, in 8 bytes, because quantiles are wanted exact and want all of
+// them.
 type scoreChanges struct {
 	From      string                    `json:"from"`
 	Rows      int                       `json:"rows"`
@@ -163,7 +168,8 @@ type scoreChanges struct {
 	sum   float64
 }
 
-// newScoreChanges makes the table of decisions with all its cells, so that JSON shows the zeros too.
+// newScoreChanges makes the table of decisions with all its cells, so that JSON shows the zeros too. The rows are
+// those of A, the model in force.
 func newScoreChanges() *scoreChanges {
 	c := &scoreChanges{Quantiles: make(map[string]float64), Decisions: make(map[string]map[string]int)}
 	for _, v := range verdicts {
@@ -175,7 +181,8 @@ func newScoreChanges() *scoreChanges {
 	return c
 }
 
-// add compares what the two models a and b made of one row, x and y; row counts from 1.
+// add compares what the two models a and b made of one row, x and y; row counts from 1. A difference of 0 is counted
+// as equal to the last bit: scores are finite, so no other pair gives it but 0 and -0.
 func (c *scoreChanges) add(row int64, a, b *scoring.Scorer, x, y *scoring.Result) {
 	c.Rows++
 	was, is := verdictOn(x), verdictOn(y)
@@ -217,7 +224,9 @@ func label(s *scoring.Scorer, r *scoring.Result) string {
 	return ""
 }
 
-// finish works out what needs all rows. A quantile is the smallest size that at least that share does not exceed.
+// finish works out what needs all rows. A quantile is the smallest size that at least that share does not exceed. It
+// is called once, after the last row; without a row that both have scored there is no mean and no quantile, and JSON
+// has null and {}.
 func (c *scoreChanges) finish() {
 	if c.Compared == 0 {
 		return
@@ -231,7 +240,8 @@ func (c *scoreChanges) finish() {
 	}
 }
 
-// print writes the comparison for a person.
+// print writes the comparison for a person. The blocks come in the order in which they matter to whoever decides: the
+// scores, then the features, then what is written of them.
 func (d *modelDiff) print(w io.Writer) error {
 	t := newTable(w)
 	t.row("", "MODEL", "OUTPUT", "THRESHOLDS")
@@ -285,7 +295,8 @@ func same(changes int) string {
 	return fmt.Sprintf("%d differ", changes)
 }
 
-// short is a value on one line, cut where it is long; a dash for none.
+// short is a value on one line, cut where it is long; a dash for none. It counts characters and not bytes, so that no
+// letter is cut in two.
 func short(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil || value == nil {

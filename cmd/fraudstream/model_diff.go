@@ -13,7 +13,8 @@ import (
 )
 
 // modelDiffCommand puts two models side by side on the same rows: whoever is about to exchange one for the other sees
-// which features differ, how far the scores move, and which decisions would be others.
+// which features differ, how far the scores move, and which decisions would be others. Nothing is judged: whether a
+// difference is good is not for this program to say, so it ends with 0 however far the two are apart.
 type modelDiffCommand struct {
 	A        string   `arg:"" help:"Bundle folder or model file in force." type:"path"`
 	B        string   `arg:"" help:"Bundle folder or model file that may take its place." type:"path"`
@@ -54,14 +55,17 @@ func (c *modelDiffCommand) Run(ctx context.Context, s streams) error {
 	return d.print(s.out)
 }
 
-// A rowSource appends the JSON of the next row to dst; io.EOF ends it.
+// A rowSource appends the JSON of the next row to dst; io.EOF ends it. The same dst comes back longer by one row,
+// without a line feed.
 type rowSource func(dst []byte) ([]byte, error)
 
-// rowsPerBatch is how many rows are compared at a time.
+// rowsPerBatch is how many rows are compared at a time. It bounds the memory for a file of any length, but for the 8
+// bytes of each row that the quantiles want.
 const rowsPerBatch = 256
 
 // rows opens the rows to compare on, and says where they are from. Without a file they are the golden rows of both
-// models, which are seldom many and never recent: enough to see that something differs, too few to see how much.
+// models, which are seldom many and never recent: enough to see that something differs, too few to see how much. done
+// closes what was opened and is to be called once, after the last row.
 func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() error, err error) {
 	if c.In != "" {
 		f, err := os.Open(c.In)
@@ -91,7 +95,8 @@ func (c *modelDiffCommand) rows() (rows rowSource, from string, done func() erro
 	return eventRows(events), "golden rows", func() error { return nil }, nil
 }
 
-// eventRows gives events one after the other. One that spans lines is a row all the same.
+// eventRows gives events one after the other. One that spans lines is a row all the same. The bytes are copied,
+// without the white space around them.
 func eventRows(events [][]byte) rowSource {
 	return func(dst []byte) ([]byte, error) {
 		if len(events) == 0 {
@@ -144,7 +149,8 @@ func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*
 	return changes, nil
 }
 
-// fill makes events of the rows that end at ends; n is the number of rows before them.
+// fill makes events of the rows that end at ends; n is the number of rows before them. The events are views of text
+// and valid until it is written to again.
 func fill(batch *scoring.Batch, text []byte, ends []int, n int64) {
 	batch.Events = batch.Events[:0]
 	begin := 0

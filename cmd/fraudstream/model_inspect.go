@@ -22,7 +22,8 @@ type modelInspectCommand struct {
 	JSON     bool     `help:"Print JSON." name:"json"`
 }
 
-// Run prints all that can be told of the model; what keeps it from being loaded makes it end with code 3.
+// Run prints all that can be told of the model; what keeps it from being loaded makes it end with code 3. It never
+// stops at the first obstacle: whoever has to train again wants to know all of them.
 func (c *modelInspectCommand) Run(s streams) error {
 	found := scoring.Inspect(c.Path, scoring.Options{Features: c.Features})
 	var err error
@@ -38,7 +39,8 @@ func (c *modelInspectCommand) Run(s streams) error {
 }
 
 // An inspection is what is printed of a model. Its JSON is made for scripts: every list is there, if only as [], and
-// what a file does not tell is an empty text.
+// what a file does not tell is an empty text. Its keys are for scripts and are not renamed; the order of the fields
+// is that of the printed JSON.
 type inspection struct {
 	Loads         bool                       `json:"loads"`
 	Name          string                     `json:"name"`
@@ -61,7 +63,7 @@ type inspection struct {
 	Unsupported   []obstacleFacts            `json:"unsupported"`
 }
 
-// fileFacts describe the model file as bytes.
+// fileFacts describe the model file as bytes. Bytes are those on the disk, compressed or not.
 type fileFacts struct {
 	Name        string `json:"name"`
 	Format      string `json:"format"`
@@ -70,9 +72,9 @@ type fileFacts struct {
 	Bytes       int64  `json:"bytes"`
 }
 
-// estimatorFacts are one line of the list of estimators: those of one class at one place are counted, so that a forest is
-// two lines and not a hundred. The place is the names of steps and attributes from the outside inwards, such as
-// preprocess.cat.onehot, and empty for the outermost.
+// estimatorFacts are one line of the list of estimators: those of one class at one place are counted, so that a
+// forest is two lines and not a hundred. The place is the names of steps and attributes from the outside inwards,
+// such as preprocess.cat.onehot, and empty for the outermost.
 type estimatorFacts struct {
 	Place   string `json:"place"`
 	Class   string `json:"class"`
@@ -80,7 +82,8 @@ type estimatorFacts struct {
 	Version string `json:"version,omitempty"`
 }
 
-// featureFacts join what metadata.json says of a feature with the number of constants that the model compares it with.
+// featureFacts join what metadata.json says of a feature with the number of constants that the model compares it
+// with. DType and Missing are the words of metadata.json, and empty where it has none.
 type featureFacts struct {
 	Name       string          `json:"name"`
 	Kind       string          `json:"kind"`
@@ -92,7 +95,8 @@ type featureFacts struct {
 	Baseline   bool            `json:"baseline"`
 }
 
-// hashFacts compare the SHA-256 of a file with the one that metadata.json states.
+// hashFacts compare the SHA-256 of a file with the one that metadata.json states. Agrees is false as well where
+// nothing is stated, which Stated tells apart.
 type hashFacts struct {
 	File   string `json:"file"`
 	SHA256 string `json:"sha256"`
@@ -121,8 +125,8 @@ func (r reasonFacts) String() string {
 	return r.Method
 }
 
-// obstacleFacts are one thing that keeps the model from being loaded: an estimator by class, attribute and value, or a
-// field of the bundle.
+// obstacleFacts are one thing that keeps the model from being loaded: an estimator by class, attribute and value, or
+// a field of the bundle. The reason is the stable word that verify and the metric of refused models have for it.
 type obstacleFacts struct {
 	Reason    string `json:"reason"`
 	Class     string `json:"class,omitempty"`
@@ -132,11 +136,12 @@ type obstacleFacts struct {
 	Message   string `json:"message"`
 }
 
-// shownAbove are the keys of metadata.json that have a place of their own. All others are shown as they are, those included
-// that mean nothing here: a misspelt key is found by seeing it among them.
+// shownAbove are the keys of metadata.json that have a place of their own. All others are shown as they are, those
+// included that mean nothing here: a misspelt key is found by seeing it among them.
 var shownAbove = []string{"schema", "name", "version", "model", "golden", "features", "score", "thresholds"}
 
-// inspectionOf puts what was found into the form in which it is printed.
+// inspectionOf puts what was found into the form in which it is printed. Nothing of it is computed here; all was
+// found by [scoring.Inspect].
 func inspectionOf(in *scoring.Inspection) *inspection {
 	out := &inspection{
 		Loads: len(in.Obstacles) == 0, Name: in.Bundle.Name, Version: in.Bundle.Version,
@@ -184,8 +189,9 @@ func inspectionOf(in *scoring.Inspection) *inspection {
 // nonNil is the list itself, or an empty one that JSON writes as [].
 func nonNil(list []string) []string { return append([]string{}, list...) }
 
-// print writes the inspection for a person: one block for each of its lists that is not empty, then what stands in the way
-// and, on the last line, whether the model loads.
+// print writes the inspection for a person: one block for each of its lists that is not empty, then what stands in
+// the way and, on the last line, whether the model loads. Whoever scrolls to the end has the verdict before their
+// eyes.
 func (in *inspection) print(w io.Writer) error {
 	t := newTable(w)
 	in.printModel(t)
@@ -229,8 +235,8 @@ func (in *inspection) print(w io.Writer) error {
 	return t.flush()
 }
 
-// printModel writes what there is one of: the file, where it is from, what it puts out, its hashes and its signature. That
-// somebody claims to have signed is shown as a claim.
+// printModel writes what there is one of: the file, where it is from, what it puts out, its hashes and its signature.
+// That somebody claims to have signed is shown as a claim.
 func (in *inspection) printModel(t table) {
 	// What a file does not have is left out rather than shown as empty.
 	line := func(name, value string) {
@@ -268,7 +274,8 @@ func (in *inspection) printModel(t table) {
 	}
 }
 
-// oneLine is a value of the metadata on one line; json.Marshal sorts its keys.
+// oneLine is a value of the metadata on one line; json.Marshal sorts its keys. A long list stays long: nothing of the
+// metadata is cut.
 func oneLine(raw json.RawMessage) string {
 	var value any
 	if json.Unmarshal(raw, &value) != nil {

@@ -14,9 +14,9 @@ import (
 // use them as well. The secret one is encrypted with the password; the public one is printed as the lines of a
 // configuration that trusts it.
 //
-// The password comes from --password-file, else from FRAUDSTREAM_KEY_PASSWORD, else from whoever sits at the terminal. A
-// pipeline, which has none, has to give one of the first two. No flag takes the password itself: everybody who may list
-// the processes of the machine would see it.
+// The password comes from --password-file, else from FRAUDSTREAM_KEY_PASSWORD, else from whoever sits at the
+// terminal. A pipeline, which has none, has to give one of the first two. No flag takes the password itself:
+// everybody who may list the processes of the machine would see it.
 type modelKeygenCommand struct {
 	Secret       string `help:"File for the secret key, encrypted with the password." default:"fraudstream.key" type:"path" placeholder:"FILE"`
 	Public       string `help:"File for the public key." default:"fraudstream.pub" type:"path" placeholder:"FILE"`
@@ -25,7 +25,8 @@ type modelKeygenCommand struct {
 }
 
 // Run writes both keys and prints the public one. An existing file is never written over: what a lost key has signed
-// cannot be signed again.
+// cannot be signed again. The secret file can be read by its owner alone; where the public one cannot be written the
+// secret one goes as well, so that no half of a pair is left.
 func (c *modelKeygenCommand) Run(s streams) error {
 	for _, path := range []string{c.Secret, c.Public} {
 		if _, err := os.Lstat(path); err == nil {

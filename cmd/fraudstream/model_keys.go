@@ -15,6 +15,7 @@ import (
 
 // trustOf reads the keys that a configuration trusts. They are read at the start and not at the first model, and one
 // that cannot be read is an error: to trust fewer people than was asked for would refuse models for no visible cause.
+// The keys themselves are public and may stand in the configuration as they are.
 func trustOf(c ModelConfig) (scoring.Trust, error) {
 	trust := scoring.Trust{Required: c.RequireSignature}
 	for i, text := range c.TrustedKeys {
@@ -27,8 +28,8 @@ func trustOf(c ModelConfig) (scoring.Trust, error) {
 	return trust, nil
 }
 
-// publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the error, but
-// where it is longer than any public key: it may be a secret one.
+// publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the
+// error, but where it is longer than any public key: it may be a secret one.
 func publicKey(text string) (key minisign.PublicKey, err error) {
 	if key.UnmarshalText([]byte(strings.TrimSpace(text))) == nil {
 		return key, nil
@@ -51,7 +52,8 @@ func publicKey(text string) (key minisign.PublicKey, err error) {
 const passwordVariable = "FRAUDSTREAM_KEY_PASSWORD"
 
 // readPassword takes the password of a secret key from a file, else from the environment, else from the terminal.
-// Where it is a new one, the terminal asks twice.
+// Where it is a new one, the terminal asks twice. Line endings behind it are left out, as of any ${file:…}. An empty
+// one is an error from each of the three.
 func readPassword(file string, fresh bool, s streams) (string, error) {
 	if file != "" {
 		text, err := os.ReadFile(file)
@@ -78,7 +80,8 @@ func readPassword(file string, fresh bool, s streams) (string, error) {
 	return password, err
 }
 
-// ask reads one line that the terminal does not show.
+// ask reads one line that the terminal does not show. The question goes to standard error, where no script looks for
+// the result.
 func ask(terminal *os.File, prompt io.Writer, question string) (string, error) {
 	fmt.Fprint(prompt, question)
 	text, err := term.ReadPassword(int(terminal.Fd()))

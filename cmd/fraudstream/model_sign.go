@@ -25,7 +25,8 @@ type modelSignCommand struct {
 }
 
 // Run writes metadata.json.minisig. The bundle passes the whole gate first, so that nobody vouches for a model that
-// would not load; the new signature is then checked through the same gate.
+// would not load; the new signature is then checked through the same gate. The bytes that are signed are those that
+// were read before the gate; if the file has changed in between, the last check fails and the signature is removed.
 func (c *modelSignCommand) Run(s streams) error {
 	metadata, err := os.ReadFile(filepath.Join(c.Path, "metadata.json"))
 	if err != nil {
@@ -59,8 +60,8 @@ func (c *modelSignCommand) Run(s streams) error {
 	return nil
 }
 
-// key reads the secret key. One that was written without a password needs none. That a password is wrong and that the key
-// is damaged look alike from here, and the message says the likelier.
+// key reads the secret key. One that was written without a password needs none. That a password is wrong and that the
+// key is damaged look alike from here, and the message says the likelier.
 func (c *modelSignCommand) key(s streams) (key minisign.PrivateKey, err error) {
 	data, err := os.ReadFile(c.Secret)
 	if err != nil {
@@ -83,7 +84,8 @@ func (c *modelSignCommand) key(s streams) (key minisign.PrivateKey, err error) {
 }
 
 // sign makes the signature that the minisign tool would: over the BLAKE2b digest, with time and file name in the
-// signed comment.
+// signed comment. The tool's own verification takes it, so whoever trusts no other binary than that one can check a
+// bundle with it.
 func sign(key minisign.PrivateKey, metadata []byte, now time.Time) []byte {
 	r := minisign.NewReader(bytes.NewReader(metadata))
 	// Reading from memory into nothing cannot fail.

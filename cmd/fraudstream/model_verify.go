@@ -20,8 +20,9 @@ type modelVerifyCommand struct {
 	JSON       bool     `help:"Print JSON." name:"json"`
 }
 
-// A verification is what the gate found. Its JSON is for pipelines, and so ok stands for itself and does not have to be
-// concluded from what is absent.
+// A verification is what the gate found. Its JSON is for pipelines, and so ok stands for itself and does not have to
+// be concluded from what is absent. What a refused model does not tell is left out. Seconds are those of the whole
+// gate, golden rows included.
 type verification struct {
 	OK       bool         `json:"ok"`
 	Refused  *verdict     `json:"refused,omitempty"`
@@ -45,9 +46,10 @@ type verdict struct {
 	Message string `json:"message"`
 }
 
-// A goldenTally compares the model here with scikit-learn, over the golden rows: whether it is the same model is not a
-// matter of belief but of so many rows and such a largest difference. The AUC is of the rows whose truth is known; they
-// are few, and it tells that rows and labels belong together rather than how good the model is.
+// A goldenTally compares the model here with scikit-learn, over the golden rows: whether it is the same model is not
+// a matter of belief but of so many rows and such a largest difference. The AUC is of the rows whose truth is known;
+// they are few, and it tells that rows and labels belong together rather than how good the model is. Differences are
+// absolute, of scores; tolerance is what the gate allows them to be.
 type goldenTally struct {
 	Rows           int      `json:"rows"`
 	MaxDifference  float64  `json:"max_difference"`
@@ -60,7 +62,8 @@ type goldenTally struct {
 	AUC            *float64 `json:"auc"`
 }
 
-// Run prints the figures of a model that would be served, or why it would be refused (code 3).
+// Run prints the figures of a model that would be served, or why it would be refused (code 3). With keys a bundle
+// must be signed by one of them, as run demands with model.require_signature; without any no signature is asked for.
 func (c *modelVerifyCommand) Run(s streams) error {
 	trust, err := trustOf(ModelConfig{TrustedKeys: c.TrustedKey, RequireSignature: len(c.TrustedKey) > 0})
 	if err != nil {
@@ -85,7 +88,8 @@ func (c *modelVerifyCommand) Run(s streams) error {
 	return err
 }
 
-// verdictOf takes an error of the gate apart. Its message repeats the path that it was given, which is anybody's text.
+// verdictOf takes an error of the gate apart. Its message repeats the path that it was given, which is anybody's
+// text. The field is that of metadata.json where one is at fault, and empty for a model file without one.
 func verdictOf(err error) *verdict {
 	r := &verdict{Reason: scoring.Reason(err), Message: privacy.New(privacy.Options{}).Text(err.Error())}
 	if bundle, ok := errors.AsType[*scoring.BundleError](err); ok {
@@ -94,8 +98,8 @@ func verdictOf(err error) *verdict {
 	return r
 }
 
-// describe takes over what the gate found of a sound model. That all predictions agree is no figure of its own: the gate
-// lets no model pass of which one differs.
+// describe takes over what the gate found of a sound model. That all predictions agree is no figure of its own: the
+// gate lets no model pass of which one differs.
 func (v *verification) describe(model *scoring.Scorer) {
 	b := &model.Bundle
 	v.OK = true
@@ -113,8 +117,8 @@ func (v *verification) describe(model *scoring.Scorer) {
 	}
 }
 
-// print writes the figures for a person, one a line; of a model that is refused only why. What a model does not have, such
-// as golden rows, has no line.
+// print writes the figures for a person, one a line; of a model that is refused only why. What a model does not have,
+// such as golden rows, has no line.
 func (v *verification) print(w io.Writer) error {
 	if v.Refused != nil {
 		_, err := fmt.Fprintf(w, "refused (%s)\n%s\n", v.Refused.Reason, v.Refused.Message)

@@ -24,7 +24,8 @@ func printJSON(w io.Writer, result any) error {
 	return e.Encode(result)
 }
 
-// A table lines up the results that people read.
+// A table lines up the results that people read. Cells are whatever fmt.Fprint writes; a cell with a tabulator in it
+// would begin another column.
 type table struct{ w *tabwriter.Writer }
 
 // newTable writes to w, nothing before flush: the width of a column is that of its widest cell.

@@ -12,8 +12,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// newMonitor makes the drift monitor of a model as the configuration wants it, and says in the log what it departs from
-// the bundle in. A bundle without baselines gives a monitor that counts and has nothing to compare with.
+// newMonitor makes the drift monitor of a model as the configuration wants it, and says in the log what it departs
+// from the bundle in. A bundle without baselines gives a monitor that counts and has nothing to compare with. options
+// are those of driftOptions, with what the caller has set over them.
 func newMonitor(model *scoring.Scorer, options drift.Options, log *slog.Logger) (*drift.Monitor, error) {
 	monitor, err := drift.NewMonitor(options)
 	if err != nil {
@@ -58,9 +59,9 @@ func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(
 	return options, nil
 }
 
-// loosened moves the edges between bins of the score up by what a score may be off. An edge is often a score that many
-// rows share, and a last digit more must not move all of them to the next bin. The tolerance is that of the golden rows:
-// a difference of scores up to 1, and a share of them above.
+// loosened moves the edges between bins of the score up by what a score may be off. An edge is often a score that
+// many rows share, and a last digit more must not move all of them to the next bin. The tolerance is that of the
+// golden rows: a difference of scores up to 1, and a share of them above.
 func loosened(edges []float64, tolerance float64) []float64 {
 	moved := make([]float64, len(edges))
 	for i, e := range edges {
@@ -69,7 +70,9 @@ func loosened(edges []float64, tolerance float64) []float64 {
 	return moved
 }
 
-// featureOf finds a feature by its name, to be changed in place; the score has one too. An error names what is near, or all that there is.
+// featureOf finds a feature by its name, to be changed in place; the score has one too. An error names what is near,
+// or all that there is. A feature that is called score is renamed before (see driftOptions), so score is always the
+// model's own.
 func featureOf(o *drift.Options, name string) (*drift.Feature, error) {
 	var names []string
 	for i := range o.Features {
@@ -90,8 +93,9 @@ func featureOf(o *drift.Options, name string) (*drift.Feature, error) {
 	return nil, fmt.Errorf("drift.features: the model has no feature %q; it has %v", name, names)
 }
 
-// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour. A feature without a baseline is
-// counted all the same, with its detectors off; one of a simple companion has mean, deviation and range, and no counts.
+// driftFeature copies a baseline across the wall: drift knows numbers and no neighbour. A feature without a baseline
+// is counted all the same, with its detectors off; one of a simple companion has mean, deviation and range, and no
+// counts. Slices are shared and not copied: neither side changes them.
 func driftFeature(f *scoring.Feature, b *scoring.Baseline) drift.Feature {
 	out := drift.Feature{Name: f.Name, Categorical: f.Categorical, Off: f.DriftDisabled, Tolerance: f.DriftTolerance}
 	if b == nil {

@@ -28,9 +28,10 @@ type driftWatch struct {
 }
 
 // newDriftWatch makes the monitors; tickEvents over 0 makes their ticks so many events. With a pool there are two of
-// them over the same baseline: one counts the partitions of this process and judges nothing, the other judges the ticks
-// of the whole group, where this process has the topic of the ticks. Both are made everywhere, since that topic may
-// move here at any time.
+// them over the same baseline: one counts the partitions of this process and judges nothing, the other judges the
+// ticks of the whole group, where this process has the topic of the ticks. Both are made everywhere, since that topic
+// may move here at any time. Errors are of the configuration, such as an override of a feature that is not there, and
+// end the start.
 func newDriftWatch(c Config, model *scoring.Scorer, tickEvents int, log *slog.Logger) (*driftWatch, error) {
 	options, err := driftOptions(model, c.Drift, time.Now(), func(line string) { log.Info(line) })
 	if err != nil {
@@ -120,7 +121,8 @@ func (o *observer) ObserveBatch(events []consumer.Observation, next int64) {
 	o.flush(repeated)
 }
 
-// observe shows the monitor one event, and tells that a tick of a fixed number of events is complete.
+// observe shows the monitor one event, and tells that a tick of a fixed number of events is complete. Its time is in
+// Unix nanoseconds and the monitor's in milliseconds.
 func (o *observer) observe(e *consumer.Observation) bool {
 	at := e.Time / 1_000_000
 	if e.Code != "" {

@@ -9,8 +9,9 @@ import (
 
 // offsetsCommand says where a partition goes on that cannot go on by itself.
 //
-// It has one verb, and none that sets offsets at will: a group that works needs none, and while its members run, brokers
-// take its offsets from nobody else. Skip is for the partition that stands still, and takes effect only while it does.
+// It has one verb, and none that sets offsets at will: a group that works needs none, and while its members run,
+// brokers take its offsets from nobody else. Skip is for the partition that stands still, and takes effect only while
+// it does.
 type offsetsCommand struct {
 	Skip offsetsSkipCommand `cmd:"" help:"Let a partition that stands before a corrupt batch, or before offsets that are gone, go on at another offset."`
 }
@@ -59,7 +60,8 @@ func (c *offsetsSkipCommand) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// offsetResets are the words of kafka.offset_reset: where a partition goes on whose next offset the topic no longer has.
+// offsetResets are the words of kafka.offset_reset: where a partition goes on whose next offset the topic no longer
+// has.
 func offsetResets() []string {
 	return []string{string(consumer.ResetEarliest), string(consumer.ResetLatest), string(consumer.ResetStop)}
 }

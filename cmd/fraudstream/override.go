@@ -9,7 +9,8 @@ import (
 	"fraudstream/drift"
 )
 
-// DriftConfig says how drift is judged, over what the bundle says.
+// DriftConfig says how drift is judged, over what the bundle says. Features are named as in the bundle; score stands
+// for the score.
 type DriftConfig struct {
 	FalseAlarmEvery time.Duration            `yaml:"false_alarm_every"` // 0: 8760h
 	Pool            bool                     `yaml:"pool"`
@@ -43,8 +44,8 @@ func (c *DriftConfig) validate() error {
 	return nil
 }
 
-// validate wants an override that overrides something, with shares, a day and a model that can be
-// read as such.
+// validate wants an override that overrides something, with shares, a day and a model that can be read as such.
+// Errors begin with the key, where one is at fault, so that the line of the file can be found by them.
 func (o *DriftOverride) validate() error {
 	for key, share := range map[string]*float64{"tolerance": o.Tolerance, "quality_tolerance": o.QualityTolerance} {
 		if share != nil && !(*share > 0 && *share < 1) {
@@ -110,6 +111,7 @@ func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say 
 }
 
 // describe is what the log says of an override in force: each value beside that of the bundle, until when, and why.
+// It is written before the override is applied, while the feature still has what the bundle says.
 func (o DriftOverride) describe(f *drift.Feature, model string) string {
 	text := "drift override of " + f.Name + " is in force:"
 	if o.Enabled != nil {

@@ -21,7 +21,7 @@ func (c *Config) validatePool() error {
 // tickHeader is the length of what stands before a tick's counts on the topic of the pool: whose it is and which.
 const tickHeader = 16
 
-// appendTick encodes a tick for the pool.
+// appendTick encodes a tick for the pool. All numbers are big-endian; AsyncAPI describes the form under DriftTick.
 func appendTick(dst []byte, life uint64, number int64, counts []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, life)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(number))

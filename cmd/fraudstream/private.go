@@ -15,8 +15,8 @@ type PrivacyConfig struct {
 	Show    []string        `yaml:"show"`     // fields of events that people see, masked: in the console, in logs, in dlq list
 }
 
-// shortestKey is the least that a key of HMAC-SHA-256 should have, in bytes. RFC 2104, section 3, wants 32; 16 are out of
-// reach of guessing, too, and are what people have at hand.
+// shortestKey is the least that a key of HMAC-SHA-256 should have, in bytes. RFC 2104, section 3, wants 32; 16 are
+// out of reach of guessing, too, and are what people have at hand.
 const shortestKey = 16
 
 // validate refuses a key that can be guessed: then the hash of an id is as good as the id.
@@ -32,8 +32,8 @@ func (c *PrivacyConfig) masker() *privacy.Masker {
 	return privacy.New(privacy.Options{HashKey: []byte(c.HashKey)})
 }
 
-// readable makes what people see of an allowed field. The id looks as it does beside a decision in the console: hashed where
-// there is a key, and without one cut to its last characters. Who needs the event itself has its place.
+// readable makes what people see of an allowed field. The id looks as it does beside a decision in the console:
+// hashed where there is a key, and without one cut to its last characters. Who needs the event itself has its place.
 func (c *Config) readable() func(path, text string) string {
 	masker, ids := c.Privacy.masker(), c.Event.IDPaths()
 	return func(path, text string) string {
@@ -44,8 +44,8 @@ func (c *Config) readable() func(path, text string) string {
 	}
 }
 
-// shown picks from an event what the console and the log may show of it; nil where nothing may be. The paths are those of
-// the whole event, as they are for dlq.keep: of a Debezium message, payload.after.country.
+// shown picks from an event what the console and the log may show of it; nil where nothing may be. The paths are
+// those of the whole event, as they are for dlq.keep: of a Debezium message, payload.after.country.
 func (c *Config) shown() func(value []byte) map[string]string {
 	if len(c.Privacy.Show) == 0 {
 		return nil
@@ -53,8 +53,8 @@ func (c *Config) shown() func(value []byte) map[string]string {
 	return privacy.NewFields(c.Privacy.Show, c.readable()).Of
 }
 
-// A letterMask makes of a dead letter what dlq list shows. Its headers were written by whoever may write to the topic, so
-// that they are masked like any other text.
+// A letterMask makes of a dead letter what dlq list shows. Its headers were written by whoever may write to the
+// topic, so that they are masked like any other text.
 type letterMask struct {
 	masker   *privacy.Masker
 	redactor *deadletter.Redactor

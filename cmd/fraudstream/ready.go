@@ -15,8 +15,9 @@ import (
 )
 
 // readyCommand asks a process whether it is ready. It is for the health checks of containers, in whose image there is
-// no shell and no other client. Given the configuration that the process was given, or by the same environment variables
-// (FRAUDSTREAM_CONFIG, FRAUDSTREAM_LISTEN), it asks at the address of http.listen, and by TLS where http.tls is set.
+// no shell and no other client. Given the configuration that the process was given, or by the same environment
+// variables (FRAUDSTREAM_CONFIG, FRAUDSTREAM_LISTEN), it asks at the address of http.listen, and by TLS where
+// http.tls is set.
 //
 // # Why the own machine need not prove who it is
 //
@@ -33,10 +34,12 @@ type readyCommand struct {
 	Key    string  `help:"Private key of --cert (PEM)." type:"path" placeholder:"FILE"`
 }
 
-// answersWithin is how long the answer may take: less than the 3 s that the image's health check has.
+// answersWithin is how long the answer may take: less than the 3 s that the image's health check has. A process that
+// needs longer for a line of text is not ready for traffic.
 const answersWithin = 2 * time.Second
 
-// Run is silent where the answer is 200, and fails with the answer where it is not.
+// Run is silent where the answer is 200, and fails with the answer where it is not. A wrong command line is 2 and a
+// wrong configuration 78; a process that does not answer, or answers no, is 1, which is what a health check asks for.
 func (c *readyCommand) Run(ctx context.Context, _ streams) error {
 	at, own, err := c.target()
 	if err != nil {
@@ -65,8 +68,9 @@ func (c *readyCommand) Run(ctx context.Context, _ streams) error {
 	return nil
 }
 
-// target is what to ask, and whether that is this machine itself: by the configuration always, by a URL where its host is
-// a loopback address.
+// target is what to ask, and whether that is this machine itself: by the configuration always, by a URL where its
+// host is a loopback address. A listener on all addresses of IPv6 is asked by ::1, one on all of IPv4 or on no named
+// one by 127.0.0.1.
 func (c *readyCommand) target() (at string, own bool, err error) {
 	if c.URL != "" {
 		parsed, err := url.Parse(c.URL)

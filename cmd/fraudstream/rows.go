@@ -19,8 +19,9 @@ type rowsFlags struct {
 	In       string   `help:"File to read; - is standard input." default:"-" placeholder:"FILE"`
 }
 
-// load takes the model through the gate, with the mapping as the format of the file wants it, and says on stderr what whoever reads the results should know: overrides in force,
-// warnings of the bundle. reasons go over those of the configuration where they are given.
+// load takes the model through the gate, with the mapping as the format of the file wants it, and says on stderr what
+// whoever reads the results should know: overrides in force, warnings of the bundle. reasons go over those of the
+// configuration where they are given.
 //
 // The columns of CSV have no structure, so there a path with dots is one name; Parquet has no envelope.
 func (f *rowsFlags) load(format batch.Format, reasons *scoring.Reasons, stderr io.Writer) (*scoring.Scorer, Config, error) {
@@ -57,8 +58,8 @@ func (f *rowsFlags) load(format batch.Format, reasons *scoring.Reasons, stderr i
 	return model, config, nil
 }
 
-// open opens the file and warns, on stderr, of what is odd about it. The context ends a wait for standard input, on which
-// nothing may ever come. bar is a terminal to draw the progress on, or nil.
+// open opens the file and warns, on stderr, of what is odd about it. The context ends a wait for standard input, on
+// which nothing may ever come. bar is a terminal to draw the progress on, or nil.
 func (f *rowsFlags) open(ctx context.Context, format batch.Format, model *scoring.Scorer, config Config, s streams, bar io.Writer) (*batch.Input, error) {
 	in, err := batch.Open(f.In, model, batch.Options{
 		Format: format, Mapping: config.Event.Mapping, Stdin: &patientReader{ctx, s.in}, Bar: bar,
@@ -72,7 +73,8 @@ func (f *rowsFlags) open(ctx context.Context, format batch.Format, model *scorin
 	return in, nil
 }
 
-// terminal is what to draw a progress bar on; nil where nobody looks.
+// terminal is what to draw a progress bar on; nil where nobody looks. The interface that is returned then is nil
+// itself, which is what the bar takes for nobody.
 func terminal(w io.Writer) io.Writer {
 	if isTerminal(w) {
 		return w

@@ -97,7 +97,8 @@ func (r *runCommand) Run(ctx context.Context, s streams) error {
 }
 
 // watched takes the model through the gate and makes what watches the drift of its inputs. They come together: the
-// baseline that live values are compared with is the model's own.
+// baseline that live values are compared with is the model's own. An error of either is one of the configuration: a
+// refused model, or an override that fits none of its features.
 func (r *runCommand) watched(config Config, loads *web.ModelMetrics, log *slog.Logger) (*scoring.Scorer, *driftWatch, error) {
 	model, err := loadModel(config, r.Features, log, loads)
 	if err != nil {
@@ -108,7 +109,8 @@ func (r *runCommand) watched(config Config, loads *web.ModelMetrics, log *slog.L
 }
 
 // streamOptions are what the stream of events is told by the configuration. Where it begins and ends is said by flags
-// alone: that is about one run, and the file is about all of them.
+// alone: that is about one run, and the file is about all of them. The options of a stream are these and the start,
+// the end and the tracer that the flags and the tracing add.
 func (c *Config) streamOptions(watch *driftWatch, metrics *consumer.Metrics, log *slog.Logger) (consumer.Options, error) {
 	options, err := c.clusterOptions(log)
 	if err != nil {
@@ -120,7 +122,8 @@ func (c *Config) streamOptions(watch *driftWatch, metrics *consumer.Metrics, log
 }
 
 // runAll runs what listens beside the streams, of which the first is that of the events; its end, for whatever cause,
-// ends all.
+// ends all. Where one of them fails the others are told to end, and the first error is the one that is returned. A
+// fault of the set-up, which only a change mends, has the code 78.
 func runAll(ctx context.Context, listening *listeners, streams []*consumer.Consumer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -173,7 +176,8 @@ func (r *runCommand) config() (Config, error) {
 	return c, c.validate()
 }
 
-// parseStart reads --start. It holds for a group without offsets alone; where there are some, the group goes on there.
+// parseStart reads --start. It holds for a group without offsets alone; where there are some, the group goes on
+// there. A time means the first event written at or after it, in each partition.
 func parseStart(text string) (consumer.Start, error) {
 	switch text {
 	case "earliest":

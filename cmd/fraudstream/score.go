@@ -12,9 +12,9 @@ import (
 	"fraudstream/scoring"
 )
 
-// scoreCommand is the batch door: rows in, decisions out, in order. It is for backfills, for trying a model on the past,
-// and for whoever has files and no Kafka. How the rows flow, what is refused as a whole and how a run is resumed is said
-// in package batch; here the command line becomes its options.
+// scoreCommand is the batch door: rows in, decisions out, in order. It is for backfills, for trying a model on the
+// past, and for whoever has files and no Kafka. How the rows flow, what is refused as a whole and how a run is
+// resumed is said in package batch; here the command line becomes its options.
 //
 // The drift monitor sees nothing of it: a replay of last year would colour what is said of today. The drift command is
 // the monitor over a file.
@@ -28,7 +28,8 @@ type scoreCommand struct {
 }
 
 // Run scores the file; rows that could not be scored make it end with code 3. The output has one line for every row
-// that was read, in the order of the rows, whatever became of it: joining it with the input by position is safe.
+// that was read, in the order of the rows, whatever became of it: joining it with the input by position is safe. The
+// line with the tally goes to standard error, so that decisions can be piped.
 func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	inFormat, outFormat := c.formats()
 	model, config, err := c.load(inFormat, c.Reasons, s.err)
@@ -72,8 +73,8 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// create opens the output, and says where a run goes on. by is what decides beside the model: under another mapping, other
-// names or another format the same row is another event, and nothing is resumed.
+// create opens the output, and says where a run goes on. by is what decides beside the model: under another mapping,
+// other names or another format the same row is another event, and nothing is resumed.
 func (c *scoreCommand) create(model *scoring.Scorer, format batch.Format, by string, s streams) (*batch.Output, error) {
 	out, err := batch.Create(model, batch.Target{Path: c.Out, Format: format, Stdout: s.out, Resume: c.Resume, By: by})
 	if err != nil {
@@ -93,7 +94,8 @@ func notResumed(err error) error {
 	return err
 }
 
-// formats are those of --format, else of the extensions; an output without one is like the input.
+// formats are those of --format, else of the extensions; an output without one is like the input. Both are NDJSON
+// where neither name tells anything, as in a pipe.
 func (c *scoreCommand) formats() (in, out batch.Format) {
 	if c.Format != "" {
 		return c.Format, c.Format
@@ -106,7 +108,8 @@ func (c *scoreCommand) formats() (in, out batch.Format) {
 }
 
 // sameFile tells whether to create out would empty in. It compares the files and not their names, so that links and
-// other spellings of a path are seen through; a device such as a terminal may well be both.
+// other spellings of a path are seen through; a device such as a terminal may well be both. An output that is not
+// there yet is no input.
 func sameFile(in, out string) bool {
 	read, err := os.Stat(in)
 	if err != nil {

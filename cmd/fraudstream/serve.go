@@ -18,7 +18,8 @@ import (
 // beside it.
 //
 // The monitor is that of one process. What it has counted is gone when the process ends, and several processes behind
-// one address each know their share of the traffic: pooled evidence, and detectors that survive, need the topics of run.
+// one address each know their share of the traffic: pooled evidence, and detectors that survive, need the topics of
+// run.
 type serveCommand struct {
 	Config   string   `help:"Configuration file (YAML); model, event, thresholds, reasons, drift, tracing, http, admin and privacy are used." type:"path" placeholder:"FILE"`
 	Model    string   `help:"Bundle folder or model file." type:"path" placeholder:"PATH"`
@@ -30,7 +31,8 @@ type serveCommand struct {
 	Reasons *scoring.Reasons `help:"Which decisions carry reasons: flagged (to review and to block), all or none. Default: flagged." placeholder:"WORD"`
 }
 
-// Run serves until a signal, and answers what is under way then.
+// Run serves until a signal, and answers what is under way then. Everything is made before anything listens, and the
+// first address that cannot be had ends it.
 func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	config, err := c.config()
 	if err != nil {
@@ -112,8 +114,9 @@ func (c *Config) watchRequests(o *web.Options) (wanted drift.Options, err error)
 	return wanted, nil
 }
 
-// modelConfig is the configuration of the doors that know no Kafka, with the flag --model over it. The section kafka may
-// hold anything, or nothing: these doors never look at it.
+// modelConfig is the configuration of the doors that know no Kafka, with the flag --model over it. The section kafka
+// may hold anything, or nothing: these doors never look at it. Errors of the file come as they are; a missing model
+// is an error of the command line.
 func modelConfig(path, model string) (Config, error) {
 	config, err := loadConfig(path)
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 var errInterrupted = errors.New("interrupted")
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends. A second one ends the process at once, because
-// the first one has put the default handling back. The cause of the context tells the two apart: a service that is asked
-// to stop has done its work, and whoever presses Ctrl-C has not got what they waited for.
+// the first one has put the default handling back. The cause of the context tells the two apart: a service that is
+// asked to stop has done its work, and whoever presses Ctrl-C has not got what they waited for. The function that is
+// returned ends the context and the goroutine behind it, and is to be called in any case.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -33,8 +34,9 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil) }
 }
 
-// patientReader reads a terminal or a pipe on which the next byte may never come, and gives up when ctx ends. The read
-// that is under way then is left behind, with its buffer: the process is about to end.
+// patientReader reads a terminal or a pipe on which the next byte may never come, and gives up when ctx ends. The
+// read that is under way then is left behind, with its buffer: the process is about to end. One Read is under way at
+// a time, as of any reader.
 type patientReader struct {
 	ctx context.Context
 	in  io.Reader

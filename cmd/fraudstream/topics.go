@@ -17,7 +17,7 @@ type topicsCommand struct {
 }
 
 // topicsCheckCommand is the preflight of run by itself: to be run where the service will run, by its user, before it
-// does.
+// does. It writes nothing, so that it may be run beside a service that works.
 type topicsCheckCommand struct {
 	clusterFlags
 	JSON bool `help:"Print JSON." name:"json"`
@@ -44,7 +44,8 @@ type topicsCreateCommand struct {
 	JSON        bool          `help:"Print JSON." name:"json"`
 }
 
-// Run prints a line for each topic.
+// Run prints a line for each topic. A topic that is there is a line as well and no failure, so the command may be run
+// again and again.
 func (c *topicsCreateCommand) Run(ctx context.Context, s streams) error {
 	if c.Partitions < 1 || c.Replication < 0 || c.Replication > 1<<15-1 || c.Retention < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--partitions must be at least 1, --replication and --retention not negative")}
@@ -68,7 +69,8 @@ type clusterFlags struct {
 	Group      string   `help:"Consumer group." placeholder:"NAME"`
 }
 
-// connect is the beginning of each of these commands: the configuration, and a client of its cluster.
+// connect is the beginning of each of these commands: the configuration, and a client of its cluster. Nothing is
+// connected yet: a broker that is away is found by the first question.
 func (c *clusterFlags) connect(s streams) (Config, *consumer.Consumer, error) {
 	config, err := c.load()
 	if err != nil {
@@ -81,7 +83,8 @@ func (c *clusterFlags) connect(s streams) (Config, *consumer.Consumer, error) {
 	return config, stream, nil
 }
 
-// load is the configuration with the flags over it. Only the section kafka is checked once more: it alone has flags here.
+// load is the configuration with the flags over it. Only the section kafka is checked once more: it alone has flags
+// here.
 func (c *clusterFlags) load() (Config, error) {
 	config, err := loadConfig(c.Config)
 	if err != nil {
@@ -96,7 +99,8 @@ func (c *clusterFlags) load() (Config, error) {
 }
 
 // open gives a consumer that scores nothing: it knows the cluster and its topics. It is for the commands that look at
-// the cluster or speak to the group from beside it; nothing is connected before one of its methods asks.
+// the cluster or speak to the group from beside it; nothing is connected before one of its methods asks. The client
+// writes to log; a command whose findings say it all gives one that is silent.
 func open(config *Config, log *slog.Logger) (*consumer.Consumer, error) {
 	options, err := config.clusterOptions(log)
 	if err != nil {
@@ -125,8 +129,8 @@ func (c *Config) clusterOptions(log *slog.Logger) (consumer.Options, error) {
 	return options, nil
 }
 
-// override puts flags that are given over what the file says. An empty flag is one that is not given, so that a variable
-// which a template leaves empty changes nothing.
+// override puts flags that are given over what the file says. An empty flag is one that is not given, so that a
+// variable which a template leaves empty changes nothing.
 func override(keys map[*string]string) {
 	for key, flag := range keys {
 		if flag != "" {
@@ -135,8 +139,9 @@ func override(keys map[*string]string) {
 	}
 }
 
-// showFindings prints the lines, aligned, and gives the exit code that they call for: 78 where one says what only a change
-// helps against, else 1 where one says what may pass, such as a broker that is away, else 0. Warnings call for nothing.
+// showFindings prints the lines, aligned, and gives the exit code that they call for: 78 where one says what only a
+// change helps against, else 1 where one says what may pass, such as a broker that is away, else 0. Warnings call for
+// nothing.
 func showFindings(out io.Writer, all []consumer.Finding, asJSON bool) error {
 	if asJSON {
 		if err := printJSON(out, all); err != nil {

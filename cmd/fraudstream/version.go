@@ -6,7 +6,8 @@ import (
 )
 
 // versionCommand tells what this binary is, as the linker has noted it: nothing is written by hand, and so nothing is
-// stale.
+// stale. The revision is that of the sources if the toolchain could see them, and the version (devel) where they had
+// no tag.
 type versionCommand struct{}
 
 // Run prints the module version, the revision it was built from and the Go release.

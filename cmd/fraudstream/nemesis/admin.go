@@ -8,7 +8,8 @@ import (
 )
 
 // configure sets a property of a topic, and ends the test where that is refused. The controller has it when configure
-// returns; the brokers hear of it a little later, each in its own time, so a fault that counts on it waits for its effect.
+// returns; the brokers hear of it a little later, each in its own time, so a fault that counts on it waits for its
+// effect.
 func (w *World) configure(topic, name, value string) {
 	w.T.Helper()
 	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
@@ -24,9 +25,10 @@ func (w *World) configure(topic, name, value string) {
 	}
 }
 
-// committed asks for a group's offsets, by partition of the input, until there is an answer: right after a broker has died
-// the group has no coordinator to ask. Partitions for which nothing was ever committed are left out. After a minute without
-// an answer the test has failed.
+// committed asks for a group's offsets, by partition of the input, until there is an answer: right after a broker has
+// died the group has no coordinator to ask. Partitions for which nothing was ever committed are left out. After a
+// minute without an answer the test has failed. They are those of decided transactions alone, as a member that takes
+// a partition over would see them.
 func (w *World) committed(s *Subject) (offsets map[int32]int64) {
 	w.T.Helper()
 	w.eventually("the offsets of "+s.Name, time.Minute, func() bool {
@@ -40,6 +42,7 @@ func (w *World) committed(s *Subject) (offsets map[int32]int64) {
 }
 
 // partitions is how many a topic has, as whichever broker is asked knows it. A topic that nobody knows ends the test.
+// Right after a partition was added one broker may know of it and another not yet.
 func (w *World) partitions(topic string) int32 {
 	w.T.Helper()
 	counts, err := partitionsOf(w.T.Context(), w.run.admin, topic)
@@ -49,8 +52,9 @@ func (w *World) partitions(topic string) int32 {
 	return counts[topic]
 }
 
-// addPartition makes a topic have count partitions, which must be more than it has; the ends of new ones are 0. What is
-// there stays where it is: only what is written from then on, and by clients that have heard of it, goes by the new count.
+// addPartition makes a topic have count partitions, which must be more than it has; the ends of new ones are 0. What
+// is there stays where it is: only what is written from then on, and by clients that have heard of it, goes by the
+// new count.
 func (w *World) addPartition(topic string, count int32) {
 	w.T.Helper()
 	t := kmsg.NewCreatePartitionsRequestTopic()
@@ -63,7 +67,8 @@ func (w *World) addPartition(topic string, count int32) {
 	}
 }
 
-// deleteTopic returns when no broker knows the topic any more.
+// deleteTopic returns when no broker knows the topic any more. What the topic held is gone then, and a topic of the
+// same name is another one, with other ids.
 func (w *World) deleteTopic(topic string) {
 	w.T.Helper()
 	t := kmsg.NewDeleteTopicsRequestTopic()
@@ -80,8 +85,8 @@ func (w *World) deleteTopic(topic string) {
 	})
 }
 
-// deleteRecords moves the beginning of a partition of the input up to an offset, which is the first that can be read from
-// then on. It asks the partition's leader, whoever that is, and ends the test where that one refuses.
+// deleteRecords moves the beginning of a partition of the input up to an offset, which is the first that can be read
+// from then on. It asks the partition's leader, whoever that is, and ends the test where that one refuses.
 func (w *World) deleteRecords(partition int32, below int64) {
 	w.T.Helper()
 	p := kmsg.NewDeleteRecordsRequestTopicPartition()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// An event is what the generator knows of one that the broker has acknowledged: digests, since a long run has some hundred
-// thousand of them, and nobody needs to know more than whether two are the same.
+// An event is what the generator knows of one that the broker has acknowledged: digests, since a long run has some
+// hundred thousand of them, and nobody needs to know more than whether two are the same.
 type event struct {
 	known  bool // false where no event of ours stands: a marker, an aborted record
 	poison bool
@@ -35,8 +35,8 @@ func newBook() *Book {
 	return &Book{tried: map[uint64]bool{}, events: map[int32][]event{}, agreed: map[int32][]uint64{}}
 }
 
-// try books what is about to be sent. It comes before the client has the event, so that whoever answers it, however fast,
-// answers something that is known.
+// try books what is about to be sent. It comes before the client has the event, so that whoever answers it, however
+// fast, answers something that is known.
 func (b *Book) try(e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,8 +46,8 @@ func (b *Book) try(e event) {
 	}
 }
 
-// key is what an answer names the event by: decisions carry the id, dead letters the value. An event that was decided though
-// it is poison, or refused though it is good, therefore has an answer with another key.
+// key is what an answer names the event by: decisions carry the id, dead letters the value. An event that was decided
+// though it is poison, or refused though it is good, therefore has an answer with another key.
 func (e *event) key() uint64 {
 	if e.poison {
 		return e.value
@@ -61,8 +61,8 @@ func nothing() uint64 { return digest(nil) }
 // isNamed tells whether an answer names this event.
 func (e *event) isNamed(by uint64) bool { return by == e.key() || e.bare && by == nothing() }
 
-// ack books an event that the broker has acknowledged at a place, and that it belongs to the present fault. Acknowledgements
-// may come out of order; the offsets between stay unknown until theirs come.
+// ack books an event that the broker has acknowledged at a place, and that it belongs to the present fault.
+// Acknowledgements may come out of order; the offsets between stay unknown until theirs come.
 func (b *Book) ack(partition int32, offset int64, e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,8 +90,8 @@ func (b *Book) Acked() int {
 	return b.acked
 }
 
-// Ends is, for each partition, the offset after the last acknowledged event. Below it everything that was acknowledged so
-// far stands, beside markers and aborted records. Partitions without an event are left out.
+// Ends is, for each partition, the offset after the last acknowledged event. Below it everything that was
+// acknowledged so far stands, beside markers and aborted records. Partitions without an event are left out.
 func (b *Book) Ends() map[int32]int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// stretch is how many events are sent while nothing happens: enough for some forty drift intervals and eighty dead letters,
-// and still only seconds for all three subjects.
+// stretch is how many events are sent while nothing happens: enough for some forty drift intervals and eighty dead
+// letters, and still only seconds for all three subjects. It is sent in one go, so what is measured is no rate.
 const stretch = 4000
 
 // countUndisturbed holds the counters of the workers against the ids that the witness reads, one by one, where nothing
@@ -50,9 +50,10 @@ func (r *run) countUndisturbed(ctx context.Context) {
 	}
 }
 
-// answerAll waits until everything that was sent is acknowledged and answered, each with the run's patience. What has no
-// answer by then is given up as lost. It tells whether the service has answered all: the plain loop may owe what it likes,
-// and where the service owes something its counters need not be looked at.
+// answerAll waits until everything that was sent is acknowledged and answered, each with the run's patience. What has
+// no answer by then is given up as lost. It tells whether the service has answered all: the plain loop may owe what
+// it likes, and where the service owes something its counters need not be looked at. It is called when the steady
+// flow has ended, so the ends do not move.
 func (r *run) answerAll(ctx context.Context) bool {
 	patient, cancel := context.WithTimeout(ctx, r.o.Patience)
 	defer cancel()
@@ -70,10 +71,11 @@ func (r *run) answerAll(ctx context.Context) bool {
 	return len(open) == 0 || len(open) == 1 && open[0] == "plain"
 }
 
-// compareCounters holds what the living workers have counted against what was read since they began, by subtracting the
-// records that were there before. Of so many events sent, consumed must be all of them, decided and dead-lettered what was
-// read of each, one record for each event, and nothing may have been left out or passed over. Counters have no ids, so this
-// compares numbers; that the records are those of the events sent, each once, is what the ledger holds.
+// compareCounters holds what the living workers have counted against what was read since they began, by subtracting
+// the records that were there before. Of so many events sent, consumed must be all of them, decided and dead-lettered
+// what was read of each, one record for each event, and nothing may have been left out or passed over. Counters have
+// no ids, so this compares numbers; that the records are those of the events sent, each once, is what the ledger
+// holds.
 func (r *run) compareCounters(s *Subject, before [2]int) {
 	decided, letters := s.Ledger.records()
 	decided, letters = decided-before[0], letters-before[1]
@@ -108,11 +110,12 @@ const (
 	retriesTotal   = "fraudstream_retries_total" // by operation and code
 )
 
-// boundCounters checks the counters of the whole run. A worker that was killed took along what it had counted since it was
-// last asked, so the sum of the last answers of all workers is a lower bound of what they have counted, and may fall short
-// of what was read. It may not exceed it: nothing counts that is not there, except what went with a deleted topic of
-// decisions before anybody had read it. How far it falls short is shown, for that much double counting would not be seen
-// here.
+// boundCounters checks the counters of the whole run. A worker that was killed took along what it had counted since
+// it was last asked, so the sum of the last answers of all workers is a lower bound of what they have counted, and
+// may fall short of what was read. It may not exceed it: nothing counts that is not there, except what went with a
+// deleted topic of decisions before anybody had read it. How far it falls short is shown, for that much double
+// counting would not be seen here. deleted is how many decisions may have been written, and counted, that no witness
+// could read.
 func (r *run) boundCounters(s *Subject, deleted int) {
 	decided, letters := s.Ledger.records()
 	for _, c := range []struct {
@@ -127,8 +130,8 @@ func (r *run) boundCounters(s *Subject, deleted int) {
 	}
 }
 
-// settleGroup waits until a group has found itself with all workers of the subject, or the test has failed: before that a
-// worker might answer events which were counted by the one that it took them over from.
+// settleGroup waits until a group has found itself with all workers of the subject, or the test has failed: before
+// that a worker might answer events which were counted by the one that it took them over from.
 func (r *run) settleGroup(ctx context.Context, s *Subject) {
 	for deadline := time.Now().Add(r.o.Patience); ; time.Sleep(200 * time.Millisecond) {
 		state, members, err := r.describe(ctx, s.Group)
@@ -155,8 +158,8 @@ func (r *run) describe(ctx context.Context, group string) (state string, members
 	return g.State, len(g.Members), kerr.ErrorForCode(g.ErrorCode)
 }
 
-// close ends the run in good order: the workers leave, and what the subjects did over the whole run is judged. It returns
-// how many records the service's topics hold, so that yet another client may count them.
+// close ends the run in good order: the workers leave, and what the subjects did over the whole run is judged. It
+// returns how many records the service's topics hold, so that yet another client may count them.
 func (r *run) close(ctx context.Context) map[string]int {
 	records := map[string]int{}
 	for _, s := range r.subjects {
@@ -179,8 +182,8 @@ func (r *run) close(ctx context.Context) map[string]int {
 	return records
 }
 
-// judgeOffsets demands that a service whose workers have drained has committed all that it answered. It holds the sampler,
-// too: one that sees no offsets would find nothing.
+// judgeOffsets demands that a service whose workers have drained has committed all that it answered. It holds the
+// sampler, too: one that sees no offsets would find nothing.
 func (r *run) judgeOffsets(s *Subject) {
 	if short := s.sampler.short(r.book.Ends()); len(short) > 0 && !s.Plain {
 		r.t.Errorf("%s: all workers have drained, and partitions and their committed offsets %v are before the ends %v", s.Name, short, r.book.Ends())

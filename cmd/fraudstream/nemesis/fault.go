@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Fault is one way in which the day goes wrong, and one row of the table. What it draws and how long it lasts may differ
-// from strike to strike; all its strikes are added up under its name.
+// A Fault is one way in which the day goes wrong, and one row of the table. What it draws and how long it lasts may
+// differ from strike to strike; all its strikes are added up under its name.
 type Fault struct {
 	Name string // as the table has it
 
@@ -57,16 +57,16 @@ func between(random *rand.Rand, shortest, longest time.Duration) time.Duration {
 // Burst sends n events at once, beside the steady flow, so that the workers have batches to be in the middle of.
 func (w *World) Burst(n int) { w.run.generator.burst(n) }
 
-// Struck says that the fault has struck n times, where that is not once. It is what the table's column of runs adds up, so
-// it counts harms that each had to be survived, such as kills, and not how often something was met.
+// Struck says that the fault has struck n times, where that is not once. It is what the table's column of runs adds
+// up, so it counts harms that each had to be survived, such as kills, and not how often something was met.
 func (w *World) Struck(n int) { w.strike.runs = n }
 
 // Mended says that a harm is mended, where that is not when Strike returns, or more than one was done: recovery is
 // counted from each of these moments on.
 func (w *World) Mended() { w.strike.mend(w.run.book) }
 
-// Note adds a figure or a remark to the strike's lines in the results, under a name. It is written as JSON, so it has to be
-// a number, a text, or a list or map of these; a later note of the same name replaces the former.
+// Note adds a figure or a remark to the strike's lines in the results, under a name. It is written as JSON, so it has
+// to be a number, a text, or a list or map of these; a later note of the same name replaces the former.
 func (w *World) Note(name string, value any) { w.strike.note(name, value) }
 
 // Unwatched calls harm while nobody asks for committed offsets: for harm that takes answers away which were given, and

@@ -11,15 +11,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// brokerFaults happen to the brokers as processes, and to what they lead.
+// brokerFaults happen to the brokers as processes, and to what they lead. Those that stop a broker end with all of
+// them up and all replicas in step.
 func brokerFaults() []Fault {
 	return []Fault{brokersKilled(), twoBrokersDown(), coordinatorMoved(), leaderMoved(), tooFewReplicas()}
 }
 
-// brokersKilled is kill -9 to one broker after the other, the one that leads most first. Each comes back with its data,
-// and the next goes only when all replicas are in step again and everybody leads his own. What the clients can do about it
-// waits for the controller: only when the dead broker's session is over has the partition another leader. So the silence
-// of each partition that the dead one led is noted beside that session.
+// brokersKilled is kill -9 to one broker after the other, the one that leads most first. Each comes back with its
+// data, and the next goes only when all replicas are in step again and everybody leads his own. What the clients can
+// do about it waits for the controller: only when the dead broker's session is over has the partition another leader.
+// So the silence of each partition that the dead one led is noted beside that session.
 func brokersKilled() Fault {
 	return Fault{"broker SIGKILL and restart, one by one, the leader first", func(w *World) {
 		session := w.Ground.Kafka.Session()
@@ -49,8 +50,9 @@ func brokersKilled() Fault {
 	}}
 }
 
-// awaitFlow returns when every subject has answered, in each of the partitions, an event that was sent after the given
-// ends, or when it has had the patience for it: who is silent for longer is silent for longer.
+// awaitFlow returns when every subject has answered, in each of the partitions, an event that was sent after the
+// given ends, or when it has had the patience for it: who is silent for longer is silent for longer. It fails
+// nothing: how long they were silent is what is measured, and whether they recover is asked after the strike.
 func (w *World) awaitFlow(partitions []int32, ends map[int32]int64, patience time.Duration) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pauseFor(100 * time.Millisecond) {
 		if !slices.ContainsFunc(w.Subjects, func(s *Subject) bool {
@@ -65,8 +67,8 @@ func (w *World) awaitFlow(partitions []int32, ends map[int32]int64, patience tim
 }
 
 // twoBrokersDown leaves one of three for 8 to 12 s: nothing can be written, since two replicas must have it, and the
-// controllers have no majority, so nobody can be made the leader either. Only when both are back does anything go on, and
-// what was sent meanwhile must be there once.
+// controllers have no majority, so nobody can be made the leader either. Only when both are back does anything go on,
+// and what was sent meanwhile must be there once. Which one is left is drawn.
 func twoBrokersDown() Fault {
 	return Fault{"two of three brokers down", func(w *World) {
 		order := w.Random.Perm(w.Ground.Kafka.Nodes())
@@ -84,8 +86,8 @@ func twoBrokersDown() Fault {
 }
 
 // coordinatorMoved gives every partition of the topics in which groups and transactions are kept another leader, who
-// reads it and is the coordinator from then on. Until it has read, it answers that it is loading, and the old one that it is
-// the coordinator no more: commits, heartbeats and the requests of transactions meet both.
+// reads it and is the coordinator from then on. Until it has read, it answers that it is loading, and the old one
+// that it is the coordinator no more: commits, heartbeats and the requests of transactions meet both.
 func coordinatorMoved() Fault {
 	return Fault{"coordinator moved", func(w *World) {
 		const times = 3
@@ -99,9 +101,9 @@ func coordinatorMoved() Fault {
 	}}
 }
 
-// leaderMoved gives every partition of the input and of all outputs another leader. Nobody dies and nothing is lost: the old
-// leader says that it is none any more, and whoever goes on sending to it, or takes up a batch anew that it has written
-// already, would show here.
+// leaderMoved gives every partition of the input and of all outputs another leader. Nobody dies and nothing is lost:
+// the old leader says that it is none any more, and whoever goes on sending to it, or takes up a batch anew that it
+// has written already, would show here.
 func leaderMoved() Fault {
 	return Fault{"leader moved", func(w *World) {
 		const times = 3
@@ -119,9 +121,9 @@ func leaderMoved() Fault {
 	}}
 }
 
-// tooFewReplicas makes the outputs demand three replicas and takes one broker away, so that the others refuse every write
-// with NOT_ENOUGH_REPLICAS. It goes on until each mode of the service has counted such a refusal (code 19), some seconds
-// longer, and until all replicas are back.
+// tooFewReplicas makes the outputs demand three replicas and takes one broker away, so that the others refuse every
+// write with NOT_ENOUGH_REPLICAS. It goes on until each mode of the service has counted such a refusal (code 19),
+// some seconds longer, and until all replicas are back.
 func tooFewReplicas() Fault {
 	return Fault{"NOT_ENOUGH_REPLICAS, a broker short", func(w *World) {
 		before := w.refused("19")
@@ -147,13 +149,14 @@ func tooFewReplicas() Fault {
 	}}
 }
 
-// metadata asks one broker for all topics, the internal ones too, with leaders, replicas and those in step. What it knows
-// may be a moment old, so whoever waits for a change asks again.
+// metadata asks one broker for all topics, the internal ones too, with leaders, replicas and those in step. What it
+// knows may be a moment old, so whoever waits for a change asks again.
 func (w *World) metadata() (*kmsg.MetadataResponse, error) {
 	return kmsg.NewPtrMetadataRequest().RequestWith(w.T.Context(), w.run.admin)
 }
 
-// byLeadership lists the brokers, the one that leads the most partitions of the input first.
+// byLeadership lists the brokers, the one that leads the most partitions of the input first. Among equals the order
+// is drawn, from the random numbers of the strike.
 func (w *World) byLeadership() []int {
 	w.T.Helper()
 	leads := map[int]int{}
@@ -196,8 +199,8 @@ func (w *World) ledBy(broker int) (partitions []int32) {
 	return partitions
 }
 
-// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again: else
-// the second and third kill would strike brokers that lead nothing.
+// preferLeaders lets the first replica of every partition lead it, so that a broker which has come back leads again:
+// else the second and third kill would strike brokers that lead nothing.
 func (w *World) preferLeaders() {
 	w.T.Helper()
 	w.eventually("the preferred leaders", time.Minute, func() bool {
@@ -217,7 +220,8 @@ func (w *World) preferLeaders() {
 	})
 }
 
-// awaitInStep waits until every partition of the cluster has a leader, and every replica has what the leader has.
+// awaitInStep waits until every partition of the cluster has a leader, and every replica has what the leader has. A
+// broker that is not registered yet counts as missing, even where nothing is assigned to it.
 func (w *World) awaitInStep() {
 	w.T.Helper()
 	w.eventually("all replicas in step", 2*time.Minute, func() bool {
@@ -273,7 +277,7 @@ func (w *World) moveLeaders(topics ...string) {
 	})
 }
 
-// led tells whether partitions have these leaders.
+// led tells whether partitions have these leaders. A partition that the metadata does not name hinders nothing.
 func (w *World) led(leaders map[lane]int32) bool {
 	m, err := w.metadata()
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// outputDeleted deletes the topics of decisions and makes them anew after a while. Nothing reaches the brokers while they
-// go, so what they hold then is known record by record: it is deleted, and nothing else may be missing. What is decided
-// later goes into the new topics, once.
+// outputDeleted deletes the topics of decisions and makes them anew after a while. Nothing reaches the brokers while
+// they go, so what they hold then is known record by record: it is deleted, and nothing else may be missing. What is
+// decided later goes into the new topics, once.
 func outputDeleted() Fault {
 	return Fault{"output topic deleted, and made again", func(w *World) {
 		w.Unwatched(func() {
@@ -45,8 +45,9 @@ func outputDeleted() Fault {
 	}}
 }
 
-// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it. Decisions
-// that the witness has read and that are not in the topic would be decisions without a record, and fail the test.
+// deleteHeld deletes a subject's topic of decisions, to which nothing is written, and books what goes with it.
+// Decisions that the witness has read and that are not in the topic would be decisions without a record, and fail the
+// test. What it deletes is in the subject's row under deleted, and in no other column.
 func (w *World) deleteHeld(s *Subject) {
 	w.T.Helper()
 	held := w.held(s)
@@ -59,8 +60,9 @@ func (w *World) deleteHeld(s *Subject) {
 	w.Logf("    %s: %d decisions go with their topic, and %d records that are not committed", s.Name, deleted, len(held)-deleted)
 }
 
-// held are the origins of all records that a subject's topic of decisions holds, decided or in transactions that are still
-// open, while nothing is written to it any more. It returns when the witness, too, has read what is committed of them.
+// held are the origins of all records that a subject's topic of decisions holds, decided or in transactions that are
+// still open, while nothing is written to it any more. It returns when the witness, too, has read what is committed
+// of them.
 func (w *World) held(s *Subject) map[place]bool {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(w.T.Context(), time.Minute)
@@ -96,8 +98,8 @@ func (w *World) held(s *Subject) map[place]bool {
 	return held
 }
 
-// committedEnds are the ends of a subject's decisions, by partition, up to which readers of committed records come. It asks
-// until every leader answers.
+// committedEnds are the ends of a subject's decisions, by partition, up to which readers of committed records come.
+// It asks until every leader answers.
 func (w *World) committedEnds(s *Subject) (ends map[lane]int64) {
 	w.T.Helper()
 	w.eventually("the ends of "+s.Topics.decisions, time.Minute, func() bool {
@@ -109,9 +111,10 @@ func (w *World) committedEnds(s *Subject) (ends map[lane]int64) {
 	return ends
 }
 
-// readAll reads a topic from its beginning up to given ends, by partition. Unless more says that it should see committed
-// records alone, it sees what transactions hold that are open, and what was aborted, too. Markers are passed over, but they count on the way to the ends, which they
-// may stand at. It takes what it has reached out of the ends that it was given.
+// readAll reads a topic from its beginning up to given ends, by partition. Unless more says that it should see
+// committed records alone, it sees what transactions hold that are open, and what was aborted, too. Markers are
+// passed over, but they count on the way to the ends, which they may stand at. It takes what it has reached out of
+// the ends that it was given. It reads by a client of its own, by the direct way.
 func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, see func(*kgo.Record), more ...kgo.Opt) error {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(strings.Split(w.Ground.Direct, ",")...), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
@@ -138,10 +141,10 @@ func (w *World) readAll(ctx context.Context, topic string, ends map[lane]int64, 
 	return nil
 }
 
-// recordsDeleted deletes records before anybody has read them, as retention does while the service is down: all workers
-// leave, a hundred events and more are sent to one partition, and its beginning is moved behind most of them, past every
-// group's committed offset. Exactly the events between that offset and the new beginning must be missing, be counted and be
-// alerted.
+// recordsDeleted deletes records before anybody has read them, as retention does while the service is down: all
+// workers leave, a hundred events and more are sent to one partition, and its beginning is moved behind most of them,
+// past every group's committed offset. Exactly the events between that offset and the new beginning must be missing,
+// be counted and be alerted. Which partition it is, is drawn.
 func recordsDeleted() Fault {
 	return Fault{"records deleted under the consumer", func(w *World) {
 		w.Each(func(s *Subject, _ *rand.Rand) {

@@ -21,7 +21,8 @@ func InProcess() []Fault {
 }
 
 // answered is a code in the answers to what is written, for a few seconds. With two of the codes the broker has
-// written what it says that it has not.
+// written what it says that it has not. Which of the two it is, no client can know, and one that is not idempotent
+// makes a copy.
 func answered(name string, code *kerr.Error) Fault {
 	return Fault{name, func(w *World) {
 		handles := map[*Subject]*kfake.FaultHandle{}
@@ -52,8 +53,8 @@ func leadersMoved() Fault {
 	}}
 }
 
-// coordinatorsMoved gives the groups and the transactional ids other coordinators, five times, by giving their names other
-// hashes.
+// coordinatorsMoved gives the groups and the transactional ids other coordinators, five times, by giving their names
+// other hashes.
 func coordinatorsMoved() Fault {
 	return Fault{"coordinator moved", func(w *World) {
 		w.eachMoved("coordinators moved", 5, w.coordinators, func() {
@@ -63,8 +64,8 @@ func coordinatorsMoved() Fault {
 	}}
 }
 
-// connectionsCut ends all connections, in the middle of whatever is on them, ten times within some seconds. The generator's
-// and the witness's go, too, since the in-process broker has one way to it.
+// connectionsCut ends all connections, in the middle of whatever is on them, ten times within some seconds. The
+// generator's and the witness's go, too, since the in-process broker has one way to it.
 func connectionsCut() Fault {
 	return Fault{"connections cut", func(w *World) {
 		before := w.troubled()

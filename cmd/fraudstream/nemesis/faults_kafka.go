@@ -13,8 +13,9 @@ func KafkaFaults() []Fault {
 	return append(append(brokerFaults(), networkFaults()...), logFaults()...)
 }
 
-// eventually waits for something that must come, looking ten times a second. What does not come in time fails the test and
-// does not end it, so that the fault is mended and the run goes on.
+// eventually waits for something that must come, looking ten times a second. What does not come in time fails the
+// test and does not end it, so that the fault is mended and the run goes on. It is asked once at least, however short
+// the patience.
 func (w *World) eventually(what string, patience time.Duration, done func() bool) {
 	w.T.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(100 * time.Millisecond) {
@@ -36,8 +37,9 @@ func (w *World) services() []*Subject {
 	return all
 }
 
-// refused is how often the workers of each service have met an error code: a number of Kafka's, or a word of the service's
-// own such as corrupt. It is what their counters of failed attempts said when they were last asked, about a second ago.
+// refused is how often the workers of each service have met an error code: a number of Kafka's, or a word of the
+// service's own such as corrupt. It is what their counters of failed attempts said when they were last asked, about a
+// second ago.
 func (w *World) refused(code string) map[*Subject]float64 {
 	counts := map[*Subject]float64{}
 	for _, s := range w.services() {
@@ -58,7 +60,8 @@ func (w *World) troubled() map[*Subject]float64 {
 	return counts
 }
 
-// MetTrouble says that the workers of each service have had to try things again since a count was taken.
+// MetTrouble says that the workers of each service have had to try things again since a count was taken. The plain
+// loop counts no attempts and is left out: a fault that uses this says of it by something else that it was met.
 func (w *World) MetTrouble(before map[*Subject]float64) {
 	for s, n := range w.troubled() {
 		w.Met(s, "attempts that failed", int(n-before[s]))
@@ -76,6 +79,7 @@ func (w *World) more(before, now map[*Subject]float64) bool {
 }
 
 // countedWhere adds up those series of a metric that have a label, as name="value", over every worker that ever was.
+// Like counted, it is a lower bound.
 func (s *Subject) countedWhere(name, label string) float64 {
 	s.mu.Lock()
 	all := append(append([]*Worker(nil), s.live...), s.gone...)
@@ -93,8 +97,8 @@ func (s *Subject) countedWhere(name, label string) float64 {
 	return sum
 }
 
-// said counts a text in everything that the workers of a subject have said so far, those that have ended included. A file
-// that cannot be read has said nothing.
+// said counts a text in everything that the workers of a subject have said so far, those that have ended included. A
+// file that cannot be read has said nothing.
 func (s *Subject) said(text string) int {
 	files, _ := filepath.Glob(filepath.Join(s.logs, s.Name+"-*.log"))
 	n := 0

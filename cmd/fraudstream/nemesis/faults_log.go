@@ -18,18 +18,19 @@ import (
 	"fraudstream/consumer/kafkatest"
 )
 
-// logFaults happen to what is written down.
+// logFaults happen to what is written down. Two of them can be done to the in-process broker as well, and stand in
+// its list too.
 func logFaults() []Fault {
 	return []Fault{
 		outputDeleted(), recordTooLarge(), corruptOnTheWire(), corruptOnDisk(), abortedUpstream(), partitionAdded(), recordsDeleted(),
 	}
 }
 
-// recordTooLarge lowers the limit of the service's topics of decisions and of dead letters to 20 kB, the plain loop's of its
-// decisions, and sends events of 40 kB. Of three, one has a long id, so that its decision is over the limit, and one that is
-// no JSON a long key, and one a long header. They must end as dead letters that leave out what does not fit, and their
-// neighbours, whose batches are over the limit with them, must be answered in full. In the end the limits are Kafka's
-// default again.
+// recordTooLarge lowers the limit of the service's topics of decisions and of dead letters to 20 kB, the plain loop's
+// of its decisions, and sends events of 40 kB. Of three, one has a long id, so that its decision is over the limit,
+// and one that is no JSON a long key, and one a long header. They must end as dead letters that leave out what does
+// not fit, and their neighbours, whose batches are over the limit with them, must be answered in full. In the end the
+// limits are Kafka's default again.
 func recordTooLarge() Fault {
 	return Fault{"record too large for the output topic", func(w *World) {
 		const giants, tooLarge = 21, `code="output_too_large"`
@@ -66,9 +67,9 @@ func recordTooLarge() Fault {
 	}}
 }
 
-// giant sends an event with so many bytes that do not compress, since limits are held against compressed batches: by turns
-// in its id, in its key, and in a header. The first is a payment, the others are no JSON. All are booked as poison, since a
-// dead letter is their right answer.
+// giant sends an event with so many bytes that do not compress, since limits are held against compressed batches: by
+// turns in its id, in its key, and in a header. The first is a payment, the others are no JSON. All are booked as
+// poison, since a dead letter is their right answer.
 func (g *generator) giant(size, turn int, random *rand.Rand) {
 	g.mu.Lock()
 	payment := g.cards.Next()
@@ -123,7 +124,8 @@ func corruptOnTheWire() Fault {
 	}}
 }
 
-// clients are the names of the programs that the subjects run; both modes of the service have the same.
+// clients are the names of the programs that the subjects run; both modes of the service have the same. A proxy knows
+// a connection by the name in its requests, and so can tell the plain loop from the service and no more.
 func (w *World) clients() []string {
 	var all []string
 	for _, s := range w.Subjects {
@@ -178,8 +180,9 @@ func corruptOnDisk() Fault {
 	}}
 }
 
-// skip is what the person on call types, and returns when a worker has counted that it has passed over something of that
-// partition. It runs with the same configuration and environment as the workers.
+// skip is what the person on call types, and returns when a worker has counted that it has passed over something of
+// that partition. It runs with the same configuration and environment as the workers. It fails the test where the
+// command does, and shows what that has said.
 func (w *World) skip(s *Subject, partition int32, to int64) {
 	before := s.gaps(partition)
 	command := exec.Command(w.run.o.Executable, "offsets", "skip", "--config", filepath.Join(w.run.o.Logs, s.Name+".yaml"),
@@ -192,6 +195,7 @@ func (w *World) skip(s *Subject, partition int32, to int64) {
 }
 
 // expectGap holds that exactly the offsets of a range were passed over and counted, and no event in it was answered.
+// What earlier faults have taken away is counted in, since the counters of a subject never begin anew.
 func (w *World) expectGap(s *Subject, partition int32, from, to int64) {
 	events, answered := s.Ledger.answersIn(partition, from, to)
 	if events == 0 || answered > 0 {
@@ -203,8 +207,8 @@ func (w *World) expectGap(s *Subject, partition int32, from, to int64) {
 	}
 }
 
-// gapAlert is what an alert says of offsets that cannot be read, declared here once more: from the first that is not read to
-// the first that is.
+// gapAlert is what an alert says of offsets that cannot be read, declared here once more: from the first that is not
+// read to the first that is.
 type gapAlert struct {
 	Kind      string `json:"kind"`
 	State     string `json:"state"`
@@ -215,7 +219,8 @@ type gapAlert struct {
 	Records   int64  `json:"records"`
 }
 
-// alertMarks are how many alerts of each subject have been read so far.
+// alertMarks are how many alerts of each subject have been read so far. An alert behind its mark was read after the
+// mark was taken, whatever it speaks of.
 func (w *World) alertMarks() map[*Subject]int {
 	marks := map[*Subject]int{}
 	for _, s := range w.Subjects {
@@ -224,8 +229,8 @@ func (w *World) alertMarks() map[*Subject]int {
 	return marks
 }
 
-// expectAlert waits for an alert behind a mark that says of the offsets just what has happened to them, and shows those that
-// came instead. In exactly-once mode it must be the only one that says so.
+// expectAlert waits for an alert behind a mark that says of the offsets just what has happened to them, and shows
+// those that came instead. In exactly-once mode it must be the only one that says so.
 func (w *World) expectAlert(s *Subject, mark int, want gapAlert) {
 	w.T.Helper()
 	var said []gapAlert
@@ -253,9 +258,9 @@ func (w *World) expectAlert(s *Subject, mark int, want gapAlert) {
 	}
 }
 
-// abortedUpstream is a program before ours that writes in transactions of a hundred events: three of them it aborts, the
-// fourth it commits. Nobody may answer an event of the former, which were never sent as far as the book knows; those of the
-// latter must be answered. While a transaction is open, up to 2 s, nobody can read beyond its beginning.
+// abortedUpstream is a program before ours that writes in transactions of a hundred events: three of them it aborts,
+// the fourth it commits. Nobody may answer an event of the former, which were never sent as far as the book knows;
+// those of the latter must be answered. While a transaction is open, up to 2 s, nobody can read beyond its beginning.
 func abortedUpstream() Fault {
 	return Fault{"aborted upstream transactions", func(w *World) {
 		const times = 4
@@ -309,9 +314,9 @@ func (g *generator) sendBy(client *kgo.Client, counts bool) {
 	})
 }
 
-// partitionAdded gives the input, and the outputs, one more partition: the outputs first, so that there is somewhere to
-// write what is read of it. It must be read within 10 s, here within five times that. The plain loop's library looks for
-// new partitions only when it is told to, so that one may read it after the next rebalance and no earlier.
+// partitionAdded gives the input, and the outputs, one more partition: the outputs first, so that there is somewhere
+// to write what is read of it. It must be read within 10 s, here within five times that. The plain loop's library
+// looks for new partitions only when it is told to, so that one may read it after the next rebalance and no earlier.
 func partitionAdded() Fault {
 	return Fault{"partition added", func(w *World) {
 		n := w.partitions(input)
@@ -361,13 +366,14 @@ func (b *Book) end(partition int32) int64 {
 	return int64(len(b.events[partition]))
 }
 
-// gaps is how many offsets of a partition the workers say they have passed over.
+// gaps is how many offsets of a partition the workers say they have passed over. It is a sum over all workers that
+// ever were.
 func (s *Subject) gaps(partition int32) float64 {
 	return s.countedWhere(gapsTotal, fmt.Sprintf(`partition="%d"`, partition))
 }
 
-// paused is how many partitions the living workers said stand still when they were last asked, for the reason that a label
-// gives if one is given, as reason="corrupt_batch".
+// paused is how many partitions the living workers said stand still when they were last asked, for the reason that a
+// label gives if one is given, as reason="corrupt_batch".
 func (s *Subject) paused(label string) int {
 	n := 0
 	for _, w := range s.Workers() {

@@ -21,9 +21,10 @@ func networkFaults() []Fault {
 	}
 }
 
-// networkCut ends every connection to every broker with a reset, and refuses new ones for so long: 5 s are less than a
-// session of 10 s, and 60 s are more than the session and than the 30 s for which a coordinator keeps a transaction open.
-// Generator and witness see nothing of it, so events go on coming in.
+// networkCut ends every connection to every broker with a reset, and refuses new ones for so long: 5 s are less than
+// a session of 10 s, and 60 s are more than the session and than the 30 s for which a coordinator keeps a transaction
+// open. Generator and witness see nothing of it, so events go on coming in. Both lengths are rows of their own,
+// because other code answers them: the one is waited out, the other ends with members that the group has given up.
 func networkCut(name string, length time.Duration) Fault {
 	return Fault{name, func(w *World) {
 		network := w.Ground.Kafka.Network
@@ -37,9 +38,9 @@ func networkCut(name string, length time.Duration) Fault {
 	}}
 }
 
-// halfOpen lets one broker take what it is sent and be silent for 15 to 18 s, and then one that hears nothing, as when a
-// firewall has forgotten the connection: only deadlines tell. The two differ in what the broker has done: in the first case
-// all of it, in the second none.
+// halfOpen lets one broker take what it is sent and be silent for 15 to 18 s, and then one that hears nothing, as
+// when a firewall has forgotten the connection: only deadlines tell. The two differ in what the broker has done: in
+// the first case all of it, in the second none.
 func halfOpen() Fault {
 	return Fault{"half-open connection", func(w *World) {
 		network := w.Ground.Kafka.Network
@@ -116,8 +117,9 @@ func answersLost() Fault {
 	}}
 }
 
-// loseAnswers loses some answers to one kind of request of each of the subjects. Nobody needs a new producer without a
-// fault, so answers to that request need not be lost.
+// loseAnswers loses some answers to one kind of request of each of the subjects. Nobody needs a new producer without
+// a fault, so answers to that request need not be lost. It waits until each of them has lost at least one, where it
+// needs such answers; what is left of the times ends with the call.
 func (w *World) loseAnswers(key kmsg.Key, subjects ...*Subject) {
 	w.Burst(200)
 	times := 1 + w.Random.IntN(5)
@@ -145,8 +147,9 @@ func (w *World) loseAnswers(key kmsg.Key, subjects ...*Subject) {
 	w.Mended()
 }
 
-// answeredByProxy changes the answers to what the subjects write, for 1 to 3 s. With applied the broker has written what the
-// answer says that it has not, so that sending it again must not make a second copy; without, the broker never hears of it.
+// answeredByProxy changes the answers to what the subjects write, for 1 to 3 s. With applied the broker has written
+// what the answer says that it has not, so that sending it again must not make a second copy; without, the broker
+// never hears of it.
 func answeredByProxy(name string, code *kerr.Error, applied bool) Fault {
 	return Fault{name, func(w *World) {
 		tampers := map[*Subject][]*kafkatest.Tamper{}

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// ProcessFaults happen to the workers and need nothing of the cluster. One kill -9 is one run of its row, so there are
-// several in each strike; burst is how many events the workers are given to be in the middle of, and frozen how long one
-// zombie after the other stands still.
+// ProcessFaults happen to the workers and need nothing of the cluster. One kill -9 is one run of its row, so there
+// are several in each strike; burst is how many events the workers are given to be in the middle of, and frozen how
+// long one zombie after the other stands still.
 func ProcessFaults(kills, burst int, frozen ...time.Duration) []Fault {
 	return []Fault{killed(kills, burst), terminated(), comingAndGoing(), zombie(burst, frozen...), allKilled(burst)}
 }
 
-// killed is kill -9 in the middle of a batch, several times: the workers are given something to do, and one of them goes
-// before it is done. Another takes its place at once; the group knows of its death when its session is over, and until then
-// nobody has its partitions, so the next one goes when the group is at rest again and its victim is busy.
+// killed is kill -9 in the middle of a batch, several times: the workers are given something to do, and one of them
+// goes before it is done. Another takes its place at once; the group knows of its death when its session is over, and
+// until then nobody has its partitions, so the next one goes when the group is at rest again and its victim is busy.
 func killed(times, burst int) Fault {
 	return Fault{"SIGKILL in mid-batch", func(w *World) {
 		for range times {
@@ -39,9 +39,9 @@ func killed(times, burst int) Fault {
 	}}
 }
 
-// terminated is SIGTERM to one worker after the other, as in a rolling update: a new one starts 1 to 2 s before the old one
-// is told to end. Each must drain and end with code 0 within five times the 10 s that the service promises. How long the
-// slowest of each subject took, in seconds, is noted.
+// terminated is SIGTERM to one worker after the other, as in a rolling update: a new one starts 1 to 2 s before the
+// old one is told to end. Each must drain and end with code 0 within five times the 10 s that the service promises.
+// How long the slowest of each subject took, in seconds, is noted.
 func terminated() Fault {
 	return Fault{"SIGTERM, one worker after the other", func(w *World) {
 		var mu sync.Mutex
@@ -65,7 +65,8 @@ func terminated() Fault {
 	}}
 }
 
-// comingAndGoing is a member that joins and leaves every 0.7 s, so that the group never comes to rest.
+// comingAndGoing is a member that joins and leaves every 0.7 s, so that the group never comes to rest. It does so 14
+// times, each time as a new process, and drains while the next one joins.
 func comingAndGoing() Fault {
 	return Fault{"a member joins and leaves every 0.7 s", func(w *World) {
 		const times = 14
@@ -96,9 +97,10 @@ func comingAndGoing() Fault {
 	}}
 }
 
-// zombie is a worker that stands still, with all its connections open, until the group has gone on without it, and then
-// goes on as if nothing had been: in the middle of a batch, of a transaction, of a commit. One that comes back within the
-// time of its transaction finds it open, unless it was fenced; for one that comes back later the coordinator has aborted it.
+// zombie is a worker that stands still, with all its connections open, until the group has gone on without it, and
+// then goes on as if nothing had been: in the middle of a batch, of a transaction, of a commit. One that comes back
+// within the time of its transaction finds it open, unless it was fenced; for one that comes back later the
+// coordinator has aborted it. frozen are the times for which one after the other stands still.
 func zombie(burst int, frozen ...time.Duration) Fault {
 	return Fault{"zombie: SIGSTOP, then SIGCONT", func(w *World) {
 		for _, still := range frozen {
@@ -122,8 +124,9 @@ func zombie(burst int, frozen ...time.Duration) Fault {
 	}}
 }
 
-// allKilled is kill -9 to all members at once, while the first of them is in the middle of something. New ones start after
-// up to 2 s, and find a group whose members have said nothing of their leaving: until the sessions are over they wait.
+// allKilled is kill -9 to all members at once, while the first of them is in the middle of something. New ones start
+// after up to 2 s, and find a group whose members have said nothing of their leaving: until the sessions are over
+// they wait.
 func allKilled(burst int) Fault {
 	return Fault{"all members killed at once", func(w *World) {
 		w.Burst(2 * burst)

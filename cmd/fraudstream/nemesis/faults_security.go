@@ -43,17 +43,17 @@ func SecureFaults() []Fault {
 	return append(all, certificateExpired())
 }
 
-// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away: by the
-// operation and the resource, in the words of whoever grants it.
+// A right is what the subjects need of the cluster, and how the service's log must call it when it is taken away: by
+// the operation and the resource, in the words of whoever grants it.
 type right struct {
 	name   string
 	grants []kafkatest.Grant
 	said   map[string]string // by subject; none: that subject does without
 }
 
-// rights are all that the subjects need, each a row of its own, since each is asked for by other requests and refused with
-// another code: fetches, writes, the group's heartbeats and commits, and the producer's transactions. The plain loop says
-// what it lacks in words of its library, which nobody reads here.
+// rights are all that the subjects need, each a row of its own, since each is asked for by other requests and refused
+// with another code: fetches, writes, the group's heartbeats and commits, and the producer's transactions. The plain
+// loop says what it lacks in words of its library, which nobody reads here.
 func rights() []right {
 	return []right{
 		{
@@ -109,7 +109,8 @@ func aclWithdrawn(r right) Fault {
 	}}
 }
 
-// subject finds a subject by its name; there has to be one.
+// subject finds a subject by its name; there has to be one. Without one the test ends: a fault was written for other
+// subjects than there are.
 func (w *World) subject(name string) *Subject {
 	for _, s := range w.Subjects {
 		if s.Name == name {
@@ -120,9 +121,9 @@ func (w *World) subject(name string) *Subject {
 	return nil
 }
 
-// certificateExpired puts one that has expired in the place of every broker's certificate and ends all connections, so
-// that nobody gets in until the brokers have a good one. The service must say why. What the brokers show each other stays
-// good: they take no other for that.
+// certificateExpired puts one that has expired in the place of every broker's certificate and ends all connections,
+// so that nobody gets in until the brokers have a good one. The service must say why. What the brokers show each
+// other stays good: they take no other for that.
 func certificateExpired() Fault {
 	return Fault{"expired certificate of the brokers", func(w *World) {
 		before := map[*Subject]int{}

@@ -11,11 +11,12 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
-// poisonEvery is how many events there are to one that nobody can score.
+// poisonEvery is how many events there are to one that nobody can score. It is far below the share at which the
+// service's breaker would pause a partition.
 const poisonEvery = 50
 
-// shiftEvery is how many events there are before the amounts come in cents instead of euros, and as many again before they
-// are right: so the drift monitors have alarms to raise and to end, in the midst of the faults.
+// shiftEvery is how many events there are before the amounts come in cents instead of euros, and as many again before
+// they are right: so the drift monitors have alarms to raise and to end, in the midst of the faults.
 const shiftEvery = 4000
 
 // A generator sends card payments with ids that are never used twice to the input: at a steady rate all the time, and
@@ -31,9 +32,9 @@ type generator struct {
 	drawn int
 }
 
-// newGenerator connects to the brokers by the direct way. The payments follow from the seed, the times at which they are
-// sent do not. The client asks for metadata often, so that it finds new leaders and partitions within a second, and tries
-// again where a dying broker hangs up at once.
+// newGenerator connects to the brokers by the direct way. The payments follow from the seed, the times at which they
+// are sent do not. The client asks for metadata often, so that it finds new leaders and partitions within a second,
+// and tries again where a dying broker hangs up at once.
 func newGenerator(ground *Ground, input string, book *Book, seed uint64) (*generator, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.DefaultProduceTopic(input),
@@ -64,8 +65,8 @@ func (g *generator) flow(ctx context.Context, rate float64) {
 	}
 }
 
-// burst sends n payments, none where n is negative. It returns when the client has them all, which may be before any broker
-// does; it waits only where a hundred thousand are under way.
+// burst sends n payments, none where n is negative. It returns when the client has them all, which may be before any
+// broker does; it waits only where a hundred thousand are under way.
 func (g *generator) burst(n int) {
 	for range n {
 		g.send()
@@ -91,7 +92,8 @@ func (g *generator) send() {
 	g.post(payment.AppendCard(nil), value, e)
 }
 
-// post hands an event to the client and books it.
+// post hands an event to the client and books it. An event that the client gives up stays tried and is never
+// acknowledged, so nobody is held to an answer.
 func (g *generator) post(key, value []byte, e event, headers ...kgo.RecordHeader) {
 	g.book.try(e)
 	g.client.Produce(context.Background(), &kgo.Record{Key: key, Value: value, Headers: headers},

@@ -29,9 +29,9 @@ type Ground struct {
 	connections connections // of the in-process broker
 }
 
-// createTopic creates a topic, and returns when every broker knows all of it: a worker asks any of them, and ends with an
-// error of its configuration where a topic is not there. What is refused, or not known to all within two minutes, ends the
-// test.
+// createTopic creates a topic, and returns when every broker knows all of it: a worker asks any of them, and ends
+// with an error of its configuration where a topic is not there. What is refused, or not known to all within two
+// minutes, ends the test.
 func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, partitions int32) {
 	t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
@@ -51,8 +51,8 @@ func (g *Ground) createTopic(t testing.TB, client *kgo.Client, name string, part
 	}
 }
 
-// known asks each broker that the client has heard of whether it knows the leaders of all partitions of a topic. A broker
-// that does not answer knows nothing.
+// known asks each broker that the client has heard of whether it knows the leaders of all partitions of a topic. A
+// broker that does not answer knows nothing.
 func known(ctx context.Context, client *kgo.Client, name string, partitions int32) bool {
 	req := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()

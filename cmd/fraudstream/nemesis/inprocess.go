@@ -19,8 +19,8 @@ const shortSession = 3 * time.Second
 
 // StartInProcess returns the ground of the in-process broker, which is not Kafka: it has no replicas to lose, commits
 // transactions at once, and lives in the test's own process. It ends with its test. Three listeners stand for three
-// brokers, so that leaders and coordinators can move. Sessions and rebalances are cut down to shortSession on their way in,
-// whatever a member asks for.
+// brokers, so that leaders and coordinators can move. Sessions and rebalances are cut down to shortSession on their
+// way in, whatever a member asks for.
 func StartInProcess(t testing.TB) *Ground {
 	t.Helper()
 	g := &Ground{Name: "kfake", Replication: 1}
@@ -44,9 +44,9 @@ func StartInProcess(t testing.TB) *Ground {
 	return g
 }
 
-// calm waits on the in-process broker until a group is at rest, and at most a few sessions. A member that is killed while
-// it waits for the others to join is never missed there, unlike on Kafka, and keeps its partitions for good; so members
-// are killed only when nobody waits.
+// calm waits on the in-process broker until a group is at rest, and at most a few sessions. A member that is killed
+// while it waits for the others to join is never missed there, unlike on Kafka, and keeps its partitions for good; so
+// members are killed only when nobody waits.
 func (w *World) calm(group string) {
 	if w.Ground.Fake == nil {
 		return

@@ -20,8 +20,8 @@ func StartKafka(t testing.TB) *Ground {
 	}
 }
 
-// kafkaName is Apache Kafka with the version that was asked for, if one was, and with the session of its brokers if that is
-// not the usual one: their figures are no others' then.
+// kafkaName is Apache Kafka with the version that was asked for, if one was, and with the session of its brokers if
+// that is not the usual one: their figures are no others' then.
 func kafkaName() string {
 	name := strings.TrimSpace("Apache Kafka " + os.Getenv("FRAUDSTREAM_KAFKA_VERSION"))
 	if session := os.Getenv("FRAUDSTREAM_KAFKA_SESSION"); session != "" {

@@ -20,9 +20,9 @@ type answer struct {
 // given tells whether there is an answer, whatever it says.
 func (a *answer) given() bool { return a.decisions > 0 || a.letters > 0 }
 
-// Tally is what a subject did to the events during one fault. It belongs to the fault during which the witness has read or
-// missed it, and since the next fault waits until everything is answered and the groups are at rest, that is the fault
-// which has done it, save for what comes later than anybody waits for.
+// Tally is what a subject did to the events during one fault. It belongs to the fault during which the witness has
+// read or missed it, and since the next fault waits until everything is answered and the groups are at rest, that is
+// the fault which has done it, save for what comes later than anybody waits for.
 type Tally struct {
 	Lost       int `json:"lost"`       // acknowledged and never answered
 	Deleted    int `json:"deleted"`    // missing because the fault itself deleted them
@@ -35,8 +35,8 @@ type Tally struct {
 	Ahead      int `json:"ahead"`      // of the lost ones, those that the committed offset has passed
 }
 
-// broken names what a tally holds that delivery does not promise, each with its number; it is empty if nothing is broken.
-// Copies are what at-least-once delivery does promise, and deletions are the fault's own doing.
+// broken names what a tally holds that delivery does not promise, each with its number; it is empty if nothing is
+// broken. Copies are what at-least-once delivery does promise, and deletions are the fault's own doing.
 func (t *Tally) broken(exactlyOnce bool) string {
 	var text string
 	add := func(n int, what string) {
@@ -63,9 +63,9 @@ type place struct {
 	offset    int64
 }
 
-// lane is one partition of an output topic as far as it carries answers to one partition of the input: there the order
-// of answers means something. Answers to two partitions of the input may come in any order, and so may a decision and a dead
-// letter, which are in two topics.
+// lane is one partition of an output topic as far as it carries answers to one partition of the input: there the
+// order of answers means something. Answers to two partitions of the input may come in any order, and so may a
+// decision and a dead letter, which are in two topics.
 type lane struct {
 	topic      string
 	out, input int32
@@ -109,8 +109,8 @@ func (l *Ledger) tally() *Tally {
 	return t
 }
 
-// example keeps the first of each kind of thing that goes wrong in a fault, so that whoever reads the log knows where to
-// look; it is called under the lock.
+// example keeps the first of each kind of thing that goes wrong in a fault, so that whoever reads the log knows where
+// to look; it is called under the lock.
 func (l *Ledger) example(kind, format string, args ...any) {
 	if key := fmt.Sprintf("%d %s", l.strike, kind); !l.seen[key] {
 		l.seen[key] = true
@@ -129,8 +129,8 @@ type reply struct {
 	astray  bool  // it stands in a partition where it does not belong
 }
 
-// answered books a reply. A phantom is one that names another event than stands where it says, or that nobody has tried to
-// send. Only a first answer can come too late or out of order: a repeated one comes after what it repeats.
+// answered books a reply. A phantom is one that names another event than stands where it says, or that nobody has
+// tried to send. Only a first answer can come too late or out of order: a repeated one comes after what it repeats.
 func (l *Ledger) answered(r reply) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,8 +195,8 @@ func (l *Ledger) late(a *answer, p place) {
 	l.example("late", "%v is answered after it was given up", p)
 }
 
-// again books a repeated answer. Other bytes than those of the first are counted beside the repetition, and so is an event
-// that has now been decided and refused.
+// again books a repeated answer. Other bytes than those of the first are counted beside the repetition, and so is an
+// event that has now been decided and refused.
 func (l *Ledger) again(a *answer, r reply) {
 	l.tally().Duplicated++
 	l.example("duplicated", "%s/%d/%d answers %v again", r.lane.topic, r.lane.out, r.offset, r.from)
@@ -217,7 +217,8 @@ func (l *Ledger) stranger(topic string, partition int32, offset int64) {
 	l.example("phantom", "%s/%d/%d names no event", topic, partition, offset)
 }
 
-// at returns the answer to what stands at a place. The pointer is good until the next call, and the caller holds the lock.
+// at returns the answer to what stands at a place. The pointer is good until the next call, and the caller holds the
+// lock.
 func (l *Ledger) at(p place) *answer {
 	all := l.answers[p.partition]
 	for int64(len(all)) <= p.offset {
@@ -272,18 +273,19 @@ type span struct {
 	answers  bool // these are deleted, and not the events: they may have been counted, though nobody has read them
 }
 
-// Excuse says that a fault deletes the events of a partition from one offset up to another, before anybody could read them:
-// those of them that are missing count as deleted and not as lost. It has to be called before anybody can miss them.
+// Excuse says that a fault deletes the events of a partition from one offset up to another, before anybody could read
+// them: those of them that are missing count as deleted and not as lost. It has to be called before anybody can miss
+// them.
 func (l *Ledger) Excuse(partition int32, from, to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.excused[partition] = append(l.excused[partition], span{from: from, to: to})
 }
 
-// topicDeleted books that a topic of decisions is gone with what it held: the origins of all its records, committed or not.
-// Decisions that were read of it count as deleted, and the same events must not be decided again. Of events whose
-// decisions were not committed nobody knows what becomes of their transactions; they may be missing or decided again.
-// elsewhere are decisions that were read and that the topic did not hold.
+// topicDeleted books that a topic of decisions is gone with what it held: the origins of all its records, committed
+// or not. Decisions that were read of it count as deleted, and the same events must not be decided again. Of events
+// whose decisions were not committed nobody knows what becomes of their transactions; they may be missing or decided
+// again. elsewhere are decisions that were read and that the topic did not hold.
 func (l *Ledger) topicDeleted(held map[place]bool) (deleted, elsewhere int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -325,8 +327,8 @@ func (l *Ledger) excuse(p place) *span {
 	return nil
 }
 
-// writeOff counts events that nobody will answer any more, as deleted or lost, each once. Should an answer come after all,
-// it is taken back. passed says that the committed offset tells so.
+// writeOff counts events that nobody will answer any more, as deleted or lost, each once. Should an answer come after
+// all, it is taken back. passed says that the committed offset tells so.
 func (l *Ledger) writeOff(events []place, passed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -358,9 +360,9 @@ func (l *Ledger) setStrike(number int) {
 	l.strike = number
 }
 
-// of returns what one fault did, and how long an event that was acknowledged during it waited at most, from the moment in
-// which it was handed to the client until the witness had read its answer. An answer that is read before the
-// acknowledgement is left out.
+// of returns what one fault did, and how long an event that was acknowledged during it waited at most, from the
+// moment in which it was handed to the client until the witness had read its answer. An answer that is read before
+// the acknowledgement is left out.
 func (l *Ledger) of(strike int) (Tally, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package nemesis gives the service a bad day and counts what it lost. Tests import it, and the command table, which adds
-// their results up; the service is built without it.
+// Package nemesis gives the service a bad day and counts what it lost. Tests import it, and the command table, which
+// adds their results up; the service is built without it.
 //
 // # What is promised
 //
@@ -33,28 +33,29 @@
 //
 // What the service breaks of this fails the test. What the plain loop breaks is counted.
 //
-// One thing is not held: an answer to an event whose acknowledgement never came back to the generator must name something
-// that was sent, and no more is known of its place. Where the acknowledgement comes after the answer, the place is checked
-// then.
+// One thing is not held: an answer to an event whose acknowledgement never came back to the generator must name
+// something that was sent, and no more is known of its place. Where the acknowledgement comes after the answer, the
+// place is checked then.
 //
 // # How a run goes
 //
-// A [Schedule] is drawn from a seed, which is printed: the faults in shuffled order, each with random numbers of its own,
-// from which it draws its worker, its moment, its broker. [Run] starts the subjects, and then for each fault: strikes,
-// waits until each subject has answered every event that was acknowledged by the end of the fault, which is its
-// recovery time, and a little longer for what comes late, until the groups are at rest. So what is lost, or comes twice,
-// belongs to the row of that fault. All faults of a run happen in one cluster's life, and events go on flowing in
-// all of it. Committed offsets must have been looked at during each fault or after it, however often a look was refused.
+// A [Schedule] is drawn from a seed, which is printed: the faults in shuffled order, each with random numbers of its
+// own, from which it draws its worker, its moment, its broker. [Run] starts the subjects, and then for each fault:
+// strikes, waits until each subject has answered every event that was acknowledged by the end of the fault, which is
+// its recovery time, and a little longer for what comes late, until the groups are at rest. So what is lost, or comes
+// twice, belongs to the row of that fault. All faults of a run happen in one cluster's life, and events go on flowing
+// in all of it. Committed offsets must have been looked at during each fault or after it, however often a look was
+// refused.
 //
 // # Why a fault must show that it has struck
 //
 // A fault that nobody met would claim that something was survived which never happened. So each counts what every
-// subject has met of it: events in flight at a kill, members that the group gave up while they stood still, answers that
-// were changed, events that waited for over a second while the network was away. A subject that has met nothing, or a
-// count that stays at nought, fails the test; the counts are in the results file.
+// subject has met of it: events in flight at a kill, members that the group gave up while they stood still, answers
+// that were changed, events that waited for over a second while the network was away. A subject that has met nothing,
+// or a count that stays at nought, fails the test; the counts are in the results file.
 //
-// A subject that makes no progress is stuck. That fails the test of the service; of the plain loop the workers are started
-// anew, and if that does not help its partitions are moved over the event that they stand before, by hand.
+// A subject that makes no progress is stuck. That fails the test of the service; of the plain loop the workers are
+// started anew, and if that does not help its partitions are moved over the event that they stand before, by hand.
 //
 // # Where it goes
 //
@@ -62,37 +63,38 @@
 //	TestNemesis            three brokers of Apache Kafka behind proxies, and the plain loop beside the service
 //	TestNemesisSecure      three brokers with TLS, logins and an authorizer, among themselves too, and all three subjects
 //
-// All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults may
-// strike; each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the variables that
-// choose the version and the faults. FRAUDSTREAM_SEED replays a schedule: the same faults in the same order with the same
-// draws; the machine's own timing is not repeated with it. Each strike is a line of JSON in the results file, a [Result],
-// and the last line of a run is its [Verdict]. [Tiers] sorts the lines of any number of runs by version of Kafka, and
-// leaves out, by name, the runs that have failed or were broken off; [Table] adds up the rest.
+// All three are in the package of the command, and skip themselves unless FRAUDSTREAM_NEMESIS says how long faults
+// may strike; each fault strikes once in any case. `make nemesis` runs the two on Apache Kafka, and names the
+// variables that choose the version and the faults. FRAUDSTREAM_SEED replays a schedule: the same faults in the same
+// order with the same draws; the machine's own timing is not repeated with it. Each strike is a line of JSON in the
+// results file, a [Result], and the last line of a run is its [Verdict]. [Tiers] sorts the lines of any number of
+// runs by version of Kafka, and leaves out, by name, the runs that have failed or were broken off; [Table] adds up
+// the rest.
 //
 // # How to read a row
 //
-// Recovery is counted from the end of each harm: the kill itself, since nothing is mended afterwards, but the return of the
-// network and not its loss. Where a strike does harm several times, a recovery may reach into the next harm, so it is an
-// upper bound; where it does so without a moment in between there are fewer recoveries than runs, and the table says how
-// many. The wait in the results file is the longest that an event which was sent during the fault waited for an answer that
-// a reader of committed records could see; that is the silence of a partition, as a person downstream would measure it.
-// What [Silences] prints is narrower: for each partition of the input that a killed broker led, the longest time between
-// two decisions that follow each other, by the times of scoring, from shortly before the kill until the broker is back and
-// every subject has answered something of that partition.
+// Recovery is counted from the end of each harm: the kill itself, since nothing is mended afterwards, but the return
+// of the network and not its loss. Where a strike does harm several times, a recovery may reach into the next harm,
+// so it is an upper bound; where it does so without a moment in between there are fewer recoveries than runs, and the
+// table says how many. The wait in the results file is the longest that an event which was sent during the fault
+// waited for an answer that a reader of committed records could see; that is the silence of a partition, as a person
+// downstream would measure it. What [Silences] prints is narrower: for each partition of the input that a killed
+// broker led, the longest time between two decisions that follow each other, by the times of scoring, from shortly
+// before the kill until the broker is back and every subject has answered something of that partition.
 //
 // # Why all subjects are struck at once
 //
-// A cut network or a dead broker takes as long for three subjects as for one, and a run that has to fit between two commits
-// has no time to spare. More than that, it makes them comparable: the same events, the same broker's bad moment, the same
-// machine's load. What is done to processes is drawn once and done to each subject alike.
+// A cut network or a dead broker takes as long for three subjects as for one, and a run that has to fit between two
+// commits has no time to spare. More than that, it makes them comparable: the same events, the same broker's bad
+// moment, the same machine's load. What is done to processes is drawn once and done to each subject alike.
 //
 // # Reading the source
 //
-// [Run] is the whole of a day, and suffer one fault of it. A [Book] has what was sent and a [Ledger] what came of it; a
-// witness fills the ledger from the topics, and a sampler holds the committed offsets against it. A [Subject] has its
-// [Worker]s. The faults are in the files that begin with faults, each list with what it needs of the [World] behind it. A
-// stopwatch measures recoveries, traces tell who was met, and counters judges what belongs to no fault. [Result], [Tiers]
-// and [Table] are what is left when it is over.
+// [Run] is the whole of a day, and suffer one fault of it. A [Book] has what was sent and a [Ledger] what came of it;
+// a witness fills the ledger from the topics, and a sampler holds the committed offsets against it. A [Subject] has
+// its [Worker]s. The faults are in the files that begin with faults, each list with what it needs of the [World]
+// behind it. A stopwatch measures recoveries, traces tell who was met, and counters judges what belongs to no fault.
+// [Result], [Tiers] and [Table] are what is left when it is over.
 //
 // # How to add a fault
 //

@@ -12,9 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// prepare creates the topics and starts everything: for each subject its witness first, from the beginning of empty topics,
-// and then its workers. Whatever cannot be started ends the test, and everything that was started ends with it. Alerts have
-// one partition, all other topics as many as the input.
+// prepare creates the topics and starts everything: for each subject its witness first, from the beginning of empty
+// topics, and then its workers. Whatever cannot be started ends the test, and everything that was started ends with
+// it. Alerts have one partition, all other topics as many as the input. The order of the two does not matter to what
+// is read, but a witness that cannot be made ends the test before a process is started.
 func (r *run) prepare(ctx context.Context) {
 	r.t.Helper()
 	fatal := func(err error) {
@@ -61,7 +62,8 @@ func (g *Ground) client() (*kgo.Client, error) {
 	)
 }
 
-// subject is what all subjects have in common.
+// subject is what all subjects have in common. Topics begin with its name and a dot, groups with nemesis-: the rights
+// of secure clusters are given by these prefixes.
 func (r *run) subject(name string) *Subject {
 	return &Subject{
 		Name: name, Group: "nemesis-" + name, Ledger: newLedger(r.book), size: r.o.Workers, logs: r.o.Logs,
@@ -70,9 +72,9 @@ func (r *run) subject(name string) *Subject {
 	}
 }
 
-// service is a subject made of `fraudstream run`, with a configuration file of its own beside the logs. It sets what tells
-// the subjects apart and leaves everything else at its default, sessions and commit intervals among it: what is harmed is
-// what people run.
+// service is a subject made of `fraudstream run`, with a configuration file of its own beside the logs. It sets what
+// tells the subjects apart and leaves everything else at its default, sessions and commit intervals among it: what is
+// harmed is what people run.
 func (r *run) service(name string, exactlyOnce bool) *Subject {
 	s := r.subject(name)
 	s.ExactlyOnce, s.Ledger.shared, s.client = exactlyOnce, true, "fraudstream"
@@ -90,15 +92,15 @@ func (r *run) service(name string, exactlyOnce bool) *Subject {
 	return s
 }
 
-// tickEvents is the length of a drift interval: short, so that snapshots of the monitor are written all the time and are
-// in the batches that the faults strike.
+// tickEvents is the length of a drift interval: short, so that snapshots of the monitor are written all the time and
+// are in the batches that the faults strike.
 const tickEvents = 100
 
-// quoted is a list of addresses for YAML.
+// quoted is a list of addresses for YAML. They stand in quotes, since a colon means something there.
 func quoted(addresses string) string { return `"` + strings.ReplaceAll(addresses, ",", `", "`) + `"` }
 
-// plain is the subject made of the loop that a developer would write. It has no metrics and no alerts; those topics stay
-// empty.
+// plain is the subject made of the loop that a developer would write. It has no metrics and no alerts; those topics
+// stay empty.
 func (r *run) plain() *Subject {
 	s := r.subject("plain")
 	s.Plain, s.client = true, "plain@" // the library takes the name of the program, and of the machine

@@ -11,9 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// recoverAll waits for every subject at the same time, and tells which have recovered by themselves. One that makes no
-// progress is stuck: the plain loop may hang for good, or meet an event again and again that it cannot get past. Then what
-// the person on call would do is done.
+// recoverAll waits for every subject at the same time, and tells which have recovered by themselves. One that makes
+// no progress is stuck: the plain loop may hang for good, or meet an event again and again that it cannot get past.
+// Then what the person on call would do is done. Each waits in a goroutine of its own, since the slowest must not
+// hide how fast the others were.
 func (r *run) recoverAll(ends map[int32]int64) map[*Subject]bool {
 	var mu sync.Mutex
 	recovered := map[*Subject]bool{}
@@ -33,9 +34,9 @@ func (r *run) recoverAll(ends map[int32]int64) map[*Subject]bool {
 	return recovered
 }
 
-// await waits until a subject has answered every event below the ends, and tells whether it has. The service has the run's
-// patience for all of them; the plain loop, which may be slow and whose recovery is only measured, for each that it
-// answers.
+// await waits until a subject has answered every event below the ends, and tells whether it has. The service has the
+// run's patience for all of them; the plain loop, which may be slow and whose recovery is only measured, for each
+// that it answers.
 func (r *run) await(s *Subject, ends map[int32]int64) bool {
 	patience := r.o.Patience
 	if s.Plain {
@@ -58,13 +59,13 @@ func (r *run) await(s *Subject, ends map[int32]int64) bool {
 	return false
 }
 
-// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s, and a rebalance
-// takes as long again at most, so one that is silent for longer waits for nothing that would come.
+// patienceWithPlain is how long the plain loop may go on without an answer. Its session is over after 10 s, and a
+// rebalance takes as long again at most, so one that is silent for longer waits for nothing that would come.
 const patienceWithPlain = 30 * time.Second
 
-// rescue kills the workers of a subject and starts others, up to five times. If that does not help, the partitions that
-// stand still are moved by hand past the event that they stand before, as the person on call would do, and what is missing
-// then is lost.
+// rescue kills the workers of a subject and starts others, up to five times. If that does not help, the partitions
+// that stand still are moved by hand past the event that they stand before, as the person on call would do, and what
+// is missing then is lost.
 func (r *run) rescue(s *Subject, ends map[int32]int64) {
 	r.logf("    %s is stuck: %d events have no answer; its workers are started anew", s.Name, len(s.Ledger.Missing(ends)))
 	for again := range 5 {
@@ -83,9 +84,9 @@ func (r *run) rescue(s *Subject, ends map[int32]int64) {
 	s.Ledger.writeOff(s.Ledger.Missing(ends), false)
 }
 
-// moveOver commits, for a group without members, the offset after the first event of each partition that has no answer. It
-// waits until the coordinator has given up the members that were killed: it takes offsets from nobody else while there are
-// any.
+// moveOver commits, for a group without members, the offset after the first event of each partition that has no
+// answer. It waits until the coordinator has given up the members that were killed: it takes offsets from nobody else
+// while there are any.
 func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.o.Patience)
 	defer cancel()
@@ -111,9 +112,9 @@ func (r *run) moveOver(s *Subject, ends map[int32]int64) {
 	}
 }
 
-// commitFor commits offsets of the input for a group without members, in the name of none (generation -1). Newer brokers
-// know the topic by its id alone, older ones by its name, so both are given. An offset that is refused is an error, with
-// its partition.
+// commitFor commits offsets of the input for a group without members, in the name of none (generation -1). Newer
+// brokers know the topic by its id alone, older ones by its name, so both are given. An offset that is refused is an
+// error, with its partition.
 func commitFor(ctx context.Context, client *kgo.Client, group string, offsets map[int32]int64) error {
 	topic := kmsg.NewOffsetCommitRequestTopic()
 	topic.Topic = input
@@ -144,8 +145,8 @@ func commitFor(ctx context.Context, client *kgo.Client, group string, offsets ma
 	return nil
 }
 
-// unanswered waits until every subject has answered every event below the ends, one after the other, and names those that
-// do not.
+// unanswered waits until every subject has answered every event below the ends, one after the other, and names those
+// that do not. An empty list means that all have answered.
 func (r *run) unanswered(ends map[int32]int64) []string {
 	var stuck []string
 	for _, s := range r.subjects {

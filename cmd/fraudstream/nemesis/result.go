@@ -32,7 +32,8 @@ type Result struct {
 	Notes      map[string]any `json:"notes,omitempty"`
 }
 
-// Append writes results as lines of JSON, one after the other, so that several runs may share a file.
+// Append writes results as lines of JSON, one after the other, so that several runs may share a file. The order is
+// theirs; a verdict ends the lines of a run.
 func Append(w io.Writer, results []Result) error {
 	encoder := json.NewEncoder(w)
 	for i := range results {
@@ -57,8 +58,9 @@ func Read(r io.Reader) ([]Result, error) {
 	}
 }
 
-// cell adds up what one fault did to one subject. What the table has no column for, such as events that were decided and
-// refused, is not in it: a run in which the service has done such a thing has failed, and is left out.
+// cell adds up what one fault did to one subject. What the table has no column for, such as events that were decided
+// and refused, is not in it: a run in which the service has done such a thing has failed, and is left out. A nil cell
+// is a subject that the fault was never tried on.
 type cell struct {
 	runs, lost, deleted, duplicated, phantoms, disordered, stuck int
 	recoveries                                                   []float64
@@ -81,11 +83,11 @@ func (c *cell) add(r *Result) {
 // columns are the subjects of the table, in its order.
 func columns() []string { return []string{"exactly-once", "at-least-once", "plain"} }
 
-// Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they are
-// listed, and a last one for all of them. Each subject has three columns: lost, duplicated, and the recovery in seconds
-// (the median, of an even number the larger one in the middle, and the longest), with what else went wrong, and with the
-// number of recoveries that were measured where that is not the number of runs. The runs of a row are those of the subject
-// with the most.
+// Table adds results up into the table of the README, in Markdown: a row for each fault, in the order in which they
+// are listed, and a last one for all of them. Each subject has three columns: lost, duplicated, and the recovery in
+// seconds (the median, of an even number the larger one in the middle, and the longest), with what else went wrong,
+// and with the number of recoveries that were measured where that is not the number of runs. The runs of a row are
+// those of the subject with the most.
 func Table(results []Result) string {
 	cells := map[string]map[string]*cell{}
 	runs := map[string]int{}
@@ -132,8 +134,8 @@ func Table(results []Result) string {
 	return b.String()
 }
 
-// inOrder sorts faults as the lists for Apache Kafka have them, first those without logins; the others, such as those of the
-// in-process broker, come behind, by name.
+// inOrder sorts faults as the lists for Apache Kafka have them, first those without logins; the others, such as those
+// of the in-process broker, come behind, by name.
 func inOrder(faults iter.Seq[string]) []string {
 	known := append(OnKafka(), SecureFaults()...)
 	place := func(name string) int {
@@ -160,8 +162,8 @@ func (c *cell) merge(other *cell) {
 	c.recoveries = append(c.recoveries, other.recoveries...)
 }
 
-// text is the cell's three columns, with a dash where nothing was measured. Invented events are phantoms, and out of order
-// is what Disordered counts.
+// text is the cell's three columns, with a dash where nothing was measured. Invented events are phantoms, and out of
+// order is what Disordered counts. It sorts the recoveries, of which nobody needs the order any more.
 func (c *cell) text() string {
 	if c == nil {
 		return " | – | – | –"
@@ -191,15 +193,15 @@ func (c *cell) text() string {
 	return fmt.Sprintf(" | %s | %s | %s", lost, duplicated, recovery)
 }
 
-// seconds rounds for the results file.
+// seconds rounds for the results file. A hundredth is finer than anything here is measured.
 func seconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Millisecond)) / float64(time.Second)
 }
 
 // Silences tells, for each cluster, broker session and subject, how long the partitions that a killed broker led were
-// silent: the least, the median, what nine of ten stay within, and the most, of the longest pauses between two decisions.
-// The session is that which a broker has with its controller: until it is over nobody else leads what the dead one led. It
-// takes what that fault has noted, and is empty if it has not struck.
+// silent: the least, the median, what nine of ten stay within, and the most, of the longest pauses between two
+// decisions. The session is that which a broker has with its controller: until it is over nobody else leads what the
+// dead one led. It takes what that fault has noted, and is empty if it has not struck.
 func Silences(results []Result) string {
 	all := map[string][]float64{}
 	for i := range results {

@@ -31,14 +31,14 @@ type Options struct {
 	Results    io.Writer // gets the results of each fault when it is over
 }
 
-// maxRounds is more than any run sees.
+// maxRounds is more than any run sees. It bounds the schedule, which is drawn before the first fault strikes.
 const maxRounds = 100
 
 // input is the topic that all subjects read.
 const input = "transactions"
 
-// run is one run under way. Its own goroutine strikes and judges; the flow of events and, for each subject, a witness, a
-// sampler and a supervisor of the workers run beside it until the end.
+// run is one run under way. Its own goroutine strikes and judges; the flow of events and, for each subject, a
+// witness, a sampler and a supervisor of the workers run beside it until the end.
 type run struct {
 	t         testing.TB
 	o         *Options
@@ -50,7 +50,8 @@ type run struct {
 	results   []Result
 }
 
-// strike is one fault of a run under way: what it says of itself, to be written when it is over.
+// strike is one fault of a run under way: what it says of itself, to be written when it is over. Its faults write to
+// it through the World, some of them from several goroutines.
 type strike struct {
 	number  int
 	runs    int
@@ -79,9 +80,9 @@ type Report struct {
 }
 
 // Run lets a schedule of faults strike, and returns what they did. It fails the test where the service breaks what it
-// promises. Before the first fault all subjects must have answered what was sent, and after the last one the flow ends, so
-// that counters can be held against ids. The results of each fault are written when it is over: a run that is broken off
-// leaves those that came before.
+// promises. Before the first fault all subjects must have answered what was sent, and after the last one the flow
+// ends, so that counters can be held against ids. The results of each fault are written when it is over: a run that
+// is broken off leaves those that came before.
 func Run(t testing.TB, o *Options) Report {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -125,9 +126,9 @@ func (r *run) logf(format string, args ...any) {
 	r.t.Logf("%6.1f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each. The order matters:
-// tallies are taken only after everybody has recovered, the groups have come to rest and a sample of the committed offsets
-// has come to an end, so that what is lost or comes twice is in the row of its fault.
+// suffer lets one fault strike, waits for the recovery of all subjects, and returns what it did to each. The order
+// matters: tallies are taken only after everybody has recovered, the groups have come to rest and a sample of the
+// committed offsets has come to an end, so that what is lost or comes twice is in the row of its fault.
 func (r *run) suffer(number int, next scheduled) []Result {
 	r.t.Helper()
 	var results []Result
@@ -169,9 +170,9 @@ func (r *run) suffer(number int, next scheduled) []Result {
 	return results
 }
 
-// settle lets what comes late come: the run's time for it, and up to ten times as long until every group is Stable with all
-// of its workers, so that what a rebalance repeats belongs to the fault that made it. A group that does not come to rest
-// fails nothing here; what it does is in the next row.
+// settle lets what comes late come: the run's time for it, and up to ten times as long until every group is Stable
+// with all of its workers, so that what a rebalance repeats belongs to the fault that made it. A group that does not
+// come to rest fails nothing here; what it does is in the next row.
 func (r *run) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*r.o.Settle)
 	defer cancel()
@@ -195,8 +196,8 @@ func (r *run) samples() map[*Subject]int {
 	return all
 }
 
-// sampleAgain holds that the committed offsets of every subject were looked at since there were so many samples, and waits
-// for that if need be, up to a minute for each: a sampler that is refused all the time finds nothing wrong.
+// sampleAgain holds that the committed offsets of every subject were looked at since there were so many samples, and
+// waits for that if need be, up to a minute for each: a sampler that is refused all the time finds nothing wrong.
 func (r *run) sampleAgain(since map[*Subject]int) {
 	for _, s := range r.subjects {
 		for deadline := time.Now().Add(time.Minute); ; pauseFor(50 * time.Millisecond) {
@@ -212,8 +213,9 @@ func (r *run) sampleAgain(since map[*Subject]int) {
 	}
 }
 
-// judge fails the test for a promise of the service that was broken, in a tally or by not recovering, and tells whether it
-// has. What the plain loop does fails nothing.
+// judge fails the test for a promise of the service that was broken, in a tally or by not recovering, and tells
+// whether it has. What the plain loop does fails nothing. It goes on in any case: a day is worth more when it is seen
+// to its end.
 func (r *run) judge(s *Subject, fault string, tally *Tally, recovered bool) (failed bool) {
 	if s.Plain {
 		return false

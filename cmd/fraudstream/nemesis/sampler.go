@@ -14,14 +14,14 @@ import (
 
 // A sampler checks that a group's committed offset never passes an event without an answer, while all goes on.
 //
-// At-least-once means that an offset is committed after the answers below it were acknowledged, and exactly-once that both
-// become visible together: in either mode whoever sees the offset must find the answers, or they are lost to the next
-// worker, which begins there.
+// At-least-once means that an offset is committed after the answers below it were acknowledged, and exactly-once that
+// both become visible together: in either mode whoever sees the offset must find the answers, or they are lost to the
+// next worker, which begins there.
 //
-// A commit may be seen before the end of the transaction has been written to the output, so it is not enough to look at
-// what has been read by then. The sampler asks for the committed offsets first and for the ends of the output topics
-// second, waits until the witness, who sees what is committed and waits for what is not decided yet, has read up to these
-// ends, and then demands an answer to every event below the committed offsets.
+// A commit may be seen before the end of the transaction has been written to the output, so it is not enough to look
+// at what has been read by then. The sampler asks for the committed offsets first and for the ends of the output
+// topics second, waits until the witness, who sees what is committed and waits for what is not decided yet, has read
+// up to these ends, and then demands an answer to every event below the committed offsets.
 type sampler struct {
 	client  *kgo.Client
 	input   string
@@ -39,7 +39,8 @@ type sampler struct {
 // sampleEvery is the pause between two samples.
 const sampleEvery = 500 * time.Millisecond
 
-// watch samples until ctx ends. A sample that the present fault keeps from its end is given up: the next one asks the same.
+// watch samples until ctx ends. A sample that the present fault keeps from its end is given up: the next one asks the
+// same.
 func (s *sampler) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		attempt, cancel := context.WithTimeout(ctx, 15*time.Second)
@@ -60,17 +61,17 @@ func (s *sampler) note(err error) {
 	s.trouble = err
 }
 
-// soFar may be called at any time; it waits for a check that is under way. It is how many samples came to an end, how many
-// did not, and why the last of those did not.
+// soFar may be called at any time; it waits for a check that is under way. It is how many samples came to an end, how
+// many did not, and why the last of those did not.
 func (s *sampler) soFar() (checks, failed int, trouble error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.checks, s.failed, s.trouble
 }
 
-// check takes one sample and returns the events that the committed offset has passed without an answer; they are given up
-// as lost, so that the next sample finds only others. It ends with the error of ctx where an open transaction keeps the
-// witness from the end of the topics for too long.
+// check takes one sample and returns the events that the committed offset has passed without an answer; they are
+// given up as lost, so that the next sample finds only others. It ends with the error of ctx where an open
+// transaction keeps the witness from the end of the topics for too long.
 func (s *sampler) check(ctx context.Context) ([]place, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +91,8 @@ func (s *sampler) check(ctx context.Context) ([]place, error) {
 	return passed, nil
 }
 
-// short lists the partitions whose offset stood before an end when it was last looked at, with that offset; one for which
-// nothing was committed stands at 0.
+// short lists the partitions whose offset stood before an end when it was last looked at, with that offset; one for
+// which nothing was committed stands at 0.
 func (s *sampler) short(ends map[int32]int64) []place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +105,8 @@ func (s *sampler) short(ends map[int32]int64) []place {
 	return all
 }
 
-// readToEnd returns when the witness has read what the subject had written when it was called, or when ctx ends. Records of
-// open transactions are among what was written: the witness waits for their end.
+// readToEnd returns when the witness has read what the subject had written when it was called, or when ctx ends.
+// Records of open transactions are among what was written: the witness waits for their end.
 func (s *sampler) readToEnd(ctx context.Context) error {
 	ends, err := s.ends(ctx, false)
 	for err == nil && !s.witness.has(ends) {
@@ -141,9 +142,9 @@ func (s *sampler) committed(ctx context.Context) (map[int32]int64, error) {
 	return offsets, nil
 }
 
-// ends asks the leaders for the ends of the decisions and the dead letters, by topic and partition: of what is committed,
-// that is up to the first open transaction, or of all that is replicated. One partition whose leader does not answer is an
-// error, since an end that is missing would be held against nothing.
+// ends asks the leaders for the ends of the decisions and the dead letters, by topic and partition: of what is
+// committed, that is up to the first open transaction, or of all that is replicated. One partition whose leader does
+// not answer is an error, since an end that is missing would be held against nothing.
 func (s *sampler) ends(ctx context.Context, committed bool) (map[lane]int64, error) {
 	partitions, err := partitionsOf(ctx, s.client, s.topics.decisions, s.topics.letters)
 	if err != nil {

@@ -13,8 +13,8 @@ type scheduled struct {
 	seed  uint64
 }
 
-// NewSchedule shuffles the faults, so many times one after the other. The longer schedule of a seed begins with the shorter
-// one, so that a replay may be ended earlier; another list of faults gives another schedule.
+// NewSchedule shuffles the faults, so many times one after the other. The longer schedule of a seed begins with the
+// shorter one, so that a replay may be ended earlier; another list of faults gives another schedule.
 func NewSchedule(seed uint64, faults []Fault, rounds int) Schedule {
 	random := newRandom(seed)
 	var s Schedule

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// mending is a moment from which recovery counts, with the end of what was acknowledged by then in each partition of the
-// input. Events that come later do not prolong the recovery: under a steady flow some event always waits.
+// mending is a moment from which recovery counts, with the end of what was acknowledged by then in each partition of
+// the input. Events that come later do not prolong the recovery: under a steady flow some event always waits.
 type mending struct {
 	at   time.Time
 	ends map[int32]int64
 }
 
-// mend adds a moment.
+// mend adds a moment. The ends are taken first, so an event that is acknowledged in between is not waited for.
 func (s *strike) mend(book *Book) {
 	ends := book.Ends()
 	s.mu.Lock()
@@ -29,16 +29,18 @@ func (s *strike) allMendings() []mending {
 	return slices.Clip(s.mendings)
 }
 
-// stopwatch takes, for one subject, the time from each mending of a strike until everything that was acknowledged by then
-// is answered. A later harm may lie in between: its time counts too, so the figures are upper bounds.
+// stopwatch takes, for one subject, the time from each mending of a strike until everything that was acknowledged by
+// then is answered. A later harm may lie in between: its time counts too, so the figures are upper bounds. One
+// goroutine looks; took is read when it has ended.
 type stopwatch struct {
 	ledger *Ledger
 	strike *strike
 	took   []time.Duration // of the first mendings, as far as they are over
 }
 
-// look adds the recoveries that have ended, in the order of the mendings: an earlier one ends no later than a later one,
-// since what was acknowledged by then is among what was acknowledged by the later. It asks the ledger once for all of them.
+// look adds the recoveries that have ended, in the order of the mendings: an earlier one ends no later than a later
+// one, since what was acknowledged by then is among what was acknowledged by the later. It asks the ledger once for
+// all of them.
 func (w *stopwatch) look() {
 	all := w.strike.allMendings()
 	if len(w.took) == len(all) {

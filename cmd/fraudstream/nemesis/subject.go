@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A Subject is what the faults happen to: a consumer group of worker processes with output topics of its own.
+// A Subject is what the faults happen to: a consumer group of worker processes with output topics of its own. What
+// stands above mu is set before the first fault and does not change.
 type Subject struct {
 	Name        string
 	Plain       bool // the loop that a developer would write: what it breaks is counted and does not fail the test
@@ -34,8 +35,8 @@ type Subject struct {
 	expectedGaps float64 // offsets that faults have made unreadable: what the workers must have counted as passed over
 }
 
-// Start adds a worker, with a name of its own, a log of its own and a free port for its metrics. It does not wait for the
-// worker to join its group.
+// Start adds a worker, with a name of its own, a log of its own and a free port for its metrics. It does not wait for
+// the worker to join its group.
 func (s *Subject) Start() (*Worker, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +70,8 @@ func (s *Subject) Workers() []*Worker {
 	return append([]*Worker(nil), s.live...)
 }
 
-// Pick draws one of the workers that live.
+// Pick draws one of the workers that live. It panics where none lives; faults that end workers start others in their
+// place.
 func (s *Subject) Pick(random *rand.Rand) *Worker {
 	all := s.Workers()
 	return all[random.IntN(len(all))]
@@ -112,16 +114,16 @@ func (s *Subject) odd(format string, args ...any) {
 	s.oddities = append(s.oddities, fmt.Sprintf(format, args...))
 }
 
-// must notes an error that there should not be.
+// must notes an error that there should not be. Faults call it in goroutines, in which a test must not be ended.
 func (s *Subject) must(err error) {
 	if err != nil {
 		s.odd("%v", err)
 	}
 }
 
-// supervise starts workers again that end by themselves, as whatever runs them in production would, after a second, and
-// asks the others for their metrics meanwhile. No fault is a reason for the service to end by itself: it tries again. So
-// each time is noted, and fails the test in the end.
+// supervise starts workers again that end by themselves, as whatever runs them in production would, after a second,
+// and asks the others for their metrics meanwhile. No fault is a reason for the service to end by itself: it tries
+// again. So each time is noted, and fails the test in the end.
 func (s *Subject) supervise(done <-chan struct{}) {
 	for {
 		select {
@@ -143,7 +145,8 @@ func (s *Subject) supervise(done <-chan struct{}) {
 	}
 }
 
-// end ends every worker, in good order, and says which did not manage that.
+// end ends every worker, in good order, and says which did not manage that. They drain at the same time, each with
+// the whole patience.
 func (s *Subject) end() {
 	var all sync.WaitGroup
 	for _, w := range s.Workers() {
@@ -156,7 +159,8 @@ func (s *Subject) end() {
 	all.Wait()
 }
 
-// destroy ends every worker at once.
+// destroy ends every worker at once. It waits until they have gone, and is used where nothing is expected of them any
+// more.
 func (s *Subject) destroy() {
 	for _, w := range s.Workers() {
 		w.Kill()
@@ -167,8 +171,8 @@ func (s *Subject) destroy() {
 // patienceOfDrain is five times the 10 s that the service promises to need after SIGTERM.
 const patienceOfDrain = 50 * time.Second
 
-// counted adds up a metric, with all of its labels, over every worker that ever was, as each said when it was last asked:
-// so it is a lower bound of what they have counted.
+// counted adds up a metric, with all of its labels, over every worker that ever was, as each said when it was last
+// asked: so it is a lower bound of what they have counted.
 func (s *Subject) counted(name string) float64 {
 	s.mu.Lock()
 	all := append(append([]*Worker(nil), s.live...), s.gone...)

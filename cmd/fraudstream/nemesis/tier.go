@@ -10,14 +10,16 @@ import (
 // whole is the name of the fault in the line that ends a run.
 const whole = "the whole run"
 
-// Verdict is the last line of a run in the results file: whether the test has failed, by a fault or by what is judged at
-// the end. A run without it was broken off.
+// Verdict is the last line of a run in the results file: whether the test has failed, by a fault or by what is judged
+// at the end. A run without it was broken off. It has no subject and no number, by which it cannot be taken for a
+// strike.
 func Verdict(ground string, seed uint64, failed bool) Result {
 	return Result{Ground: ground, Seed: seed, Fault: whole, Failed: failed}
 }
 
-// A Tier is what the runs on one make of cluster have found, that is one version of Kafka with one session of its brokers;
-// those on brokers with logins belong to it. Each has a table of its own.
+// A Tier is what the runs on one make of cluster have found, that is one version of Kafka with one session of its
+// brokers; those on brokers with logins belong to it. Each has a table of its own. They are in the order of their
+// names.
 type Tier struct {
 	Name    string
 	Runs    []string // ground and seed of each run that counts
@@ -63,8 +65,8 @@ type outing struct {
 	failed bool     // which says so
 }
 
-// outings takes results apart into runs, in the order in which they began. A seed may be replayed, so that its lines are
-// there several times, and one run that ended well says nothing of another that did not.
+// outings takes results apart into runs, in the order in which they began. A seed may be replayed, so that its lines
+// are there several times, and one run that ended well says nothing of another that did not.
 func outings(results []Result) []*outing {
 	type cluster struct {
 		ground string
@@ -89,8 +91,9 @@ func outings(results []Result) []*outing {
 	return all
 }
 
-// goesOn tells whether a line belongs to the run: it has not ended, and the line is of a later strike than the one before,
-// or of the same with another subject.
+// goesOn tells whether a line belongs to the run: it has not ended, and the line is of a later strike than the one
+// before, or of the same with another subject. Lines of one strike come one for each subject, so a subject that comes
+// twice under one number is of another run.
 func (o *outing) goesOn(r *Result) bool {
 	switch {
 	case o.over:

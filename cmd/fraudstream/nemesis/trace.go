@@ -11,15 +11,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// traces are what a fault has left behind, by subject and by what was seen. A fault that nobody met shows nothing, and a
-// row without traces would claim that something was survived which never happened.
+// traces are what a fault has left behind, by subject and by what was seen. A fault that nobody met shows nothing,
+// and a row without traces would claim that something was survived which never happened. Nothing is ever taken out of
+// them.
 type traces struct {
 	mu    sync.Mutex
 	found map[*Subject]map[string]int
 }
 
-// Met says that the fault has met a subject n times, and what that was seen by. Calls add up. Every subject must have been
-// met, and whatever is named must have been seen at least once: else the test fails.
+// Met says that the fault has met a subject n times, and what that was seen by. Calls add up. Every subject must have
+// been met, and whatever is named must have been seen at least once: else the test fails. n may be nought, which says
+// that it was looked for and not found.
 func (w *World) Met(s *Subject, by string, n int) {
 	t := &w.strike.traces
 	t.mu.Lock()
@@ -73,8 +75,9 @@ func (w *World) MetWaiting() {
 	}
 }
 
-// waiting counts the acknowledged events that were handed to the client so long ago and have no answer that a reader of
-// committed records could see.
+// waiting counts the acknowledged events that were handed to the client so long ago and have no answer that a reader
+// of committed records could see. That an event is young and has no answer yet says nothing, so the age is part of
+// the question.
 func (l *Ledger) waiting(age time.Duration) int {
 	before, n := time.Now().Add(-age), 0
 	for _, p := range l.Missing(l.book.Ends()) {
@@ -101,7 +104,8 @@ func (s *Subject) inFlight(worker *Worker) int {
 	return n
 }
 
-// partitions are those that a worker says it has, now: the metric of its lag has a series for each, and none for others.
+// partitions are those that a worker says it has, now: the metric of its lag has a series for each, and none for
+// others.
 func (w *Worker) partitions() map[int32]bool {
 	own := map[int32]bool{}
 	for key := range w.scrape() {
@@ -117,9 +121,9 @@ func (w *Worker) partitions() map[int32]bool {
 const lagRecords = "fraudstream_consumer_lag_records"
 
 // inMidBatch returns when a worker is busy with events, and how many of them wait for it then: they are acknowledged,
-// nobody has seen their answers, and the worker has their partitions. What it has done of them, read, scored, written or
-// half of a commit, nobody knows, and over many kills it is all of that. It feeds a worker that is not busy, with 50 events
-// at a time, and gives up one that has no partition for longer than a group needs to find itself.
+// nobody has seen their answers, and the worker has their partitions. What it has done of them, read, scored, written
+// or half of a commit, nobody knows, and over many kills it is all of that. It feeds a worker that is not busy, with
+// 50 events at a time, and gives up one that has no partition for longer than a group needs to find itself.
 func (w *World) inMidBatch(s *Subject, worker *Worker) int {
 	for deadline := time.Now().Add(patienceOfDrain); time.Now().Before(deadline); pauseFor(20 * time.Millisecond) {
 		if n := s.inFlight(worker); n > 0 {
@@ -133,7 +137,8 @@ func (w *World) inMidBatch(s *Subject, worker *Worker) int {
 	return 0
 }
 
-// atRest tells whether a subject's group has all of its workers and each of these knows its partitions.
+// atRest tells whether a subject's group has all of its workers and each of these knows its partitions. No answer
+// within five seconds is a no.
 func (r *run) atRest(s *Subject) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -172,8 +177,8 @@ func gone(before, now map[string]bool) (n int) {
 	return n
 }
 
-// coordinators are the brokers that look after a subject's group and, in exactly-once mode, after the transactions of each
-// of its partitions, by key.
+// coordinators are the brokers that look after a subject's group and, in exactly-once mode, after the transactions of
+// each of its partitions, by key.
 func (w *World) coordinators(s *Subject) map[string]int32 {
 	w.T.Helper()
 	all := map[string]int32{}

@@ -14,10 +14,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A witness reads what one subject writes, from the beginning and all the time, with a client of another make than the
-// service's and in no group. It sees what is committed and nothing else. All topics of the subject are read by one
-// goroutine, so that the ledger hears of the records of a partition in their order; of two partitions' order it knows
-// nothing.
+// A witness reads what one subject writes, from the beginning and all the time, with a client of another make than
+// the service's and in no group. It sees what is committed and nothing else. All topics of the subject are read by
+// one goroutine, so that the ledger hears of the records of a partition in their order; of two partitions' order it
+// knows nothing. What the ledger is told, it is told by that goroutine alone; everything under mu may be asked by
+// any.
 type witness struct {
 	client *kgo.Client
 	ledger *Ledger
@@ -51,8 +52,8 @@ type notes struct {
 // outputs are the topics that one subject writes.
 type outputs struct{ decisions, letters, alerts, state string }
 
-// newWitness connects by the direct way, and reads from the beginning when it is told to watch. It asks for metadata often,
-// so that a partition that was added, or a topic that was made anew, is read within a second or so.
+// newWitness connects by the direct way, and reads from the beginning when it is told to watch. It asks for metadata
+// often, so that a partition that was added, or a topic that was made anew, is read within a second or so.
 func newWitness(ground *Ground, input string, topics outputs, l *Ledger) (*witness, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(ground.Direct, ",")...), kgo.ConsumeTopics(topics.decisions, topics.letters, topics.alerts, topics.state),
@@ -101,8 +102,8 @@ func (w *witness) isNew(at lane, offset int64) bool {
 	return true
 }
 
-// forget makes the witness read a topic from its beginning, because it is another one of the same name. What the ledger has
-// booked of the former stays booked.
+// forget makes the witness read a topic from its beginning, because it is another one of the same name. What the
+// ledger has booked of the former stays booked.
 func (w *witness) forget(topic string) {
 	w.client.PurgeTopicsFromConsuming(topic)
 	defer w.client.AddConsumeTopics(topic)
@@ -112,7 +113,8 @@ func (w *witness) forget(topic string) {
 	maps.DeleteFunc(w.next, func(at lane, _ int64) bool { return at.topic == topic })
 }
 
-// read books one record by its topic. Whether a transaction holds it is told by its batch: in exactly-once mode all do.
+// read books one record by its topic. Whether a transaction holds it is told by its batch: in exactly-once mode all
+// do. Records of other topics there are none: the client reads these four.
 func (w *witness) read(r *kgo.Record) {
 	if !r.Attrs.IsTransactional() {
 		w.mu.Lock()
@@ -159,8 +161,8 @@ func (w *witness) noted() notes {
 	return w.notes
 }
 
-// decision believes nothing: the id must be the one that the source makes. It is declared here once more and not imported,
-// so that a change of the service's format by accident is seen.
+// decision believes nothing: the id must be the one that the source makes. It is declared here once more and not
+// imported, so that a change of the service's format by accident is seen.
 func (w *witness) decision(r *kgo.Record) {
 	var d struct {
 		ID            string `json:"decision_id"`
@@ -202,9 +204,9 @@ func (w *witness) letter(r *kgo.Record) {
 	})
 }
 
-// astray tells whether an answer stands where it does not belong. An output that has as many partitions as the input keeps
-// each event's partition, so that the order of a card's events holds from end to end; any other is divided by the hash that
-// Kafka's own producers use, here in the reading of another client.
+// astray tells whether an answer stands where it does not belong. An output that has as many partitions as the input
+// keeps each event's partition, so that the order of a card's events holds from end to end; any other is divided by
+// the hash that Kafka's own producers use, here in the reading of another client.
 func (w *witness) astray(r *kgo.Record, from int32) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -214,8 +216,8 @@ func (w *witness) astray(r *kgo.Record, from int32) bool {
 	return w.byKey == 0 || r.Key == nil || int(r.Partition) != kgo.StickyKeyPartitioner(nil).ForTopic(r.Topic).Partition(r, w.byKey)
 }
 
-// mayGoByKey says that the outputs have more partitions, this many, than the input has, for a while: a worker that began
-// to read a partition then goes by the key in it, until the group has found itself anew.
+// mayGoByKey says that the outputs have more partitions, this many, than the input has, for a while: a worker that
+// began to read a partition then goes by the key in it, until the group has found itself anew.
 func (w *witness) mayGoByKey(partitions int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -232,7 +234,7 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-// has tells whether the topics were read up to these offsets.
+// has tells whether the topics were read up to these offsets. A topic of which nothing was read yet stands at 0.
 func (w *witness) has(ends map[lane]int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

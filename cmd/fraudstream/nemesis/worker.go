@@ -17,7 +17,8 @@ import (
 )
 
 // A Worker is a child process of a subject, from its start until it has ended and been waited for. Its methods may be
-// called by any goroutine, and of a process that has ended, too.
+// called by any goroutine, and of a process that has ended, too. figures outlive the process, so what it has counted
+// last can still be added up.
 type Worker struct {
 	Name    string
 	listen  string // of its metrics; empty: it has none
@@ -31,8 +32,8 @@ type Worker struct {
 	figures map[string]float64 // the metrics as they were last scraped, by name with labels
 }
 
-// start runs a command with its output in a file. Where the operating system can do that (Linux), the child has a process
-// group of its own and dies with the test, however that ends.
+// start runs a command with its output in a file. Where the operating system can do that (Linux), the child has a
+// process group of its own and dies with the test, however that ends.
 func start(name, log, listen string, environment []string, path string, arguments ...string) (*Worker, error) {
 	w := &Worker{Name: name, log: log, listen: listen, expired: make(chan struct{})}
 	file, err := os.Create(log)
@@ -62,13 +63,16 @@ func (w *Worker) Kill() {
 	<-w.expired
 }
 
-// Stop makes the process stand still, with all its connections open.
+// Stop makes the process stand still, with all its connections open. The kernel keeps its connections and goes on
+// acknowledging what arrives, so the brokers see a peer that is silent and not one that has gone.
 func (w *Worker) Stop() { _ = w.command.Process.Signal(syscall.SIGSTOP) }
 
 // Continue lets a process go on that stands still.
 func (w *Worker) Continue() { _ = w.command.Process.Signal(syscall.SIGCONT) }
 
-// Terminate asks the process to end, and returns how long that took and whether it ended well.
+// Terminate asks the process to end, and returns how long that took and whether it ended well. One that does not end
+// in time is killed. A process that was told so early that it had said nothing may end by the signal itself, which is
+// no fault.
 func (w *Worker) Terminate(patience time.Duration) (time.Duration, error) {
 	w.ending.Store(true)
 	began := time.Now()
@@ -109,8 +113,8 @@ func (w *Worker) last(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// scrape asks the process for its metrics and keeps them; those of a process that does not answer stay what they were. Once
-// it has ended another may answer at its address.
+// scrape asks the process for its metrics and keeps them; those of a process that does not answer stay what they
+// were. Once it has ended another may answer at its address.
 func (w *Worker) scrape() map[string]float64 {
 	var figures map[string]float64
 	if w.listen != "" {
@@ -172,8 +176,8 @@ func total(figures map[string]float64, name string) float64 {
 	return sum
 }
 
-// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may take
-// it; then that worker ends by itself, and says so.
+// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may
+// take it; then that worker ends by itself, and says so.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command plain is the loop that a developer would write with the Reader and the Writer of kafka-go: fetch, score, write,
-// commit. It is not the service and has none of its code but the scoring; the nemesis harms it
-// beside the service, so that the difference is measured and not claimed.
+// Command plain is the loop that a developer would write with the Reader and the Writer of kafka-go: fetch, score,
+// write, commit. It is not the service and has none of its code but the scoring; the nemesis harms it beside the
+// service, so that the difference is measured and not claimed.
 //
 // It is written with care, by the documentation of the library: a consumer group, acks from all replicas, no
 // batching delay, and the offset is committed after the decision was acknowledged. What cannot be scored goes to
@@ -77,7 +77,8 @@ func main() {
 	writer.Close()
 }
 
-// encrypted is TLS, 1.2 or newer, that trusts the authority of a file; none without a file.
+// encrypted is TLS, 1.2 or newer, that trusts the authority of a file; none without a file. The login and its
+// password travel inside of it.
 func encrypted(ca string) (*tls.Config, error) {
 	if ca == "" {
 		return nil, nil
@@ -105,8 +106,10 @@ func login(user, passwordFile string) (sasl.Mechanism, error) {
 	return scram.Mechanism(scram.SHA512, user, strings.TrimSpace(string(password)))
 }
 
-// samePartition sends what came of an event to the partition that the event came from, so that the order of a card's events
-// holds. It takes what the writer knows of the output's partitions, which may be less than there are.
+// samePartition sends what came of an event to the partition that the event came from, so that the order of a card's
+// events holds. It takes what the writer knows of the output's partitions, which may be less than there are. The
+// key's hash would do as well, where input and output have equally many partitions; the service keeps the number, and
+// so the comparison does.
 type samePartition struct{}
 
 // Balance finds the event's partition in what the loop has put beside the message.
@@ -114,16 +117,16 @@ func (samePartition) Balance(m kafka.Message, partitions ...int) int {
 	return partitions[m.WriterData.(int)%len(partitions)]
 }
 
-// atOnce is how many events are written together, and pause how long the loop waits for the next of them. One at a time,
-// each with its own write and its own commit, it would do some forty events a second on replicated topics.
+// atOnce is how many events are written together, and pause how long the loop waits for the next of them. One at a
+// time, each with its own write and its own commit, it would do some forty events a second on replicated topics.
 const (
 	atOnce = 100
 	pause  = 10 * time.Millisecond
 )
 
-// loop is all there is to it: fetch a batch, score it, write what came of it, decisions and dead letters in one call, and
-// commit. It ends with an error, which may be that of ctx. Where that strikes between the write and the commit, the same
-// events are fetched again by whoever has their partitions next, and are decided twice.
+// loop is all there is to it: fetch a batch, score it, write what came of it, decisions and dead letters in one call,
+// and commit. It ends with an error, which may be that of ctx. Where that strikes between the write and the commit,
+// the same events are fetched again by whoever has their partitions next, and are decided twice.
 func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, scorer *scoring.Scorer, output, deadLetter string) error {
 	batch := scorer.NewBatch(atOnce)
 	for {
@@ -158,7 +161,8 @@ func loop(ctx context.Context, reader *kafka.Reader, writer *kafka.Writer, score
 	}
 }
 
-// fetch waits for one event and takes what else is there within pause, up to atOnce.
+// fetch waits for one event and takes what else is there within pause, up to atOnce. Messages that were fetched and
+// not committed when it ends with an error are fetched again by whoever comes next.
 func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
 	m, err := reader.FetchMessage(ctx)
 	if err != nil {
@@ -176,8 +180,8 @@ func fetch(ctx context.Context, reader *kafka.Reader) ([]kafka.Message, error) {
 	return messages, nil
 }
 
-// origin is what a dead letter says of where it came from, under the names that Kafka Connect uses, and of what is wrong
-// with it.
+// origin is what a dead letter says of where it came from, under the names that Kafka Connect uses, and of what is
+// wrong with it. The service writes more of these headers; these are the ones by which the witness finds the event.
 func origin(m *kafka.Message, result *scoring.Result) []kafka.Header {
 	return []kafka.Header{
 		{Key: "__connect.errors.topic", Value: []byte(m.Topic)},

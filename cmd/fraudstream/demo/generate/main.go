@@ -1,5 +1,5 @@
-// Command generate makes card payments without the demo around them: labelled ones as CSV, for the training of the demo's
-// model, or unlabelled ones as events for a topic, without end.
+// Command generate makes card payments without the demo around them: labelled ones as CSV, for the training of the
+// demo's model, or unlabelled ones as events for a topic, without end.
 //
 //	go run ./cmd/fraudstream/demo/generate -seed 1 -n 60000 > payments.csv
 //	go run ./cmd/fraudstream/demo/generate -brokers localhost:9092 -topic transactions -rate 200
@@ -20,6 +20,8 @@ import (
 	"fraudstream/cmd/fraudstream/demo/cards"
 )
 
+// main writes a table where no broker is named and sends events where one is. A signal ends the sending and is no
+// error; the table is written to its end. Anything that fails is said on standard error, with code 1.
 func main() {
 	seed := flag.Int64("seed", 1, "draws the days")
 	n := flag.Int("n", 60_000, "number of payments, of the CSV")
@@ -42,7 +44,9 @@ func main() {
 }
 
 // send sends until ctx ends. The payments of a card stay in order, since the card is the key. They are dated from the
-// coming Monday on, as the demo's: so each keeps its hour of the week, and none counts as a replay of a past one.
+// coming Monday on, as the demo's: so each keeps its hour of the week, and none counts as a replay of a past one. The
+// rate is kept by the clock: what is due is sent every 10 ms, and a beat that comes late sends what it has missed.
+// What the client still holds when ctx ends is not waited for.
 func send(ctx context.Context, brokers []string, topic string, seed int64, rate float64) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic))
 	if err != nil {
@@ -68,7 +72,8 @@ func send(ctx context.Context, brokers []string, topic string, seed int64, rate 
 	}
 }
 
-// complain says what Kafka did not take; sending goes on, as with any source of events.
+// complain says what Kafka did not take; sending goes on, as with any source of events. It is called by the client's
+// own goroutine.
 func complain(_ *kgo.Record, err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)

@@ -128,14 +128,18 @@ func (o *overview) Add(w *worker) {
 	o.workers = append(o.workers, &watched{worker: w})
 }
 
-// colours are the control codes in a line for the terminal.
-var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+// What a line has for the terminal: control codes of colours, and blanks that make columns.
+var (
+	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	columns = regexp.MustCompile(" {2,}")
+)
 
 // Tell adds a line to what happened.
 func (o *overview) Tell(kind, text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.lines = append(o.lines, console.Line{At: time.Now().UnixMilli(), Kind: kind, Text: colours.ReplaceAllString(text, "")})
+	text = columns.ReplaceAllString(colours.ReplaceAllString(text, ""), " · ")
+	o.lines = append(o.lines, console.Line{At: time.Now().UnixMilli(), Kind: kind, Text: text})
 }
 
 // Offer shows commands to try.
@@ -239,7 +243,7 @@ func (o *overview) orphans(s *console.State) {
 		if read[info.Partition] || !known {
 			continue
 		}
-		p.Worker, p.Paused, p.End = "", "nobody reads it", info.HighWatermark
+		p.Worker, p.Paused, p.End = "", "no reader", info.HighWatermark
 		p.Lag, p.Behind = max(p.End-p.Committed, 0), 0
 		s.Partitions = append(s.Partitions, p)
 	}

@@ -43,12 +43,12 @@ func TestOverviewOutlivesAWorker(t *testing.T) {
 	second := shownWorker(t, "worker 2", &console.State{At: 1, Totals: totals(7), Partitions: []console.Partition{{Number: 1, Committed: 6}}})
 	o.Add(first)
 	o.Add(second)
-	o.Tell(console.Note, "a \x1b[33mcoloured\x1b[0m line")
+	o.Tell(console.Note, "a \x1b[33mcoloured    \x1b[0m line  in columns")
 	s := o.State(true)
 	if s.Totals.Events != 17 || len(s.Partitions) != 2 || s.Partitions[1].Worker != "worker 2" || s.Workers[1].State != "running" {
 		t.Errorf("%+v", s)
 	}
-	if s.Log[0].Text != "a coloured line" {
+	if s.Log[0].Text != "a coloured · line · in columns" {
 		t.Errorf("the console tells %q", s.Log[0].Text)
 	}
 	second.killed.Store(true)
@@ -57,7 +57,7 @@ func TestOverviewOutlivesAWorker(t *testing.T) {
 	if s.Totals.Events != 17 || s.Workers[1].State != "killed" || s.Workers[1].Events != 7 {
 		t.Errorf("after the kill %+v", s)
 	}
-	if p := s.Partitions[1]; p.Worker != "" || p.Paused != "nobody reads it" || p.Committed != 6 {
+	if p := s.Partitions[1]; p.Worker != "" || p.Paused != "no reader" || p.Committed != 6 {
 		t.Errorf("the orphan is %+v", p)
 	}
 	o.SetReader(&reader{verdicts: map[string]int64{"approve": 16, "block": 2}, codes: map[string]int64{"bad_json": 1}})

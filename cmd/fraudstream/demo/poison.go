@@ -54,7 +54,7 @@ func (s *show) playPoison(ctx context.Context, t tempo) error {
 		if done, err := s.sendUntil(ctx, t, arrived); err != nil || ctx.Err() != nil {
 			return err
 		} else if done {
-			code := s.screen.paint(yellow, fmt.Sprintf("%-13s", l.code))
+			code := s.screen.paint(yellow, fmt.Sprintf("%-14s", l.code))
 			s.screen.Note("%-35s %s %s/%d/%d", p.fault, code, input, l.partition, l.offset)
 			s.screen.Line("     %s", s.screen.paint(dim, shortened(strings.TrimPrefix(l.message, l.code+": "), 90)))
 		} else {

@@ -1,6 +1,6 @@
 // The page is told what to show once a second and shows it. Everything that is drawn comes from one message, so nothing
 // on the page can contradict anything else on it.
-import { $, clock, el, fill, percent, say, show } from './dom.js';
+import { $, broken, clock, el, fill, percent, say, show, unbroken } from './dom.js';
 import { addPoints, count, fitCharts, lately, newest, seconds, showPoints, showScores } from './charts.js';
 import { alarmsOf, showDrift } from './drift.js';
 
@@ -54,7 +54,8 @@ function figures(s, http) {
   say('refused', count(bad));
   say('refused-note', bad ? percent(bad / Math.max(1, s.totals.events)) + ' of the events' : 'none so far');
   say('alarms', s.drift ? String(open.length) : '–');
-  say('alarms-note', !s.drift ? 'not watched' : open.map((f) => f.name).join(', ') || 'as in training');
+  const [first, ...others] = open.map((f) => f.name);
+  say('alarms-note', !s.drift ? 'not watched' : !first ? 'as in training' : others.length ? `${first} and ${others.length} more` : first);
   $('alarms').classList.toggle('hot', open.length > 0);
   if ($('lag-figure').hidden !== http) {
     $('lag-figure').hidden = http;
@@ -69,10 +70,10 @@ function happened(s) {
   show('side', side);
   $('story').classList.toggle('alone', !side);
   const lines = s.log.length ? s.log : [{ at: s.at, kind: 'note', text: 'Nothing yet. Alarms, and partitions that come, go or stand still, are told here.' }];
-  fill('log', lines, () => lines.toReversed().map((l) => el('li', { class: 'k-' + l.kind }, el('time', {}, clock(l.at)), el('span', {}, l.text))));
+  fill('log', lines, () => lines.toReversed().map((l) => el('li', { class: 'k-' + l.kind }, el('time', {}, clock(l.at)), el('span', {}, unbroken(l.text)))));
   fill('workers', s.workers ?? [], () => s.workers?.length ? [workers(s.workers)] : []);
   fill('tries', s.tries ?? [], () => (s.tries ?? []).map((t) => el('div', { class: 'try' },
-    el('div', { class: 'bar' }, el('small', {}, 'From a terminal on this machine:'), copier(t)), el('pre', {}, el('code', {}, t)))));
+    el('div', { class: 'bar' }, el('small', {}, 'From a terminal on this machine:'), copier(t)), el('pre', {}, el('code', {}, ...words(t))))));
 }
 
 function workers(all) {
@@ -81,6 +82,9 @@ function workers(all) {
     el('tbody', {}, ...all.map((w) => el('tr', {}, el('td', {}, w.name), el('td', {}, el('span', { class: 'chip ' + tone[w.state] }, w.state)),
       el('td', { class: 'number' }, String(w.partitions)), el('td', { class: 'number' }, count(w.events))))));
 }
+
+// words are those of a command, each of which stays in one line if it can.
+const words = (command) => command.split(/(?<= )/).map((word) => el('span', { class: 'word' }, word));
 
 // copier copies, where the browser allows it: pages over plain HTTP from another machine may not.
 function copier(text) {
@@ -121,7 +125,7 @@ function refused(s, http) {
   show('refused-table', s.refused.length > 0);
   show('refused-empty', codes.length === 0);
   say('refused-empty', 'None. What cannot be scored is listed here by its code and its place, ' + (s.shows?.length ? 'with the fields that may be shown.' : 'without its contents.'));
-  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, r.source, fields(r.shown)), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
+  fill('letters', s.refused, () => s.refused.map((r) => el('tr', {}, el('td', { class: 'soft when' }, clock(r.at)), el('td', { class: 'id' }, broken(r.source), fields(r.shown)), el('td', {}, el('code', {}, r.code)), el('td', { class: 'narrow' }, r.field || ''))));
 }
 
 function partitions(s, http) {

@@ -49,7 +49,7 @@ function drawMarks(u) {
   ctx.font = `${11 * devicePixelRatio}px system-ui, "DejaVu Sans", sans-serif`;
   ctx.setLineDash([4, 4]);
   ctx.textAlign = 'left';
-  const free = [-Infinity, -Infinity]; // in each of two rows of words
+  const free = [-Infinity, -Infinity], words = []; // in each of two rows of words
   for (const { at, word } of marks) {
     const x = u.valToPos(at, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -61,8 +61,16 @@ function drawMarks(u) {
     const left = Math.min(x + 4 * devicePixelRatio, bbox.left + bbox.width - width);
     const row = free.findIndex((f) => left >= f);
     if (row < 0) continue;
-    ctx.fillText(word, left, bbox.top + (10 + 13 * row) * devicePixelRatio);
+    words.push({ word, left, top: bbox.top + (10 + 13 * row) * devicePixelRatio });
     free[row] = left + width + 6 * devicePixelRatio;
+  }
+  ctx.setLineDash([]);
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.lineJoin = 'round';
+  ctx.strokeStyle = colour('card');
+  for (const { word, left, top } of words) { // with a rim, or the line of the next scene would go through it
+    ctx.strokeText(word, left, top);
+    ctx.fillText(word, left, top);
   }
   ctx.restore();
 }
@@ -84,7 +92,7 @@ function overTime(series, values, output, y = {}, splits = undefined) {
     cursor: { sync: { key: 'time' }, points: { size: 6 }, drag: { x: false, y: false }, y: false },
     legend: { show: false },
     scales: { x: { time: true, range: (u, min, max) => [Math.max(max - span, Math.min(min, max - 60)), max] }, y: { range: (u, min, max) => [0, Math.max(max * 1.15, 1)], ...y } },
-    axes: [axis({ space: 80, size: 26, values: (u, at) => at.map((t) => new Date(t * 1e3).toTimeString().slice(0, u.scales.x.max - u.scales.x.min < 180 ? 8 : 5)) }), axis({ size: 46, space: 28, splits, values: (u, at) => at.map((v) => v == null ? '' : values(v)) })],
+    axes: [axis({ space: 80, size: 26, values: (u, at) => at.map((t) => new Date(t * 1e3).toTimeString().slice(0, at[1] - at[0] < 60 ? 8 : 5)) }), axis({ size: 46, space: 28, splits, values: (u, at) => at.map((v) => v == null ? '' : values(v)) })],
     series: [{}, ...series.map((name, i) => ({
       stroke: colour(name), width: 1.75, spanGaps: false, points: { show: false }, fill: i === 0 && series.length === 1 ? colour(name) + '22' : undefined,
     }))],

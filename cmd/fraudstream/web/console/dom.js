@@ -36,4 +36,12 @@ export function fill(id, data, children) {
 }
 
 export const clock = (at) => new Date(at).toTimeString().slice(0, 8);
-export const percent = (share) => share == null || Number.isNaN(share) ? '–' : (100 * share).toFixed(share > 0 && share < 0.001 ? 2 : share < 0.1 ? 1 : 0) + ' %';
+export const percent = (share) => share == null || Number.isNaN(share) ? '–' : (100 * share).toFixed(share > 0 && share < 0.001 ? 2 : share < 0.1 ? 1 : 0) + '\u00a0%';
+
+// unbroken keeps each number and its percent sign in one line.
+export const unbroken = (text) => text.replace(/(\d) %/g, '$1\u00a0%');
+
+// broken is a name that may go on in a second line after its underscores, dots and slashes, and not in the middle of a word.
+export function broken(name) {
+  return el('span', {}, ...name.split(/(?<=[_.\-/])/).flatMap((part, i) => i ? [el('wbr'), part] : [part]));
+}

@@ -1,6 +1,6 @@
 // The drift section: a row for each feature, the strongest evidence first, and under it, on a click, where training and
 // live stand.
-import { $, el, fill, percent, say, show } from './dom.js';
+import { $, broken, el, fill, percent, say, show, unbroken } from './dom.js';
 
 const few = 15;             // rows at first; a model may have hundreds of features
 const settled = 10_000;     // milliseconds that the order of the rows stays, unless an alarm opens or closes
@@ -16,7 +16,7 @@ export function showDrift(drift) {
   const features = drift?.features ?? [];
   show('drift', features.length > 0);
   show('drift-empty', features.length === 0);
-  show('drift-note', features.length > 0 && drift.guarantee !== '');
+  show('drift-note', features.length > 0 && drift.guarantee !== ''); show('drift-arrow', features.length > 0);
   if (!features.length) {
     say('drift-empty', 'Not watched: this process was told not to compare its traffic with training.');
     show('drift-more', false); show('guarantee', false); show('open-alarms', false);
@@ -69,11 +69,6 @@ function make(name) {
   return r;
 }
 
-// broken is a name that may go on in a second line after its underscores and dots, and not in the middle of a word.
-function broken(name) {
-  return el('span', {}, ...name.split(/(?<=[_.\-/])/).flatMap((part, i) => i ? [el('wbr'), part] : [part]));
-}
-
 function toggle(r) {
   r.open = !r.open;
   r.button.setAttribute('aria-expanded', String(r.open));
@@ -124,7 +119,7 @@ function detail(r) {
   const quality = f.score || !total ? null : el('p', { class: 'soft' }, 'Quality since the start: ' +
     names.map((q, i) => `${q} ${base ? percent(f.quality_baseline[i] / base) + ' → ' : ''}${percent(f.quality[i] / total)}`).join(', ') + '.');
   r.inside.replaceChildren(
-    f.alarm ? el('p', { class: 'alarm' }, f.alarm) : '',
+    f.alarm ? el('p', { class: 'alarm' }, unbroken(f.alarm)) : '',
     el('p', { class: 'note' }, el('span', { class: 'key training' }, 'training '), ' ', el('span', { class: 'key square' }, f.recent ? 'live, the recent events' : 'live, all since the start'),
       f.psi_cut == null ? '' : '; by chance, PSI is at most ' + f.psi_cut.toFixed(3) + ' in 999 of 1,000 cases'),
     f.seasonal ? el('p', { class: 'soft' }, `It follows the clock: alarms compare it with the same hour of the week; the bars and PSI with all of training, from where ${percent(f.tv)} have changed cell.`) : '',
@@ -136,7 +131,7 @@ function openAlarms(features) {
   show('open-alarms', features.length > 0);
   fill('open-alarms', features.map((f) => [f.name, f.alarm, f.page]), () => features.map((f) => el('li', {},
     el('span', { class: 'chip ' + (f.page ? 'alarm' : 'suspicious') }, f.page ? 'page' : 'ticket'),
-    el('span', {}, el('b', {}, broken(f.name)), ' ', el('small', {}, f.kind), ' ', f.alarm || 'beyond its tolerance'),
+    el('span', {}, el('b', {}, broken(f.name)), ' ', el('small', {}, f.kind), ' ', f.alarm ? unbroken(f.alarm) : 'beyond its tolerance'),
   )));
 }
 

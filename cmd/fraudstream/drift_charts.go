@@ -35,7 +35,7 @@ type edgeLabel struct {
 // 100 high; the page stretches them to the window.
 const (
 	binWidth = 10  // of a bin in the chart
-	maxEdges = 7   // labels for which there is room on a phone
+	axisRoom = 42  // characters of labels, and of the gaps between them, for which there is room on a phone
 	maxLines = 12  // categories with a line of their own
 	chartTop = 1.6 // thresholds that the evidence chart is high
 )
@@ -52,11 +52,22 @@ func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 			Words: fmt.Sprintf("%s: training %s, live %s", f.CellWords(i), percent(p[i]), percent(q[i])),
 		})
 	}
-	step := max(1, (len(f.Edges)+maxEdges-1)/maxEdges)
-	for i := (len(f.Edges) - 1) % step / 2; i < len(f.Edges); i += step {
-		c.Edges = append(c.Edges, edgeLabel{tenth(100 * float64(i+1) / float64(len(p))), axisText(f.Edges[i])})
-	}
+	c.Edges = edgeLabels(f.Edges, len(p))
 	return c
+}
+
+// edgeLabels are as many as there is room for, equally far from each other, of the edges between so many bins.
+func edgeLabels(edges []float64, bins int) (labels []edgeLabel) {
+	longest := 0
+	for _, edge := range edges {
+		longest = max(longest, len(axisText(edge)))
+	}
+	most := axisRoom / (longest + 2)
+	step := max(1, (len(edges)+most-1)/most)
+	for i := (len(edges) - 1) % step / 2; i < len(edges); i += step {
+		labels = append(labels, edgeLabel{tenth(100 * float64(i+1) / float64(bins)), axisText(edges[i])})
+	}
+	return labels
 }
 
 // axisText is a number as short as an axis needs it.

@@ -253,3 +253,28 @@ func TestPageOfNothing(t *testing.T) {
 		t.Error("the page has figures that are none")
 	}
 }
+
+// TestEdgeLabelsFit holds the labels of an axis against the width of a telephone, on which some 45 of their characters have
+// room: short labels stand at most of the edges, long ones at few, and none is written into the next.
+func TestEdgeLabelsFit(t *testing.T) {
+	for name, edges := range map[string][]float64{
+		"short":  {1, 2, 3, 4, 5, 6, 7},
+		"long":   {0.00117, 0.00137, 0.00157, 0.0019, 0.00272, 0.00426, 0.0102},
+		"longer": {-1.23e-10, -1.22e-10, -1.21e-10, -1.2e-10},
+		"many":   slices.Repeat([]float64{123}, 60),
+		"one":    {1e-7},
+		"none":   {},
+	} {
+		const characters = 45
+		labels := edgeLabels(edges, len(edges)+1)
+		if len(edges) > 0 && len(labels) == 0 {
+			t.Errorf("%s: no label", name)
+		}
+		for i, l := range labels[min(len(labels), 1):] {
+			before := labels[i]
+			if between, need := (l.At-before.At)*characters/100, float64(len(l.Text)+len(before.Text))/2; between < need+0.5 {
+				t.Errorf("%s: %s and %s are %.1f characters from middle to middle, and need %.1f", name, before.Text, l.Text, between, need)
+			}
+		}
+	}
+}

@@ -11,15 +11,17 @@ import (
 	"fraudstream/drift"
 )
 
-// binChart is the histogram of a numeric feature: for each bin a broad bar of training and a narrow one of live before
-// it. Bins are equally wide, whatever their edges: training put about as many rows in each.
+// binChart is the histogram of a numeric feature: for each bin a broad bar of training and a narrow one of live
+// before it. Bins are equally wide, whatever their edges: training put about as many rows in each. Width is in the
+// units of the drawing, X too.
 type binChart struct {
 	Width float64
 	Bars  []binBar
 	Edges []edgeLabel
 }
 
-// binBar is one bin; heights are of 100.
+// binBar is one bin; heights are of 100. Words stand under the pointer, so that the numbers can be had where a bar is
+// too small to be read.
 type binBar struct {
 	X, Training, Live float64
 	Words             string
@@ -40,8 +42,8 @@ const (
 	chartTop = 1.6 // thresholds that the evidence chart is high
 )
 
-// newBinChart draws the shares of the value cells; the highest bar of the two is as high as the chart. Where the edges
-// are too many for their labels, only every second or third one has one.
+// newBinChart draws the shares of the value cells; the highest bar of the two is as high as the chart. Where the
+// edges are too many for their labels, only every second or third one has one, see edgeLabels.
 func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 	p, q := shares(baseline), shares(live)
 	highest := max(slices.Max(p), slices.Max(q))
@@ -56,7 +58,8 @@ func newBinChart(f *drift.Feature, baseline, live []int64) *binChart {
 	return c
 }
 
-// edgeLabels are as many as there is room for, equally far from each other, of the edges between so many bins.
+// edgeLabels are as many as there is room for, equally far from each other, of the edges between so many bins. The
+// longest of them decides for all, with a gap of two characters behind it.
 func edgeLabels(edges []float64, bins int) (labels []edgeLabel) {
 	longest := 0
 	for _, edge := range edges {
@@ -78,7 +81,8 @@ func axisText(x float64) string {
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
-// shares are counts over their sum; all 0 where there is nothing.
+// shares are counts over their sum; all 0 where there is nothing. They add up to 1 but for rounding, however many
+// events there are, so training and live can be drawn side by side.
 func shares(counts []int64) []float64 {
 	var sum float64
 	for _, n := range counts {
@@ -91,7 +95,8 @@ func shares(counts []int64) []float64 {
 	return all
 }
 
-// categoryLine is one category: its bars are in percent of the largest.
+// categoryLine is one category: its bars are in percent of the largest. The texts are the shares of all events, which
+// the widths are not.
 type categoryLine struct {
 	Label                  string
 	Training, Live         float64
@@ -169,8 +174,9 @@ func (f *findings) evidenceChart(w *watched) *evidenceChart {
 	return c
 }
 
-// polyline is the curve in the chart's coordinates, as the attribute points of SVG: x is the point's number, y goes down
-// from the top, 0 to 100. A single point is drawn twice, since a line of one point is not seen.
+// polyline is the curve in the chart's coordinates, as the attribute points of SVG: x is the point's number, y goes
+// down from the top, 0 to 100. A single point is drawn twice, since a line of one point is not seen. Evidence below
+// zero is drawn as zero: how much a bet has lost tells nothing of drift.
 func (c *curve) polyline() string {
 	var text strings.Builder
 	for i, v := range c.points {

@@ -148,7 +148,7 @@ func (c *Config) decode(text []byte) (wrong string) {
 		return strings.Join(keys.wrong, "\n")
 	}
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
-		return " " + plain(err)
+		return keys.misfit(err)
 	}
 	if err := c.validate(); err != nil {
 		return keys.locate(err)

@@ -15,6 +15,7 @@ type configKey struct {
 	path string // dotted: event.fields.*.path
 	kind reflect.Type
 	keys []*configKey // nil: a value
+	text bool         // the value is a text, whatever it is made of
 }
 
 // configKeys is the tree of all keys.
@@ -28,6 +29,7 @@ func newConfigKey(name, path string, t reflect.Type) *configKey {
 	k := &configKey{name: name, path: path, kind: t}
 	switch {
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		k.text = true
 	case t.Kind() == reflect.Struct:
 		k.addFields(t)
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:

@@ -16,16 +16,17 @@ import (
 // All that is wrong is collected: whoever repairs a file wants to see every line of it at once. The lines of the keys
 // are kept, for what is found later: validate speaks of keys, and locate says where they stand.
 type strict struct {
-	root  *configKey
-	wrong []string            // one line each: LINE: what
-	lines map[string]int      // of every key that the file has, by its path
-	given map[string]ast.Node // the value of each, by the same path, as config print looks for references in it
+	root   *configKey
+	wrong  []string              // one line each: LINE: what
+	lines  map[string]int        // of every key that the file has, by its path
+	given  map[string]ast.Node   // the value of each, by the same path, as config print looks for references in it
+	wanted map[string]*configKey // what each may be
 }
 
 // checkKeys walks the body of a document, whose references have been replaced, beside the tree of all keys. What is
 // found is in the result's wrong; an empty list means that the decoder will meet no key that it does not know.
 func checkKeys(body ast.Node) *strict {
-	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}}
+	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}, wanted: map[string]*configKey{}}
 	s.walk(s.root, "", body)
 	return s
 }
@@ -47,6 +48,7 @@ func (s *strict) walk(k *configKey, at string, node ast.Node) {
 	case ast.ScalarNode:
 		s.word(k, at, n)
 		s.whole(k, at, n)
+		s.duration(k, at, n)
 	}
 }
 
@@ -67,7 +69,7 @@ func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode
 	if at != "" {
 		path = at + "." + name
 	}
-	s.lines[path], s.given[path] = line, entry.Value
+	s.lines[path], s.given[path], s.wanted[path] = line, entry.Value, k
 	s.walk(k, path, entry.Value)
 }
 

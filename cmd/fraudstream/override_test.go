@@ -47,7 +47,7 @@ func TestDriftConfigErrors(t *testing.T) {
 		{"drift: {pol: true}\n", `:1: unknown key "pol"; did you mean "pool"?`},
 		{"drift: {features: {amount: {tolerence: 0.1}}}\n", `:1: unknown key "tolerence"; did you mean "tolerance"?`},
 		{"drift: {false_alarm_every: 5s}\n", "drift.false_alarm_every: 5s is under a minute"},
-		{"drift: {false_alarm_every: 8760}\n", "cannot unmarshal"},
+		{"drift: {false_alarm_every: 8760}\n", ":1: drift.false_alarm_every: 8760 is no length of time such as"},
 		{"drift: {features: {amount: {tolerance: 1.5}}}\n", "drift.features: amount: tolerance: 1.5 is no share between 0 and 1"},
 		{"drift: {features: {amount: {quality_tolerance: 0}}}\n", "amount: quality_tolerance: 0 is no share"},
 		{"drift: {features: {amount: {note: why}}}\n", "amount: it overrides nothing"},

@@ -124,8 +124,9 @@ func (c *collector) post(ctx context.Context, spans []*tracepb.ResourceSpans) er
 	return nil
 }
 
-// count says when the collector is lost, and when it is back, with the number of spans that it has missed meanwhile. An
-// error in between says nothing more: it would be one a batch, for as long as the collector is away.
+// count says when the collector is lost, and when it is back, with the number of spans that it has missed meanwhile.
+// An error in between says nothing more: it would be one a batch, for as long as the collector is away. spans is how
+// many the upload held, and err why it did not go well, if so.
 func (c *collector) count(spans int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -27,6 +27,7 @@ func (c *Config) own(model *scoring.Scorer, monitor *drift.Monitor, wanted *drif
 }
 
 // streamConsole shows a stream, as far as this process has a part in it, and the drift that watch has counted there.
+// Neither is asked for anything before the door runs the console.
 func (c *Config) streamConsole(model *scoring.Scorer, watch *driftWatch, stream *consumer.Consumer, log *slog.Logger) *console.Console {
 	o := c.own(model, watch.monitor, &watch.options)
 	o.Scope = "This process: its partitions of " + c.Kafka.Input + ", and what it has counted since it started."

@@ -11,7 +11,8 @@ import (
 
 // demoCommand is the first thing that a new user runs: it needs nothing but this binary, which it starts again as its
 // workers, with the Kafka of package demo between them. What is shown is therefore the service itself and no film of
-// it.
+// it. The same seed draws the same transactions, and no two shows are the same for all that, since processes are
+// killed in it.
 type demoCommand struct {
 	For      time.Duration `help:"Length of the show." default:"75s"`
 	Fast     bool          `help:"Without waits, in a few seconds."`

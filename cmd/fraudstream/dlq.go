@@ -41,7 +41,8 @@ type letterFilter struct {
 	Limit     int      `help:"At most so many; 0 is all." placeholder:"N"`
 }
 
-// filter reads the flags; now is what durations count back from. Its errors are about the command line.
+// filter reads the flags; now is what durations count back from. Its errors are about the command line. A duration
+// such as 2h is counted back from the start of the command, not from each letter.
 func (f *letterFilter) filter(now time.Time) (deadletter.Filter, error) {
 	since, err := parseMoment("--since", f.Since, now)
 	if err != nil {
@@ -122,7 +123,8 @@ func (c *dlqListCommand) Run(ctx context.Context, s streams) error {
 }
 
 // newest holds letters back until the list is at its end, and then shows the last n by time. It holds 2n at most,
-// however many there are: when it has so many, it sorts them and drops the older half.
+// however many there are: when it has so many, it sorts them and drops the older half. It wraps a way of showing
+// letters, and is one itself.
 func newest(n int, show func(shownLetter) error, finish func() error) (func(shownLetter) error, func() error) {
 	var held []shownLetter
 	trim := func() {

@@ -73,7 +73,8 @@ func (c *driftCommand) Run(ctx context.Context, s streams) error {
 }
 
 // writable finds out, before a file is read that may take an hour, whether the page can be written at its end. What
-// stands there already stays until then, and what does not is not left behind empty.
+// stands there already stays until then, and what does not is not left behind empty. An empty path is a page that
+// nobody asked for.
 func writable(path string) error {
 	if path == "" {
 		return nil
@@ -89,8 +90,9 @@ func writable(path string) error {
 	return os.Remove(path)
 }
 
-// backtest makes the monitor as the bundle and the configuration want it, and says what it departs from either in: the
-// overrides in force or lapsed, and the detectors that few training rows have widened.
+// backtest makes the monitor as the bundle and the configuration want it, and says what it departs from either in:
+// the overrides in force or lapsed, and the detectors that few training rows have widened. The interval comes from
+// the flag alone: it is about this file.
 func (c *driftCommand) backtest(model *scoring.Scorer, wanted DriftConfig, stderr io.Writer) (*backtest, error) {
 	say := func(line string) { fmt.Fprintln(stderr, line) }
 	options, err := driftOptions(model, wanted, time.Now(), say)

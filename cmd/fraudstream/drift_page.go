@@ -32,10 +32,12 @@ type page struct {
 	More   string // alarms that are not listed, in words
 }
 
-// maxAlarms is how many alarms are listed; every card shows those of its feature all the same.
+// maxAlarms is how many alarms are listed; every card shows those of its feature all the same. They are the first
+// ones, since what began is of more use than what followed from it.
 const maxAlarms = 50
 
 // pageAlarm is a line of the list of alarms: one episode, from its first alarm on, however often it alarmed again.
+// Its figures are those of the first alarm, when the drift was found; how far it went is in the card of the feature.
 type pageAlarm struct {
 	drift.Episode
 	When    string
@@ -97,6 +99,7 @@ func (f *findings) page() *page {
 		p.Input = "standard input"
 	}
 	anchors := map[string]string{}
+	// The list names the features, and the cards have the anchors, so these are made first.
 	all := f.watched()
 	for i := range all {
 		anchor := "feature-" + strconv.Itoa(i+1)
@@ -228,7 +231,8 @@ func (w *watched) figures() []labelled {
 	return all
 }
 
-// qualityLine is one quality cell, as shares of all events in training and live.
+// qualityLine is one quality cell, as shares of all events in training and live. Training is empty where the baseline
+// tells nothing of quality.
 type qualityLine struct {
 	Name, Training, Live string
 	More                 bool // more than in training, where there was an alarm

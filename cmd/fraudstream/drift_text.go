@@ -111,6 +111,10 @@ func compareBool(a, b bool) int {
 // print writes the report for a person: first what it was of and whether there is anything to do, then the alarms, then
 // every feature with its distances. BY CHANCE is what PSI exceeds once in a thousand times without drift; a PSI is to
 // be held against it and not against a number that is the same for all samples.
+//
+// EVIDENCE is a natural logarithm with its threshold behind it; CHANGED and TOLERATED are shares of the traffic that
+// stand in another cell than in training, as total variation has it; W1/STD is the earth mover's distance in standard
+// deviations of training; NOT OK is the share of values that are missing, out of range or never seen.
 func (f *findings) print(w io.Writer) error {
 	t := newTable(w)
 	t.row("model", f.Model.Name+" "+f.Model.Version)
@@ -137,6 +141,7 @@ func (f *findings) print(w io.Writer) error {
 }
 
 // extent says how much the file held: "60,000 events in 120 intervals, 2026-11-02 08:00:34 to 2026-11-08 20:45:30".
+// Times are those of the first and the last event by their own time, whatever their order in the file.
 func (f *findings) extent() string {
 	text := plural(f.Events, "event") + " in " + plural(f.ticks, "interval")
 	if f.timed {

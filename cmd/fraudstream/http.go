@@ -105,7 +105,8 @@ func (f *httpFlags) over(c *Config) error {
 	return c.Admin.validate()
 }
 
-// door makes the door of a process, with what the configuration says of it.
+// door makes the door of a process, with what the configuration says of it. The table of CSV reads the same model by
+// flat names, and shares all of it but the mapping.
 func (c *Config) door(o web.Options) (*web.Server, error) {
 	if err := c.HTTP.complete(&o); err != nil {
 		return nil, err
@@ -185,7 +186,8 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group) {
 	}
 }
 
-// topics are the names that the AsyncAPI description tells of.
+// topics are the names that the AsyncAPI description tells of. A name that is empty is a topic that this process does
+// not use.
 func (c *Config) topics() web.Topics {
 	return web.Topics{
 		Input: c.Kafka.Input, Output: c.Kafka.Output, DeadLetter: c.Kafka.DeadLetter, Alerts: c.Kafka.Alerts,

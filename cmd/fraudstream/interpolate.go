@@ -15,10 +15,11 @@ import (
 // default nor a path can hold one.
 var reference = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
 
-// interpolate replaces references in the values of a parsed configuration. It works on the parsed tree and not on
-// the text, so that what a variable holds can never become YAML structure; a plain value that is one reference alone
-// may turn into a number or a boolean, a quoted one stays text. What was replaced is returned, so that no message need
-// hold it.
+// interpolate replaces references in the values of a parsed configuration. It works on the parsed tree and not on the
+// text, so that what a variable holds can never become YAML structure; a plain value that is one reference alone may
+// turn into a number or a boolean, a quoted one stays text. What was replaced is returned, so that no message need
+// hold it. The first reference that cannot be replaced ends it, with the line that it stands in; the tree is of no
+// use then.
 func interpolate(file *ast.File) ([]expanded, error) {
 	r := &replacer{}
 	for _, doc := range file.Docs {

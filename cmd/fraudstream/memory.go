@@ -42,7 +42,8 @@ func (m MemoryConfig) bytes() (n int64, from string, err error) {
 }
 
 // parseSize reads a number of bytes with its unit, without which nobody can tell 256 from a mistake. The units are
-// powers of 1024, as in GOMEMLIMIT; MB and the like, which are read as either, are refused.
+// powers of 1024, as in GOMEMLIMIT; MB and the like, which are read as either, are refused. Signs and fractions are
+// refused with the rest: 1.5GiB is 1536MiB.
 func parseSize(text string) (int64, error) {
 	for _, u := range []struct {
 		unit string

@@ -14,7 +14,8 @@ import (
 )
 
 // A modelDiff is what differs between the model in force (A) and another (B): in what they want of an event, in what
-// they make of the same rows, and in what people wrote of them.
+// they make of the same rows, and in what people wrote of them. Lists are there even where they are empty, and JSON
+// has [] for them.
 type modelDiff struct {
 	A        modelSide       `json:"a"`
 	B        modelSide       `json:"b"`
@@ -55,8 +56,9 @@ type valueChange struct {
 	B   any    `json:"b"`
 }
 
-// featureChanges compares the features by name: first those of A in its order, then those that B adds. Order matters to
-// a model that was fitted on an array, and so a feature that stands elsewhere is a change of its own.
+// featureChanges compares the features by name: first those of A in its order, then those that B adds. Order matters
+// to a model that was fitted on an array, and so a feature that stands elsewhere is a change of its own. A feature
+// that was given another name is one that was removed and one that was added: nothing tells that they are the same.
 func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 	changes := []featureChange{}
 	place := func(list []scoring.InspectedFeature, name string) int {
@@ -103,7 +105,8 @@ func featureChanges(a, b []scoring.InspectedFeature) []featureChange {
 // a reason.
 var listedElsewhere = []string{"features", "score"}
 
-// metadataChanges compares two files of metadata by dotted keys, in order.
+// metadataChanges compares two files of metadata by dotted keys, in order. The keys of both sides are sorted
+// together, so that the same two models print the same list.
 func metadataChanges[V ~[]byte](a, b map[string]V) []valueChange {
 	left, right := flattened(a), flattened(b)
 	changes := []valueChange{}

@@ -108,9 +108,10 @@ func eventRows(events [][]byte) rowSource {
 	}
 }
 
-// compareScores takes every row through both models, a batch at a time. Each model reads the event in its own way, with
-// its own features and types, and so a row may be refused by one of them: that too is a difference, and is counted as
-// one.
+// compareScores takes every row through both models, a batch at a time. Each model reads the event in its own way,
+// with its own features and types, and so a row may be refused by one of them: that too is a difference, and is
+// counted as one. There are two batches for the whole comparison, and the bytes of 256 rows: what was said of a row
+// is added up before the next rows are read.
 func compareScores(ctx context.Context, a, b *scoring.Scorer, rows rowSource) (*scoreChanges, error) {
 	var (
 		changes = newScoreChanges()

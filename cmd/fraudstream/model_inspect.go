@@ -14,8 +14,9 @@ import (
 )
 
 // modelInspectCommand shows what a model holds, whether it would load or not. Verify says yes or no; this is for the
-// person who then asks what the file is, what scikit-learn it came from and what stands in the way, all of it at once.
-// Nothing in the file is run for that, whatever it holds.
+// person who then asks what the file is, what scikit-learn it came from and what stands in the way, all of it at
+// once. Nothing in the file is run for that, whatever it holds. Like verify it prints a model that is refused as a
+// result, and ends with code 3 without a word on standard error.
 type modelInspectCommand struct {
 	Path     string   `arg:"" help:"Bundle folder or model file." type:"path"`
 	Features []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
@@ -186,7 +187,8 @@ func inspectionOf(in *scoring.Inspection) *inspection {
 	return out
 }
 
-// nonNil is the list itself, or an empty one that JSON writes as [].
+// nonNil is the list itself, or an empty one that JSON writes as []. The copy can be changed without changing what
+// was found.
 func nonNil(list []string) []string { return append([]string{}, list...) }
 
 // print writes the inspection for a person: one block for each of its lists that is not empty, then what stands in

@@ -29,7 +29,8 @@ func trustOf(c ModelConfig) (scoring.Trust, error) {
 }
 
 // publicKey takes a minisign public key, or the path of a file that holds one. What is neither is repeated in the
-// error, but where it is longer than any public key: it may be a secret one.
+// error, but where it is longer than any public key: it may be a secret one. The key is tried first, so that a file
+// which happens to be called like one changes nothing.
 func publicKey(text string) (key minisign.PublicKey, err error) {
 	if key.UnmarshalText([]byte(strings.TrimSpace(text))) == nil {
 		return key, nil

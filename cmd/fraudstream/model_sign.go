@@ -45,6 +45,7 @@ func (c *modelSignCommand) Run(s streams) error {
 	if err := os.WriteFile(path, signature, 0o644); err != nil {
 		return err
 	}
+	// What was written is held against the gate as any process would, by the key that made it and by no other.
 	public, _ := key.Public().(minisign.PublicKey)
 	trust := scoring.Trust{Keys: []minisign.PublicKey{public}, Required: true}
 	if _, err := scoring.Load(c.Path, scoring.Options{Trust: trust}); err != nil {

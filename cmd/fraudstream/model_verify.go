@@ -11,8 +11,8 @@ import (
 )
 
 // modelVerifyCommand takes a model through the whole gate, as run and serve would, and prints the figures. It belongs
-// into the pipeline that publishes models: what passes here will load there, and what does not is refused with the same
-// reason.
+// into the pipeline that publishes models: what passes here will load there, and what does not is refused with the
+// same reason. A refusal is printed as a result, on standard output, and the code alone says that it is one.
 type modelVerifyCommand struct {
 	Path       string   `arg:"" help:"Bundle folder or model file." type:"path"`
 	Features   []string `help:"Feature names in training order, for a model file without them." placeholder:"A,B"`
@@ -118,7 +118,7 @@ func (v *verification) describe(model *scoring.Scorer) {
 }
 
 // print writes the figures for a person, one a line; of a model that is refused only why. What a model does not have,
-// such as golden rows, has no line.
+// such as golden rows, has no line. The last line is the verdict, for whoever reads the end of a log.
 func (v *verification) print(w io.Writer) error {
 	if v.Refused != nil {
 		_, err := fmt.Fprintf(w, "refused (%s)\n%s\n", v.Refused.Reason, v.Refused.Message)

@@ -31,7 +31,9 @@ func newMonitor(model *scoring.Scorer, options drift.Options, log *slog.Logger) 
 
 // driftOptions are what the bundle says of the baseline and of how drift is to be judged, with what the configuration
 // says over it. A line about each override, in force or lapsed, goes to say. An override of a feature that the model
-// does not have is an error: whoever wrote it believes that something is accepted which is not.
+// does not have is an error: whoever wrote it believes that something is accepted which is not. Overrides are applied
+// in the order of their names, so that the lines of the log are the same at every start. now is the wall clock, by
+// which an override of a day that is over is passed by.
 func driftOptions(model *scoring.Scorer, c DriftConfig, now time.Time, say func(string)) (drift.Options, error) {
 	b := &model.Bundle
 	options := drift.Options{Resampled: b.Resampled, FalseAlarmEvery: c.FalseAlarmEvery}

@@ -22,6 +22,10 @@ type DriftConfig struct {
 // What was accepted for now must not hold for ever: AcceptUntil is its last day (UTC), and it lapses with the next
 // model, whose baseline may know better. Model names the model that it was accepted for; without it, the snapshots of
 // the drift state remember (see acceptances), and where there are none, the day alone counts.
+//
+// A value that is not given leaves what the bundle says. Enabled also decides how many detectors bet, and these share
+// the mean time between false alarms: to switch some off makes the others a little more sensitive, and never more
+// often wrong together.
 type DriftOverride struct {
 	Tolerance        *float64 `yaml:"tolerance"`         // share of traffic that may change value cell
 	QualityTolerance *float64 `yaml:"quality_tolerance"` // share that may go missing, out of range or unseen
@@ -77,8 +81,10 @@ func (o *DriftOverride) lapses() (time.Time, error) {
 	return day.AddDate(0, 0, 1), nil
 }
 
-// apply puts the override into the feature, unless it has lapsed by now or was accepted for another model. The feature
-// remembers what the bundle says, which holds again on the day after; a line about either goes to say.
+// apply puts the override into the feature, unless it has lapsed by now or was accepted for another model. The
+// feature remembers what the bundle says, which holds again on the day after; a line about either goes to say. That a
+// detector is switched on which has nothing to compare with is an error and not a line, since whoever wrote it counts
+// on an alarm.
 func (o DriftOverride) apply(f *drift.Feature, model string, now time.Time, say func(string)) error {
 	end, err := o.lapses()
 	switch {

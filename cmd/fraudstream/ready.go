@@ -104,7 +104,8 @@ func (c *readyCommand) target() (at string, own bool, err error) {
 	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port), Path: "/readyz"}).String(), true, nil
 }
 
-// trust says whom to believe by TLS, and what to show of oneself.
+// trust says whom to believe by TLS, and what to show of oneself. A certificate is shown only where both of its files
+// are named; a container without them can still ask a listener that wants none.
 func (c *readyCommand) trust(own bool) (*tls.Config, error) {
 	trust := &tls.Config{InsecureSkipVerify: own && c.CA == ""}
 	if c.CA != "" {

@@ -74,7 +74,9 @@ func (c *scoreCommand) Run(ctx context.Context, s streams) error {
 }
 
 // create opens the output, and says where a run goes on. by is what decides beside the model: under another mapping,
-// other names or another format the same row is another event, and nothing is resumed.
+// other names or another format the same row is another event, and nothing is resumed. The file is opened when the
+// model has passed its gate and the input could be opened: a command that ends before that leaves an older output as
+// it was.
 func (c *scoreCommand) create(model *scoring.Scorer, format batch.Format, by string, s streams) (*batch.Output, error) {
 	out, err := batch.Create(model, batch.Target{Path: c.Out, Format: format, Stdout: s.out, Resume: c.Resume, By: by})
 	if err != nil {

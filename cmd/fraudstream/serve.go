@@ -73,7 +73,8 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 }
 
 // config is the file with the flags over it. Its errors have their exit codes: a command line that leaves out what is
-// needed is one thing, and a configuration that does not hold another.
+// needed is one thing, and a configuration that does not hold another. Thresholds, drift and all else of the file
+// hold as they do for run.
 func (c *serveCommand) config() (Config, error) {
 	config, err := modelConfig(c.Config, c.Model)
 	if _, said := errors.AsType[*exitError](err); said {
@@ -94,8 +95,9 @@ func (c *serveCommand) config() (Config, error) {
 	return config, nil
 }
 
-// watchRequests gives the door a monitor that counts its requests, and returns what that was made of. There is no topic
-// for alerts: what begins or ends is said in the log.
+// watchRequests gives the door a monitor that counts its requests, and returns what that was made of. There is no
+// topic for alerts: what begins or ends is said in the log. Ticked is called by the worker whose request has ended
+// the interval, before that request is answered.
 func (c *Config) watchRequests(o *web.Options) (wanted drift.Options, err error) {
 	log := o.Log
 	wanted, err = driftOptions(o.Scorer, c.Drift, time.Now(), func(line string) { log.Info(line) })

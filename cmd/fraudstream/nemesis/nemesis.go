@@ -18,18 +18,18 @@
 //   - no event is both decided and dead-lettered;
 //   - no event has more copies than the mode promises: one with exactly-once;
 //   - equal ids have equal bytes and equal keys, in all copies and in both modes of the service;
-//   - the events of a partition get their first answers in the order of the partition, decisions and dead letters each for
-//     themselves, and in a partition of the same number, so that there is one order to speak of. Only while the outputs have
-//     more partitions than the input may a key's hash say otherwise;
+//   - the events of a partition get their first answers in the order of the partition, decisions and dead letters
+//     each for themselves, and in a partition of the same number, so that there is one order to speak of. Only while
+//     the outputs have more partitions than the input may a key's hash say otherwise;
 //   - the committed offset never passes an event without an answer; this is sampled all the time, by asking for the
 //     committed offsets first and then reading the outputs up to what was their end after that;
-//   - the counters of the workers equal the ids: over a last undisturbed stretch, with workers that began with it, they are
-//     equal one by one. For the whole run they may not exceed what was read; they may fall short of it, since a killed process
-//     takes along what it has counted since it was last asked, a second before at most. By how much is shown: so much double
-//     counting during the faults would go unseen;
-//   - the snapshots of the drift monitor and the alerts are there, each alert has an id, and in exactly-once mode everything
-//     is written in transactions and no alert is there twice. Intervals are short and the amounts shift to and fro, so
-//     that both are in the batches that the faults strike.
+//   - the counters of the workers equal the ids: over a last undisturbed stretch, with workers that began with it,
+//     they are equal one by one. For the whole run they may not exceed what was read; they may fall short of it,
+//     since a killed process takes along what it has counted since it was last asked, a second before at most. By
+//     how much is shown: so much double counting during the faults would go unseen;
+//   - the snapshots of the drift monitor and the alerts are there, each alert has an id, and in exactly-once mode
+//     everything is written in transactions and no alert is there twice. Intervals are short and the amounts shift
+//     to and fro, so that both are in the batches that the faults strike.
 //
 // What the service breaks of this fails the test. What the plain loop breaks is counted.
 //

@@ -109,8 +109,9 @@ func (c *Config) checkFiles() (lines []consumer.Finding) {
 	return lines
 }
 
-// checkModel takes the model through the whole gate, the mapping of events and the overrides of drift with it: what it
-// passes, run takes. No model is a warning and no failure, since a command line may name it.
+// checkModel takes the model through the whole gate, the mapping of events and the overrides of drift with it: what
+// it passes, run takes. No model is a warning and no failure, since a command line may name it. Nothing of it touches
+// the network, so a pipeline can ask for it with --offline.
 func (c *Config) checkModel(features []string) []consumer.Finding {
 	if c.Model.Path == "" {
 		return []consumer.Finding{{

@@ -237,6 +237,9 @@ func twosComplement(b []byte) *big.Int {
 func appendScaled(dst []byte, i *big.Int, scale int) []byte {
 	digits := i.String()
 	if scale <= 0 {
+		if i.Sign() == 0 {
+			scale = 0 // 000 is no number of JSON
+		}
 		return append(append(dst, digits...), strings.Repeat("0", -scale)...)
 	}
 	if i.Sign() < 0 {

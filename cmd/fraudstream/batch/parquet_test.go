@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -153,4 +154,20 @@ func FuzzTable(f *testing.F) {
 			t.Errorf("reading %d bytes took %d MiB", len(data), grown>>20)
 		}
 	})
+}
+
+// TestDecimalsAreNumbers writes decimals of every kind of scale. What comes out is JSON: a number has one zero before its
+// point, and 0 has no others.
+func TestDecimalsAreNumbers(t *testing.T) {
+	for _, c := range []struct {
+		unscaled int64
+		scale    int
+		want     string
+	}{
+		{1230, 2, "12.30"}, {-12, 3, "-0.012"}, {0, 2, "0.00"}, {12, 0, "12"}, {0, 0, "0"}, {-12, -2, "-1200"}, {0, -2, "0"},
+	} {
+		if got := string(appendScaled(nil, big.NewInt(c.unscaled), c.scale)); got != c.want {
+			t.Errorf("%d of scale %d is %s, want %s", c.unscaled, c.scale, got, c.want)
+		}
+	}
 }

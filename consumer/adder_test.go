@@ -16,6 +16,7 @@ type adder struct {
 	state     adderState
 	partition int32
 	notes     Notes
+	kept      bool // there is a snapshot
 	log       *adderLog
 }
 
@@ -39,6 +40,7 @@ func (a *adder) Restore(snapshot []byte) (int64, error) {
 		return 0, a.log.refusal
 	}
 	a.log.restored++
+	a.kept = true
 	err := json.Unmarshal(snapshot, &a.state)
 	return a.state.Next, err
 }
@@ -66,6 +68,10 @@ func (a *adder) ObserveBatch(events []Observation, next int64) {
 }
 
 func (a *adder) CloseTick(time.Time) Notes {
+	if !a.kept && a.notes.Snapshot == nil && a.state.Next > 0 { // the first goes with the first events
+		a.notes.Snapshot, _ = json.Marshal(a.state)
+	}
+	a.kept = a.kept || a.notes.Snapshot != nil
 	n := a.notes
 	a.notes = Notes{}
 	return n

@@ -56,6 +56,7 @@ func TestChaos(t *testing.T) {
 	sending.Wait()
 	hasten()
 	c.end()
+	s.bury()
 	stop := s.start(s.consumer(o))
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()

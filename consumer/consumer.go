@@ -289,7 +289,7 @@ func New(o Options, s *scoring.Scorer) *Consumer {
 	c := &Consumer{o: o, left: map[int32]position{}, quiet: quiet{log: o.Log, every: 10 * time.Second}, timing: timing{
 		heartbeat: time.Second, session: 10 * time.Second, rebalance: 10 * time.Second,
 		joinBackoff: 500 * time.Millisecond, watch: 2 * time.Second,
-		drain: 5 * time.Second, leave: 9 * time.Second,
+		drain: 5 * time.Second, leave: 8 * time.Second,
 		fetchWait: 500 * time.Millisecond, request: 5 * time.Second, missing: 2 * time.Second,
 		restore: 5 * time.Second, breaker: 2 * time.Second, abort: 2 * time.Second,
 		stall: 30 * time.Second, transaction: 30 * time.Second, overdue: 20 * time.Second,

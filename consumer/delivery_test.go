@@ -493,7 +493,37 @@ func TestEndsThoughTheBrokerIsMute(t *testing.T) {
 	})
 	begun := time.Now()
 	stop()
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > 5*promised {
 		t.Errorf("the end took %v", took)
+	}
+}
+
+// Nor must one that falls silent when the group was joined and events are under way.
+func TestEndsThoughTheBrokerFallsSilent(t *testing.T) {
+	for name, exactly := range map[string]bool{"at least once": false, "exactly once": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFake(t)
+			b.exactly = exactly
+			s := newStage(t, b, 1, 1)
+			o := s.options()
+			o.CommitInterval = time.Hour
+			c := New(o, testScorer(t)) // with the periods that users have
+			stop := s.start(c)
+			s.sendEvents("a", 100, 1)
+			s.await("decisions that are under way", func() bool { return s.countOf(s.output()) > 0 })
+			release := make(chan struct{})
+			b.fake.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+				<-release // the broker answers one request after the other
+				return nil, nil, false
+			})
+			begun := time.Now()
+			stop()
+			took := time.Since(begun)
+			close(release)
+			if t.Logf("the end took %v", took); took > 5*promised {
+				t.Errorf("it took %v to leave", took)
+			}
+		})
 	}
 }

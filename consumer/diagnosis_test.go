@@ -256,7 +256,7 @@ func TestDiagnosisOfAStartingCluster(t *testing.T) {
 	}
 	s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
 	c := s.consumer(o)
-	c.timing.request = 300 * time.Millisecond
+	c.timing.request = time.Second
 	begun := time.Now()
 	all := c.Diagnose(t.Context())
 	if took := time.Since(begun); took > 5*3*c.timing.request {

@@ -21,6 +21,8 @@ type fetcher struct {
 	end   int64 // where to stop; -1: never
 	tries *retry
 
+	stoodAt int64 // the offset before which this pipeline has said that it stands; -1: none
+
 	ask     int32 // bytes of batches that the next request asks for
 	largest int   // bytes of the largest response of late; 0: none was larger than what was asked for
 }

@@ -155,10 +155,10 @@ func (f *fetcher) stand(ctx context.Context, w *run, reason string, cause error)
 		}
 		f.pass(w, g)
 		return true, nil
-	case p.stoodAt == f.next:
+	case f.stoodAt == f.next, p.toldAt.Load() == f.next:
 		return false, nil
 	}
-	p.stoodAt = f.next
+	f.stoodAt = f.next
 	c.o.Log.Error("the partition pauses before events that cannot be read", slog.String("partition", p.state.name()),
 		slog.Int64("offset", f.next), slog.Any("error", cause), slog.String("advice", fmt.Sprintf(
 			"mend that, or pass over them: fraudstream offsets skip --topic %s --partition %d --to OFFSET", c.o.Input, p.id)))
@@ -203,7 +203,9 @@ func (p *partition) carryGap(w *run) {
 	if w.gap == nil {
 		return
 	}
-	p.noteGap(w.gap)
+	if p.noteGap(w.gap); w.gap.next == w.gap.from {
+		p.toldAt.Store(w.gap.from)
+	}
 	p.notes.attach(w, p.writer.codec, time.Now().UnixMilli())
 }
 

@@ -128,6 +128,36 @@ func (s *stage) refuseOffsets(times int64) {
 	})
 }
 
+// A partition that stands says so until the alert is noted, however often its pipeline starts again, and then no more.
+func TestPauseIsToldOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	o, _ := s.alerted()
+	c := s.consumer(o)
+	defer c.transport.CloseIdleConnections()
+	p := c.newPartition(0, 30)
+	p.routes.alerts.partitions = 1
+	said := func(f *fetcher, w *run) bool {
+		handOn, err := f.stand(t.Context(), w, corruptBatch, errContradiction)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handOn
+	}
+	pipeline := func() *fetcher { return &fetcher{p: p, next: 30, stoodAt: -1} }
+	first, w := pipeline(), &run{}
+	if !said(first, w) || said(first, &run{}) {
+		t.Error("a pipeline tells it once")
+	}
+	if !said(pipeline(), w) {
+		t.Error("the run was lost with its pipeline, and the next one does not tell it")
+	}
+	p.carryGap(w)
+	if said(pipeline(), &run{}) {
+		t.Error("it is told though its alert is noted")
+	}
+}
+
 // holdBackStable gives the input another last stable offset than the broker has.
 func (s *stage) holdBackStable(at int64) {
 	s.b.fake.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +53,9 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	hard, cancel := afterwards(ctx, c.timing.drain)
+	hard, cancel := afterwards(ctx, c.timing.drain*9/10)
+	defer cancel()
+	last, cancel := afterwards(ctx, c.timing.drain)
 	defer cancel()
 	partitions, err := c.assign(ctx, generation)
 	if err != nil {
@@ -66,7 +69,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	}
 	c.commitUntil(ctx, generation, partitions)
 	pipelines.Wait()
-	c.commitLast(hard, generation, partitions)
+	_ = c.commitAll(last, generation, partitions) // what failed is in the log
 	for _, p := range partitions {
 		c.o.Metrics.remove(p.state)
 		p.closeObserver()
@@ -98,8 +101,7 @@ func afterwards(ctx context.Context, d time.Duration) (context.Context, context.
 	return hard, func() { stop(); cancel() }
 }
 
-// assign makes the partitions of a generation. One without a committed offset starts by policy, and that offset is
-// committed before anything is read, so that a later start does not decide anew.
+// assign makes the partitions of a generation. One without a committed offset starts by policy.
 func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]*partition, error) {
 	c.transport.CloseIdleConnections() // what is cached of the topics is from before the rebalance
 	of, err := int32(0), error(nil)
@@ -122,13 +124,26 @@ func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]
 		p.state.committed.Store(committed)
 		partitions = append(partitions, p)
 	}
+	if err := c.commitStart(ctx, generation, partitions); err != nil {
+		return nil, err
+	}
 	for _, p := range partitions {
 		p.openObserver(of)
 	}
 	c.sayMemory(len(partitions))
 	c.o.Log.Info("generation", slog.Int("id", int(generation.ID)), slog.Int("partitions", len(partitions)))
-	c.commit(generation, partitions)
 	return partitions, nil
+}
+
+// commitStart commits where the partitions begin that had no offset, before anything is read of them: a policy that is
+// asked again later names another offset, and what is between would be lost or decided anew. Where all of them had one, it
+// is enough to commit with the rest.
+func (c *Consumer) commitStart(ctx context.Context, generation *kafka.Generation, partitions []*partition) error {
+	if slices.ContainsFunc(partitions, func(p *partition) bool { return p.state.committed.Load() < 0 }) {
+		return c.commitAll(ctx, generation, partitions)
+	}
+	c.commit(generation, partitions)
+	return nil
 }
 
 // countInput is the number of partitions of the input, which the monitors of all of them share their promise over.
@@ -197,33 +212,45 @@ func (c *Consumer) commit(generation *kafka.Generation, partitions []*partition)
 		offsets[int(p)] = m.offset
 	}
 	if err := generation.CommitOffsets(map[string]map[int]int64{c.o.Input: offsets}); err != nil {
-		label, _ := classify(err)
-		c.o.Metrics.commits.WithLabelValues("error").Inc()
-		attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
-		c.quiet.warn("commit"+label, "commit failed", append(attributes, c.advice("commit", "", err)...)...)
+		c.commitFailed(err)
 		return
 	}
 	c.committedNow(partitions, moved)
 }
 
-// commitLast commits what a generation that ends has acknowledged, before somebody else begins where the last commit was.
-// The generation's own connection may lead to a broker that is the coordinator no more, which is often what has ended the
-// generation; then the new one is asked, in the generation's name and for as long as it may drain. A coordinator for which
-// the generation is over refuses, and the events since the last commit are decided again.
-func (c *Consumer) commitLast(ctx context.Context, generation *kafka.Generation, partitions []*partition) {
-	c.commit(generation, partitions)
+// commitAll commits what has moved, and tries for as long as ctx lasts. The generation's own connection may lead to a broker
+// that is the coordinator no more, which is often what ends a generation, so the coordinator is looked up, and asked in the
+// generation's name. One for which the generation is over refuses: then somebody else has the partitions, and decides the
+// events since the last commit again.
+func (c *Consumer) commitAll(ctx context.Context, generation *kafka.Generation, partitions []*partition) error {
 	tries := c.retrying("commit", "group "+c.o.Group, nil)
 	by := member{generation: int(generation.ID), id: generation.MemberID}
-	for moved := c.uncommitted(partitions); len(moved) > 0; {
+	for {
+		moved := c.uncommitted(partitions)
+		if len(moved) == 0 {
+			return nil
+		}
 		err := c.commitMarks(ctx, c.o.Group, by, c.o.Input, moved)
 		if err == nil {
 			c.committedNow(partitions, moved)
-			return
+			return nil
 		}
-		if remedyFor(err) == rejoin || tries.wait(ctx, err) != nil {
-			return
+		c.commitFailed(err)
+		if remedyFor(err) == rejoin {
+			return err
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return err
 		}
 	}
+}
+
+// commitFailed counts and logs a commit that did not get through.
+func (c *Consumer) commitFailed(err error) {
+	label, _ := classify(err)
+	c.o.Metrics.commits.WithLabelValues("error").Inc()
+	attributes := []any{slog.String("group", c.o.Group), slog.Any("error", err)}
+	c.quiet.warn("commit"+label, "commit failed", append(attributes, c.advice("commit", "", err)...)...)
 }
 
 // uncommitted are the offsets that have moved since they were committed; none where transactions commit them.

@@ -279,7 +279,7 @@ func (s *stage) countOf(topic string) (n int64) {
 // await waits for a condition; a test never waits for a fixed time.
 func (s *stage) await(what string, met func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !met(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5*promised + 10*time.Second); !met(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("waited in vain for %s\n%s", what, s.logs.tail())
 		}

@@ -26,19 +26,20 @@ func (c *Consumer) Letters(ctx context.Context, f deadletter.Filter, each func(*
 	if err != nil {
 		return err
 	}
-	shown := 0
+	shown, enough := 0, false
 	for _, r := range all {
 		err := c.scanning(c.o.DeadLetter, r.partition, r.from, r.to).run(ctx, func(record *recordbatch.Record) error {
 			l := deadletter.Parse(r.partition, record)
 			if !f.Picks(&l) {
 				return nil
 			}
-			if shown++; !each(&l) || shown == f.Limit {
+			shown++
+			if enough = !each(&l) || shown == f.Limit; enough {
 				return errEnough
 			}
 			return nil
 		})
-		if err != nil || f.Limit > 0 && shown >= f.Limit {
+		if err != nil || enough {
 			return err
 		}
 	}

@@ -69,7 +69,8 @@ const leaveVersion = 0
 // depart takes a member out of the group that kafka-go has dropped or could not take out. kafka-go asks for that once
 // (its issue 1215), and where the coordinator has just moved or died the question fails; it joins as a stranger then, and
 // the group waits for the old member until its session has ended, while nobody reads anything. So it is asked again until
-// the coordinator answers. A member that the group does not know has left already. When this process ends, a network that
+// the coordinator answers. A member that the group does not know has left already, and who may not
+// read a group is not let go from it either. When this process ends, a network that
 // does not answer is not waited for.
 func (c *Consumer) depart(ctx context.Context, id string) {
 	if id == "" {
@@ -84,7 +85,7 @@ func (c *Consumer) depart(ctx context.Context, id string) {
 		err := at.ask(ctx, sized(appendString(appendString(request, c.o.Group), id)), func(in cursor) error {
 			return in.result(kafka.Error(in.int16()))
 		})
-		if err == nil || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.GroupIdNotFound) {
+		if err == nil || isDenied(err) || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.GroupIdNotFound) {
 			return
 		}
 		if _, answered := errors.AsType[kafka.Error](err); !answered && c.draining.Load() {

@@ -36,11 +36,12 @@ func (s *stage) moveCoordinator() {
 // what this process has decided nobody decides again.
 func TestLastCommitFindsTheCoordinator(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, newFake(t, kfake.NumBrokers(3)), 2, 2)
+	s := newStage(t, newFake(t, kfake.NumBrokers(3), kfake.GroupMaxSessionTimeout(10*time.Minute)), 2, 2)
 	o := s.options()
 	o.CommitInterval = time.Hour
 	c := s.consumer(o)
 	c.timing.heartbeat = time.Hour // the move is found out by the commit, and by nothing before it
+	c.timing.session, c.timing.rebalance = 5*time.Minute, 5*time.Minute
 	stop := s.start(c)
 	sent := s.sendEvents("a", 300, 2)
 	s.await("the decisions", func() bool { return s.count(s.output()) >= 300 })
@@ -68,7 +69,7 @@ func TestLastCommitOfAnOldGeneration(t *testing.T) {
 	s.await("the decisions", func() bool { return s.count(s.output()) >= 100 })
 	refused := s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.IllegalGeneration, Count: -1})
 	stop()
-	if n := refused.Hits(); n != 2 { // over the generation's connection, and once more by itself
+	if n := refused.Hits(); n != 1 {
 		t.Errorf("%d attempts to commit", n)
 	}
 }
@@ -92,7 +93,7 @@ func TestForgottenMemberLeaves(t *testing.T) {
 				b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerr.CoordinatorLoadInProgress, Count: 2})
 			}
 			s.moveCoordinator()
-			s.await("another generation", func() bool { return strings.Count(s.logs.String(), "msg=generation") == 2 })
+			s.await("another generation", func() bool { return strings.Count(s.logs.String(), "msg=generation") >= 2 })
 			sent = append(sent, s.sendEvents("b", 100, 2)...)
 			s.await("the end of the lag", s.groupAtEnd)
 			stop()
@@ -162,4 +163,28 @@ func TestCommitLeftOutOfAnAnswer(t *testing.T) {
 	if err != nil || got[0] != marks[0] {
 		t.Errorf("%v, %v", got, err)
 	}
+}
+
+// Where a partition begins that had no offset is committed before anything of it is read. The policy, asked again after
+// events were decided, would begin behind those that were not.
+func TestStartIsCommittedBeforeAnythingIsRead(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	s.sendEvents("old", 10, 1)
+	o := s.options()
+	o.Start.Latest = true
+	refused := s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.NotCoordinator, Count: -1})
+	stop := s.start(s.consumer(o))
+	s.await("some refusals", func() bool { return refused.Hits() > 3 })
+	sent := s.sendEvents("new", 50, 1)
+	if n := refused.Hits(); n > 0 {
+		s.await("more refusals", func() bool { return refused.Hits() > n+2 })
+	}
+	if n := s.countOf(s.output()); n > 0 {
+		t.Errorf("%d decisions before the start was committed", n)
+	}
+	refused.Remove()
+	s.await("the end of the lag", s.groupAtEnd)
+	stop()
+	s.assertOnce(sent, s.decisionIDs())
 }

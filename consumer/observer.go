@@ -41,7 +41,8 @@ type Alert struct {
 // Restore comes first, where the partition has left a snapshot, and says which event is to be shown next. ObserveBatch
 // is called once for each scored chunk, with the offset that follows it; the views die when it returns. CloseTick is
 // called after each fetched run and once a second, closes the drift interval if it is long enough, and hands over what
-// has come of the intervals that have ended since the last call. Drain hands over the state as it is: what is shown
+// has come of the intervals that have ended since the last call; where there was no snapshot it hands over one with the
+// first events, so that they are not forgotten if the process dies before the first interval ends. Drain hands over the state as it is: what is shown
 // from here on another member may have to see; one that was shown nothing has no state and hands over none. Close is
 // the last call: the partition has moved away.
 type PartitionObserver interface {

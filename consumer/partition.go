@@ -17,10 +17,10 @@ type partition struct {
 	state   *state // what others see: metrics, health, the committer
 	rewound gap    // after errRewound: what was out of range, and where to go on
 	damaged error  // the loop has found the batch at the acknowledged offset corrupt
-	stoodAt int64  // the offset for which the last alert of a pause was raised; -1: none
 
-	stalledAt int64  // where the watchdog has last started it again; -1: nowhere
-	giveUp    func() // ends the generation
+	toldAt    atomic.Int64 // the offset for which the last alert of a pause was noted; -1: none
+	stalledAt int64        // where the watchdog has last started it again; -1: nowhere
+	giveUp    func()       // ends the generation
 
 	member   member       // in whose name offsets are committed in transactions
 	moved    bool         // to another offset than the group's, which a transaction has still to commit
@@ -53,7 +53,8 @@ type partition struct {
 // newPartition is a partition as it is when it is assigned, at the offset from which it is to be read. With
 // exactly-once delivery that is not known before the fence, and the pipeline finds it out.
 func (c *Consumer) newPartition(id int32, offset int64) *partition {
-	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stoodAt: -1, stalledAt: -1}
+	p := &partition{c: c, id: id, state: newState(c.o.Input, id, offset), observed: offset, published: offset, stalledAt: -1}
+	p.toldAt.Store(-1)
 	return p
 }
 

@@ -46,7 +46,7 @@ func (p *partition) pipeline(ctx, hard context.Context) error {
 	defer stop()
 	defer context.AfterFunc(failed, stop)()
 	fetcher := &fetcher{
-		p: p, next: p.start(), end: p.c.endOf(p.id), tries: p.c.retrying("fetch", p.state.name(), p.state),
+		p: p, next: p.start(), end: p.c.endOf(p.id), stoodAt: -1, tries: p.c.retrying("fetch", p.state.name(), p.state),
 	}
 	stages.Go(func() error { return fetcher.run(fetching, free, fetched) })
 	var corrupt error

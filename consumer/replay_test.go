@@ -116,6 +116,11 @@ func lettersAreListed(t *testing.T, b *broker) {
 			t.Errorf("%s: %d letters, want %d; %v", c.name, n, c.want, err)
 		}
 	}
+	n := 0
+	err := s.consumer(s.options()).Letters(t.Context(), deadletter.Filter{}, func(*deadletter.Letter) bool { n++; return false })
+	if err != nil || n != 1 {
+		t.Errorf("%d letters of one who wants a single one; %v", n, err)
+	}
 	o := s.options()
 	if err := s.consumer(o).Letters(t.Context(), deadletter.Filter{Partitions: []int32{9}}, nil); err == nil || !strings.Contains(err.Error(), "no partition 9") {
 		t.Errorf("partition 9: %v", err)

@@ -101,10 +101,10 @@ func TestWatchdogLeavesAPauseAlone(t *testing.T) {
 	o, registry := s.alerted()
 	s.produceRaw(brokenBatch())
 	c := s.consumer(o)
-	c.timing.stall = 400 * time.Millisecond // within which it must have found out why
+	c.timing.stall = time.Second // within which it must have found out why
 	s.start(c)
 	s.awaitPause(registry, corruptBatch)
-	time.Sleep(time.Second)
+	time.Sleep(2500 * time.Millisecond)
 	if n, _ := metric(t, registry, "fraudstream_rebalances_total"); n != 1 {
 		t.Errorf("%v generations of a partition that is paused", n)
 	}
@@ -142,7 +142,7 @@ func TestPartitionAddedIsReadInTime(t *testing.T) {
 	s.sendEvents("b", 30, 3)
 	s.await("the decisions of the new partitions", func() bool { return s.count(s.output()) >= 40 })
 	took := time.Since(begun)
-	if took > 50*time.Second {
+	if took > 5*promised {
 		t.Errorf("new partitions were read after %v", took)
 	}
 	t.Logf("new partitions were read after %v", took)

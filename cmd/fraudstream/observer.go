@@ -102,6 +102,7 @@ type observer struct {
 	life    uint64              // tells this partition's ticks from those counted before its state was lost
 	next    int64               // the offset after the last observed event
 	saved   int64               // next in the last snapshot
+	kept    bool                // there is a snapshot
 	merged  map[string]lastTick // of a pool: by the key of each partition
 	notes   consumer.Notes
 }
@@ -140,9 +141,14 @@ func (o *observer) flush(repeated bool) {
 	o.shard.Flush()
 }
 
-// CloseTick ends a drift interval if it is long enough, and hands over what has come of all that have ended.
+// CloseTick ends a drift interval if it is long enough, and hands over what has come of all that have ended. The first
+// snapshot does not wait for an interval to end: it goes with the first events, or whoever has the partition next could
+// not know that there was somebody who counted them.
 func (o *observer) CloseTick(now time.Time) consumer.Notes {
 	o.close(now)
+	if !o.kept && o.next != o.saved {
+		o.notes.Snapshot = o.snapshot()
+	}
 	notes := o.notes
 	o.notes = consumer.Notes{}
 	return notes
@@ -188,7 +194,7 @@ const lengthBytes = 4
 
 // snapshot is the state of the shard and what else must be known where the partition goes on.
 func (o *observer) snapshot() []byte {
-	o.saved = o.next
+	o.saved, o.kept = o.next, true
 	head, err := json.Marshal(carried{o.life, o.merged, o.accepted.models()})
 	if err != nil {
 		panic(err) // numbers and texts by text always marshal
@@ -215,7 +221,7 @@ func (o *observer) Restore(snapshot []byte) (next int64, err error) {
 	if next, err = o.shard.Restore(rest[n:]); err != nil {
 		return 0, err
 	}
-	o.life, o.next, o.saved = head.Life, next, next
+	o.life, o.next, o.saved, o.kept = head.Life, next, next, true
 	if head.Merged != nil {
 		o.merged = head.Merged
 	}

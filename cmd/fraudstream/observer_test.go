@@ -171,3 +171,31 @@ func TestPoolCountsEachTickOnce(t *testing.T) {
 		t.Errorf("%d events in the pool, want 2100: another life has other ticks", got)
 	}
 }
+
+// The first snapshot goes with the first events, though no interval has ended: a process that is killed before that is
+// followed by one that counts them again. Later ones wait for an interval.
+func TestFirstEventsAreKept(t *testing.T) {
+	watch := hourWatch(t, io.Discard)
+	o := watch.partition(3, 8).(*observer)
+	if notes := o.CloseTick(time.Now()); notes.Snapshot != nil {
+		t.Fatal("a snapshot of nothing")
+	}
+	show := func(o *observer) consumer.Notes {
+		o.ObserveBatch([]consumer.Observation{{Offset: o.next, Time: time.Now().UnixNano(), X: []float64{.5}, Feature: -1}}, o.next+1)
+		return o.CloseTick(time.Now())
+	}
+	first := show(o).Snapshot
+	if first == nil {
+		t.Fatal("no snapshot goes with the first event")
+	}
+	if show(o).Snapshot != nil {
+		t.Error("a snapshot goes with the second event")
+	}
+	heir := watch.partition(3, 8).(*observer)
+	if next, err := heir.Restore(first); next != 1 || err != nil {
+		t.Errorf("the next owner is shown event %d first: %v", next, err)
+	}
+	if show(heir).Snapshot != nil {
+		t.Error("a snapshot goes with the first event though there was one")
+	}
+}

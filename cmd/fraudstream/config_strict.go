@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -47,6 +48,7 @@ func (s *strict) walk(k *configKey, at string, node ast.Node) {
 		s.entry(k, at, n)
 	case ast.ScalarNode:
 		s.word(k, at, n)
+		s.finite(k, at, n)
 		s.whole(k, at, n)
 		s.duration(k, at, n)
 	}
@@ -126,11 +128,23 @@ func (s *strict) word(k *configKey, at string, n ast.ScalarNode) {
 	s.wrong = append(s.wrong, said)
 }
 
+// finite checks that a number is one. YAML has words for infinity and for what is no number (NaN), which the decoder
+// takes: of a whole number it would make the least that there is, and a limit of NaN is never passed, since every
+// comparison with it is false.
+func (s *strict) finite(k *configKey, at string, n ast.ScalarNode) {
+	kind := k.kind.Kind()
+	number, ok := n.GetValue().(float64)
+	if !ok || k.text || k.kind == reflect.TypeFor[time.Duration]() || kind < reflect.Int || kind > reflect.Float64 || !math.IsNaN(number) && !math.IsInf(number, 0) {
+		return
+	}
+	s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: %v is no finite number", n.GetToken().Position.Line, at, number))
+}
+
 // whole checks that a number has no fraction where the decoder would cut it off: 1.5 rows are a mistake, and not 1. A
 // number of the file that is whole but written as 1e3 is taken.
 func (s *strict) whole(k *configKey, at string, n ast.ScalarNode) {
 	number, ok := n.GetValue().(float64)
-	if !ok || !k.kind.ConvertibleTo(reflect.TypeFor[int64]()) || k.kind.Kind() == reflect.Float64 || number == math.Trunc(number) {
+	if !ok || !k.kind.ConvertibleTo(reflect.TypeFor[int64]()) || k.kind.Kind() == reflect.Float64 || number == math.Trunc(number) || math.IsNaN(number) {
 		return
 	}
 	s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: %v is no whole number", n.GetToken().Position.Line, at, number))

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fraudstream/cmd/fraudstream/web"
 	"fraudstream/consumer/deadletter"
@@ -82,7 +84,7 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		{"tracing: {endpoint: \"http://ann:pw%@c:4318\"}\n", "tracing.endpoint is no address"},
 		{"tracing: {protocol: grpc}\n", `:1: tracing.protocol: "grpc" is none of http/protobuf`},
 		{"tracing: {sample: 0}\n", "tracing.sample: 0 is no share"},
-		{"tracing: {sample: .nan}\n", "tracing.sample: NaN is no share"},
+		{"tracing: {sample: .nan}\n", ":1: tracing.sample: NaN is no finite number"},
 		{"http:\n  max_rows: 1.5\n", `:2: http.max_rows: 1.5 is no whole number`},
 		{"commit: {events: 20000.5}\n", `:1: commit.events: 20000.5 is no whole number`},
 		{"delivery: at-most-once\n", `:1: delivery: "at-most-once" is none of at-least-once, exactly-once; did you mean "at-least-once"?`},
@@ -116,6 +118,34 @@ func TestConfigErrorsSayWhatAndWhere(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q gives %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+// TestNumbersAreFinite gives every number of the configuration, as it stands and out of a variable, what YAML calls one
+// and no comparison holds of: a limit of NaN is none. What keeps it out says so with the key.
+func TestNumbersAreFinite(t *testing.T) {
+	numbers := 0
+	configKeys().all(func(k *configKey) bool {
+		kind := k.kind.Kind()
+		if k.keys != nil || k.text || k.kind == reflect.TypeFor[time.Duration]() || kind < reflect.Int || kind > reflect.Float64 {
+			return true
+		}
+		numbers++
+		path := strings.ReplaceAll(k.path, "*", "a") // a feature
+		for _, value := range []string{".nan", ".inf", "-.inf", "!!float .nan", "&a .NaN", "${env:FRAUD_TEST_NAN:-.nan}"} {
+			text := ""
+			for depth, name := range strings.Split(path, ".") {
+				text += "\n" + strings.Repeat(" ", depth) + name + ":"
+			}
+			text += " " + value + "\n"
+			if _, err := loadConfig(writeConfig(t, text)); err == nil || !strings.Contains(err.Error(), path+": ") {
+				t.Errorf("%s gives %v", text, err)
+			}
+		}
+		return true
+	})
+	if numbers < 12 {
+		t.Errorf("the configuration has only %d numbers", numbers)
 	}
 }
 
@@ -227,12 +257,13 @@ func TestDeadLetterConfig(t *testing.T) {
 		t.Errorf("defaults %+v, %v, %v", c.DLQ, c.kept(), err)
 	}
 	for text, want := range map[string]string{
-		"dlq: {mode: none}":                          "raw, redacted, reference",
-		"dlq: {keep: [a]}":                           "only with dlq.mode redacted",
-		"dlq: {breaker: {share: 0}}":                 "1 switches the breaker off",
-		"dlq: {breaker: {share: 1.5}}":               "1 switches the breaker off",
-		"dlq: {breaker: {share: 0.5, events: 0}}":    "at least 1",
-		"dlq: {breaker: {shares: 0.5, events: 100}}": `did you mean "share"?`,
+		"dlq: {mode: none}":                       "raw, redacted, reference",
+		"dlq: {keep: [a]}":                        "only with dlq.mode redacted",
+		"dlq: {breaker: {share: 0}}":              "1 switches the breaker off",
+		"dlq: {breaker: {share: 1.5}}":            "1 switches the breaker off",
+		"dlq: {breaker: {share: 0.5, events: 0}}": "at least 1",
+		"event: {fields: {a: {default: &nan .nan}}}\ndlq: {breaker: {share: *nan}}": "1 switches the breaker off",
+		"dlq: {breaker: {shares: 0.5, events: 100}}":                                `did you mean "share"?`,
 	} {
 		if _, err := loadConfig(writeConfig(t, text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -28,7 +28,7 @@ func defaultDLQ() DLQConfig { return DLQConfig{Breaker: BreakerConfig{Share: 0.5
 // readable in a mode that keeps all or none of them.
 func (c *DLQConfig) validate() error {
 	switch {
-	case c.Breaker.Share <= 0 || c.Breaker.Share > 1:
+	case !(c.Breaker.Share > 0 && c.Breaker.Share <= 1): // so written, it refuses NaN
 		return errors.New("dlq.breaker.share is a share of the events over 0, such as 0.5; 1 switches the breaker off")
 	case c.Breaker.Events < 1:
 		return errors.New("dlq.breaker.events must be at least 1")

@@ -127,7 +127,8 @@ func (w *worker) elements(t *tensor, count, width int) *problem {
 			}
 			_, _ = decoder.ReadToken()
 		}
-		for n := 0; decoder.PeekKind() != ']' && (nested || n == 0); n++ {
+		n := 0
+		for ; decoder.PeekKind() != ']' && (nested || n == 0); n++ {
 			value, err := decoder.ReadValue()
 			if err != nil || len(w.cells) == end || n == width {
 				return badTensor(t.Name, "the data has more elements than the shape")
@@ -140,7 +141,7 @@ func (w *worker) elements(t *tensor, count, width int) *problem {
 			w.cells = append(w.cells, cell{int32(from), int32(len(w.rows))})
 		}
 		if nested {
-			if (len(w.cells)-end+count)%width != 0 {
+			if n != width {
 				return badTensor(t.Name, "a row has not %d elements", width)
 			}
 			_, _ = decoder.ReadToken()

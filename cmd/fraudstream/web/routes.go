@@ -113,7 +113,7 @@ func (s *Server) dispatch(m methods) http.HandlerFunc {
 func (s *Server) clean(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := r.URL.EscapedPath()
-		if tidy := path.Clean("/" + at); at != tidy && at != tidy+"/" {
+		if tidy := path.Clean("/" + at); at != tidy && (at != tidy+"/" || tidy == "/") {
 			s.fail(w, r, http.StatusNotFound, fault{Code: codeNotFound, Message: "the path has empty or dotted segments"})
 			return
 		}

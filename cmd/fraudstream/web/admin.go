@@ -75,7 +75,8 @@ func sayLevel(w http.ResponseWriter, level *slog.LevelVar) {
 
 // setLevel takes the level from the body, one word with or without quotes and line feed. What stands behind the
 // sixteenth byte is not read. The word is one of log/slog, so INFO+2 is a level as well. It holds until it is set
-// again or the process ends, and is written nowhere.
+// again or the process ends, and is written nowhere. The line about it is written at any level: whoever
+// wonders later why the log is silent finds when that began. For that line the lowest level holds that is needed.
 func (s *Server) setLevel(w http.ResponseWriter, r *http.Request, level *slog.LevelVar) {
 	const longest = 16
 	word, err := io.ReadAll(io.LimitReader(r.Body, longest))
@@ -88,8 +89,9 @@ func (s *Server) setLevel(w http.ResponseWriter, r *http.Request, level *slog.Le
 		return
 	}
 	before := level.Level()
-	level.Set(wanted)
+	level.Set(min(before, wanted, slog.LevelWarn))
 	s.options.Log.Warn("the log level was changed", "from", before.String(), "to", wanted.String(), "request", idOf(w))
+	level.Set(wanted)
 	sayLevel(w, level)
 }
 

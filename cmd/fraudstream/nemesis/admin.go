@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -23,6 +24,31 @@ func (w *World) configure(topic, name, value string) {
 	if err != nil || res.Resources[0].ErrorCode != 0 {
 		w.T.Fatalf("%s=%s for topic %s: %v %+v", name, value, topic, err, res)
 	}
+}
+
+// configured waits until every broker says that a property of a topic has a value.
+func (w *World) configured(topic, name, value string) {
+	w.T.Helper()
+	resource := kmsg.NewDescribeConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, topic, []string{name}
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.Resources = append(req.Resources, resource)
+	w.eventually(fmt.Sprintf("%s=%s of topic %s on every broker", name, value, topic), time.Minute, func() bool {
+		m, err := w.metadata()
+		if err != nil {
+			return false
+		}
+		for _, b := range m.Brokers {
+			res, err := req.RequestWith(w.T.Context(), w.run.admin.Broker(int(b.NodeID)))
+			if err != nil || len(res.Resources) != 1 || len(res.Resources[0].Configs) != 1 {
+				return false
+			}
+			if v := res.Resources[0].Configs[0].Value; v == nil || *v != value {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // committed asks for a group's offsets, by partition of the input, until there is an answer: right after a broker has

@@ -1,6 +1,8 @@
 package nemesis
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -35,6 +37,9 @@ func answered(name string, code *kerr.Error) Fault {
 		}
 		w.Burst(500)
 		w.Sleep(w.Between(time.Second, 3*time.Second))
+		w.eventually("an answer to each subject", 30*time.Second, func() bool {
+			return !slices.ContainsFunc(slices.Collect(maps.Values(handles)), func(h *kfake.FaultHandle) bool { return h.Hits() == 0 })
+		})
 		for s, handle := range handles {
 			handle.Remove()
 			w.Met(s, "answers", handle.Hits())

@@ -36,13 +36,16 @@ func recordTooLarge() Fault {
 		const giants, tooLarge = 21, `code="output_too_large"`
 		refused, bare := map[*Subject]float64{}, map[*Subject]int{}
 		for _, s := range w.Subjects {
-			w.configure(s.Topics.decisions, "max.message.bytes", "20000")
+			limited := []string{s.Topics.decisions, s.Topics.letters}
+			if s.Plain {
+				limited = limited[:1]
+			}
+			for _, topic := range limited {
+				w.configure(topic, "max.message.bytes", "20000")
+				w.configured(topic, "max.message.bytes", "20000")
+			}
 			refused[s], bare[s] = s.countedWhere(lettersTotal, tooLarge), s.witness.noted().bare
 		}
-		for _, s := range w.services() {
-			w.configure(s.Topics.letters, "max.message.bytes", "20000")
-		}
-		w.Sleep(2 * time.Second) // until every broker knows
 		for i := range giants {
 			w.Burst(100)
 			w.run.generator.giant(40_000, i, w.Random)

@@ -68,7 +68,7 @@ func (r *run) subject(name string) *Subject {
 	return &Subject{
 		Name: name, Group: "nemesis-" + name, Ledger: newLedger(r.book), size: r.o.Workers, logs: r.o.Logs,
 		Topics:      outputs{name + ".decisions", name + ".dlq", name + ".alerts", name + ".drift-state"},
-		environment: withoutOwnVariables(os.Environ()),
+		environment: withoutOwnVariables(os.Environ()), addresses: r.addresses,
 	}
 }
 

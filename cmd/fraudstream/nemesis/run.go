@@ -44,6 +44,7 @@ type run struct {
 	o         *Options
 	began     time.Time
 	book      *Book
+	addresses *addresses // shared by the subjects
 	generator *generator
 	subjects  []*Subject
 	admin     *kgo.Client
@@ -87,7 +88,7 @@ func Run(t testing.TB, o *Options) Report {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	r := &run{t: t, o: o, began: time.Now(), book: newBook()}
+	r := &run{t: t, o: o, began: time.Now(), book: newBook(), addresses: newAddresses()}
 	t.Logf("FRAUDSTREAM_SEED=%d replays this schedule; %s", o.Seed, o.Ground.Name)
 	r.prepare(ctx)
 	var background sync.WaitGroup

@@ -22,6 +22,7 @@ type Subject struct {
 	environment []string
 	logs        string
 	size        int // workers
+	addresses   *addresses
 	witness     *witness
 	sampler     *sampler
 
@@ -46,15 +47,15 @@ func (s *Subject) Start() (*Worker, error) {
 // start does it under the lock.
 func (s *Subject) start() (*Worker, error) {
 	s.started++
-	listen, err := freeAddress()
-	if err != nil {
-		return nil, err
+	var listen string
+	if !s.Plain {
+		var err error
+		if listen, err = s.addresses.free(); err != nil {
+			return nil, err
+		}
 	}
 	name := fmt.Sprintf("%s-%d", s.Name, s.started)
 	path, arguments := s.command(name, listen)
-	if s.Plain {
-		listen = ""
-	}
 	w, err := start(name, filepath.Join(s.logs, name+".log"), listen, s.environment, path, arguments...)
 	if err != nil {
 		return nil, err

@@ -90,6 +90,7 @@ func TestCountersAreHeldToTheIds(t *testing.T) {
 		wrong            bool
 	}{
 		{"all is well", func(map[string]int) {}, stretch - 80, 80, false},
+		{"one decided twice", func(c map[string]int) { c[consumedTotal]++; c[decisionsTotal]++ }, stretch - 79, 80, true},
 		{"one consumed too many", func(c map[string]int) { c[consumedTotal]++ }, stretch - 80, 80, true},
 		{"one consumed too few", func(c map[string]int) { c[consumedTotal]-- }, stretch - 80, 80, true},
 		{"a decision counted twice", func(c map[string]int) { c[decisionsTotal]++ }, stretch - 80, 80, true},
@@ -108,13 +109,16 @@ func TestCountersAreHeldToTheIds(t *testing.T) {
 		ledger := newLedger(newBook())
 		ledger.decided, ledger.letters = 1000+c.decided, 20+c.letters
 		s := &Subject{Name: "s", Ledger: ledger, live: []*Worker{{listen: strings.TrimPrefix(server.URL, "http://")}}}
-		p := &protocol{TB: t}
-		r := &run{t: p, o: &Options{}}
-		r.compareCounters(s, [2]int{1000, 20})
-		server.Close()
-		if want := map[bool]string{true: "the counters differ"}[c.wrong]; !p.said(want) {
-			t.Errorf("%s: the run says %q, want %q", c.name, p.errors, want)
+		for _, s.ExactlyOnce = range []bool{true, false} {
+			p := &protocol{TB: t}
+			r := &run{t: p, o: &Options{}}
+			r.compareCounters(t.Context(), s, tallied{readDecided: 1000, readLetters: 20})
+			wrong := c.wrong && (s.ExactlyOnce || c.name != "one decided twice")
+			if want := map[bool]string{true: "the counters differ"}[wrong]; !p.said(want) {
+				t.Errorf("%s, exactly once %v: the run says %q, want %q", c.name, s.ExactlyOnce, p.errors, want)
+			}
 		}
+		server.Close()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -176,13 +177,35 @@ func total(figures map[string]float64, name string) float64 {
 	return sum
 }
 
-// freeAddress is one on the loopback that nobody listens on now. Between now and the worker's start somebody else may
-// take it; then that worker ends by itself, and says so.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// addresses hands out addresses on the loopback, none of them twice in a run: dozens of workers are started at once, and
+// each listens only when its model is loaded. They lie below the ports that the system gives to outgoing connections
+// (from 32768 on, unless it is told otherwise), of which the brokers and their clients have hundreds.
+type addresses struct {
+	mu   sync.Mutex
+	next int // counted from firstPort
+}
+
+// The range that is handed out.
+const (
+	firstPort = 12_000
+	ports     = 18_000
+)
+
+// newAddresses begins anywhere in the range, so that two runs on one machine seldom meet.
+func newAddresses() *addresses { return &addresses{next: rand.IntN(ports)} }
+
+// free is one on which nobody listens now.
+func (a *addresses) free() (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var err error
+	for range ports {
+		a.next++
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+a.next%ports))); err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", err
 }

@@ -67,7 +67,7 @@ func (s *Server) answerInference(p *place, id string, body []byte) *problem {
 		return failed
 	}
 	s.compose(worker, columns, rows)
-	results := worker.score(s.plain, id, worker.events, scoring.Untold, scoring.NoReasons)
+	results := worker.score(s.plain, id, worker.events, nil, scoring.Untold, scoring.NoReasons)
 	if failed := refusedRows(results); failed != nil {
 		return failed
 	}

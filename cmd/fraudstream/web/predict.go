@@ -87,7 +87,7 @@ func (s *Server) answerPrediction(p *place, id string, body []byte, kind content
 	} else if failed := s.split(worker, body); failed != nil {
 		return 0, failed
 	}
-	results := worker.score(s.options.Scorer, id, worker.events, told, reasons)
+	results := worker.score(s.options.Scorer, id, worker.events, nil, told, reasons)
 	p.answer = appendResults(p.answer[:0], results, single)
 	if single && results[0].Outcome == scoring.Refused {
 		return http.StatusBadRequest, nil

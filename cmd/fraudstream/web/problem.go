@@ -44,8 +44,6 @@ func (p *problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Messag
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, status int, f fault) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	mask := privacy.New(privacy.Options{}) // a name that the caller made up may be a card number, and answers are logged
-	f.Field, f.Message = mask.Text(f.Field), mask.Text(f.Message)
 	text := appendFault(nil, f)
 	if r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/") {
 		text = appendInferError(nil, f)
@@ -53,17 +51,25 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, status int, f faul
 	_, _ = w.Write(append(text, '\n')) // a client that has gone needs no answer
 }
 
-// appendFault appends the error object of the contract.
+// masked is the fault without card numbers: a name that the caller made up may be one, and answers are logged.
+func (f fault) masked() fault {
+	mask := privacy.New(privacy.Options{})
+	f.Field, f.Message = mask.Text(f.Field), mask.Text(f.Message)
+	return f
+}
+
+// appendFault appends the error object of the contract, masked.
 func appendFault(dst []byte, f fault) []byte {
 	return appendJSON(dst, struct {
 		Status string `json:"status"`
 		Error  fault  `json:"error"`
-	}{"error", f})
+	}{"error", f.masked()})
 }
 
-// appendInferError appends the error object of the protocol, which has one text. The order is code, field, message,
-// so that a program may split off what stands before the first colon and a person can read the line.
+// appendInferError appends the error object of the protocol, masked, which has one text. The order is code, field,
+// message, so that a program may split off what stands before the first colon and a person can read the line.
 func appendInferError(dst []byte, f fault) []byte {
+	f = f.masked()
 	text := string(f.Code)
 	if f.Field != "" {
 		text += ": " + f.Field

@@ -31,19 +31,8 @@ func (s *Server) predictTable(w *worker, p *place, id string, body []byte, reaso
 	if failed != nil {
 		return failed
 	}
-	results := w.score(s.options.Table.Scorer, id, w.events, scoring.Untold, reasons)
-	p.answer = append(p.answer[:0], '[')
-	for i := range results {
-		if i > 0 {
-			p.answer = append(p.answer, ',')
-		}
-		if e := bad[i]; e != nil {
-			p.answer = appendFault(p.answer, fault{e.Code, e.Field, e.Message})
-			continue
-		}
-		p.answer = appendResult(p.answer, &results[i])
-	}
-	p.answer = append(p.answer, ']', '\n')
+	results := w.score(s.options.Table.Scorer, id, w.events, bad, scoring.Untold, reasons)
+	p.answer = appendResults(p.answer[:0], results, false)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"fraudstream/cmd/fraudstream/web/console"
 	"fraudstream/drift"
 	"fraudstream/scoring"
 )
@@ -194,6 +195,50 @@ func TestPredictArray(t *testing.T) {
 	r = ask(t, newDoor(t, nil), "POST", "/predict", `[]`, &ps)
 	if r.StatusCode != 200 || len(ps) != 0 {
 		t.Errorf("an empty array: status %d, %+v", r.StatusCode, ps)
+	}
+}
+
+// A row that is no row of its table is counted for the console by the code that its answer has, and no card number of the
+// fault is in the answer; neither is one in the fault of an event of an array.
+func TestFaultsOfATable(t *testing.T) {
+	var seen *console.Own
+	door := newDoor(t, func(o *Options) {
+		rows := []string{`{"income": 40000, "debt": 30000}`, "", `{"income": 1, "debt": 2}`}
+		o.Table = &Table{Scorer: o.Scorer, Open: func(io.Reader) (func([]byte) ([]byte, *scoring.EventError, error), error) {
+			return func(dst []byte) ([]byte, *scoring.EventError, error) {
+				if len(rows) == 0 {
+					return dst, nil, io.EOF
+				}
+				row := rows[0]
+				rows = rows[1:]
+				if row == "" {
+					return dst, &scoring.EventError{Code: scoring.BadJSON, Field: "4111111111111111", Message: "no column 4111 1111 1111 1111"}, nil
+				}
+				return append(dst, row...), nil, nil
+			}, nil
+		}}
+		o.Traffic = console.NewDoor(nil)
+		seen = &console.Own{Scorer: o.Scorer, Door: o.Traffic}
+	})
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest("POST", "/predict", strings.NewReader("a\n"))
+	request.Header.Set("Content-Type", "text/csv")
+	door.ServeHTTP(recorder, request)
+	var ps []prediction
+	if err := json.Unmarshal(recorder.Body.Bytes(), &ps); err != nil || len(ps) != 3 {
+		t.Fatalf("%v, %s", err, recorder.Body)
+	}
+	if ps[0].Status != "success" || ps[1].Error.Code != "bad_json" || ps[1].Error.Message == "" || ps[2].Status != "success" || !strings.HasSuffix(ps[2].DecisionID, "/3") {
+		t.Errorf("%+v", ps)
+	}
+	if strings.Contains(recorder.Body.String(), "4111111") || strings.Contains(recorder.Body.String(), "4111 1111") {
+		t.Errorf("a card number is in %s", recorder.Body)
+	}
+	if counted := seen.State(false).Totals.Refused; len(counted) != 1 || counted["bad_json"] != 1 {
+		t.Errorf("the console counts %v", counted)
+	}
+	if answer := string(appendResult(nil, &scoring.Result{Outcome: scoring.Refused, Err: scoring.EventError{Field: "4111111111111111"}})); strings.Contains(answer, "4111111") {
+		t.Errorf("a card number is in %s", answer)
 	}
 }
 

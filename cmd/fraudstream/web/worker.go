@@ -56,7 +56,10 @@ func (w *worker) batch(scorer *scoring.Scorer) *scoring.Batch {
 // Refused events are told as well, with what of them could be read: a field that has begun to arrive as text is
 // the drift that matters most. An event whose value is no JSON has no row, and the monitor has nothing to look
 // at. The times are Unix milliseconds there and nanoseconds here.
-func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, told scoring.Content, reasons scoring.Reasons) []scoring.Result {
+//
+// bad holds, by event, what is wrong with those that could not even be read, nil where all could. They take part as
+// empty events and get their own fault before anybody is told, so that the console counts what the answer says.
+func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, bad map[int]*scoring.EventError, told scoring.Content, reasons scoring.Reasons) []scoring.Result {
 	batch := w.batch(scorer)
 	batch.Reasons = reasons
 	batch.Events = batch.Events[:0]
@@ -69,6 +72,9 @@ func (w *worker) score(scorer *scoring.Scorer, id string, events [][]byte, told 
 	}
 	began := time.Now()
 	scorer.Score(batch)
+	for i, fault := range bad {
+		batch.Results[i].Outcome, batch.Results[i].Err = scoring.Refused, *fault
+	}
 	if w.traffic != nil {
 		w.traffic.Count(batch.Events, batch.Results, time.Since(began))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"fraudstream/cmd/fraudstream/privacy"
 	"fraudstream/consumer"
 	"fraudstream/scoring"
+	"fraudstream/scoring/program"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -252,6 +254,35 @@ func TestDoor(t *testing.T) {
 	if b.Counts[0] != 2 || b.Counts[1] != 1 || b.Counts[2] != 1 {
 		t.Errorf("%v", b.Counts)
 	}
+}
+
+// What was set aside when people looked away is not shown as new when they look again; what came since they look is.
+func TestNothingStaleAfterAPause(t *testing.T) {
+	o := &Own{Scorer: &scoring.Scorer{Program: &program.Program{}}, Door: NewDoor(nil)}
+	ids := func(watched bool, expected ...string) {
+		t.Helper()
+		var got []string
+		for _, d := range o.State(watched).Decisions {
+			got = append(got, d.Source)
+		}
+		if !slices.Equal(got, expected) {
+			t.Errorf("shown are %v, not %v", got, expected)
+		}
+	}
+	decide := func(id string) { // as Count does when a sample is wanted
+		if o.Door.wanted {
+			o.Door.sample, o.Door.wanted = &consumer.Sample{Decision: []byte(`{"decision_id":"` + id + `"}`)}, false
+		}
+	}
+	ids(true)
+	decide("seen")
+	ids(true, "seen")
+	decide("as they went") // the last look has asked for it
+	ids(false, "seen")
+	decide("unseen")
+	ids(true, "seen")
+	decide("back")
+	ids(true, "back", "seen")
 }
 
 // Of a decision only the masked id, the place, the score, the verdict and the first reason's text are shown, and of its event

@@ -19,7 +19,7 @@ import (
 const shown = 12
 
 // Own is the source of one process: the parts that it asks. Consumer or Door is nil, whichever is not the traffic,
-// and so may Monitor and Masker be. Features and Score are what the monitor was made of. The last three fields are
+// and so may Monitor and Masker be. Features and Score are what the monitor was made of. The last four fields are
 // what it remembers between two looks. It has no lock: the console calls State from one goroutine, and nothing else
 // reads it.
 type Own struct {
@@ -37,6 +37,7 @@ type Own struct {
 	Shows      []string // fields of events that people see, for the page to say so
 
 	sampled []Decision // the newest first
+	watched bool       // at the last look
 	drift   *Drift     // of the last look
 	looked  time.Time
 }
@@ -58,7 +59,11 @@ func (o *Own) State(watched bool) State {
 	var samples []consumer.Sample
 	if watched {
 		samples = o.samples()
+		if !o.watched { // they were set aside when people looked away, and the page would say that they are of now
+			samples = nil
+		}
 	}
+	o.watched = watched
 	if watched || now.Sub(o.looked) >= unwatched {
 		o.drift, o.looked = o.report(), now
 	}
@@ -84,7 +89,7 @@ func (o *Own) State(watched bool) State {
 }
 
 // samples are the decisions that were set aside since the last call; the call asks for the next ones, so the first
-// after a pause brings what was set aside when the pause began.
+// after a pause brings what was set aside when the pause began, which State leaves out.
 func (o *Own) samples() []consumer.Sample {
 	if o.Consumer != nil {
 		return o.Consumer.Samples()

@@ -53,7 +53,7 @@ func (c *Consumer) serve(ctx context.Context, generation *kafka.Generation) {
 	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	hard, cancel := afterwards(ctx, c.timing.drain*9/10)
+	hard, cancel := afterwards(ctx, c.timing.drain*9/10) // the rest of the drain is for the last commit
 	defer cancel()
 	last, cancel := afterwards(ctx, c.timing.drain)
 	defer cancel()

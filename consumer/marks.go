@@ -32,7 +32,7 @@ func (c *Consumer) committedBy(ctx context.Context, group, topic string, partiti
 	if err != nil {
 		return nil, err
 	}
-	if errors.Is(res.Error, kafka.GroupIdNotFound) { // as some brokers say of a group that has not been joined yet
+	if isNoGroup(res.Error) {
 		return unmarked(partitions), nil
 	}
 	if res.Error != nil {
@@ -40,6 +40,9 @@ func (c *Consumer) committedBy(ctx context.Context, group, topic string, partiti
 	}
 	marks := map[int32]mark{}
 	for _, p := range res.Topics[topic] {
+		if isNoGroup(p.Error) {
+			return unmarked(partitions), nil
+		}
 		if p.Error != nil {
 			return nil, aboutTopic(topic, toRead, p.Error)
 		}
@@ -52,6 +55,9 @@ func (c *Consumer) committedBy(ctx context.Context, group, topic string, partiti
 	}
 	return marks, nil
 }
+
+// isNoGroup tells what some brokers say of a group that has not been joined yet.
+func isNoGroup(err error) bool { return errors.Is(err, kafka.GroupIdNotFound) }
 
 // unmarked are the marks of a group that has none.
 func unmarked(partitions []int32) map[int32]mark {

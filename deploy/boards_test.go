@@ -38,7 +38,7 @@ func (p *prometheusServer) assertShown(t *testing.T) {
 				}
 				evaluated++
 				if !eventually(func() bool {
-					if len(instant(t, p.address, fill.Replace(target.Expr))) > 0 {
+					if len(p.instant(t, fill.Replace(target.Expr))) > 0 {
 						return true
 					}
 					fill = p.fill(t, d, chosen) // a worker that has come meanwhile is a new value
@@ -111,7 +111,7 @@ func (p *prometheusServer) assertChosen(t *testing.T, models ...string) {
 						continue
 					}
 					var strangers []series
-					for _, s := range instant(t, p.address, fill.Replace(read)) {
+					for _, s := range p.instant(t, fill.Replace(read)) {
 						found++
 						name, _, _ := strings.Cut(s.Metric["model"], "@")
 						if serves[s.Metric["instance"]] != model && counted[s.Metric["baseline"]] != model && name != model {

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 type Trust struct {
 	Keys     []minisign.PublicKey // who is believed; a signature by anyone else counts as a wrong one
 	Required bool                 // refuse whatever no trusted key has signed; else that is a warning
+	File     string               // of the signature, in the bundle; empty: [SignatureFile]
 }
 
 // SignatureFile is the name of the signature beside metadata.json, as the minisign tool chooses it.
@@ -39,7 +41,7 @@ func (s *source) checkSignature(t Trust) error {
 	if s.bundle == nil {
 		return s.withoutSignature(t, "only a bundle can be signed: its metadata.json holds the hashes of the other files")
 	}
-	text, err := s.read(SignatureFile, maxSignature)
+	text, err := s.read(cmp.Or(t.File, SignatureFile), maxSignature)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.withoutSignature(t, "there is no "+SignatureFile+"; fraudstream model sign writes it")
 	}

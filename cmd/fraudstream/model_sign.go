@@ -26,7 +26,8 @@ type modelSignCommand struct {
 
 // Run writes metadata.json.minisig. The bundle passes the whole gate first, so that nobody vouches for a model that
 // would not load; the new signature is then checked through the same gate. The bytes that are signed are those that
-// were read before the gate; if the file has changed in between, the last check fails and the signature is removed.
+// were read before the gate; if the file has changed in between, the last check fails. Until that has passed the
+// signature has another name, so that one that would not hold never takes the place of one that does.
 func (c *modelSignCommand) Run(s streams) error {
 	metadata, err := os.ReadFile(filepath.Join(c.Path, "metadata.json"))
 	if err != nil {
@@ -41,15 +42,19 @@ func (c *modelSignCommand) Run(s streams) error {
 		return err
 	}
 	signature := sign(key, metadata, time.Now())
-	path := filepath.Join(c.Path, scoring.SignatureFile)
-	if err := os.WriteFile(path, signature, 0o644); err != nil {
+	const unchecked = scoring.SignatureFile + ".new"
+	path, fresh := filepath.Join(c.Path, scoring.SignatureFile), filepath.Join(c.Path, unchecked)
+	if err := os.WriteFile(fresh, signature, 0o644); err != nil {
 		return err
 	}
 	// What was written is held against the gate as any process would, by the key that made it and by no other.
 	public, _ := key.Public().(minisign.PublicKey)
-	trust := scoring.Trust{Keys: []minisign.PublicKey{public}, Required: true}
+	trust := scoring.Trust{Keys: []minisign.PublicKey{public}, Required: true, File: unchecked}
 	if _, err := scoring.Load(c.Path, scoring.Options{Trust: trust}); err != nil {
-		return &exitError{exitFindings, errors.Join(err, os.Remove(path))}
+		return &exitError{exitFindings, errors.Join(err, os.Remove(fresh))}
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return errors.Join(err, os.Remove(fresh))
 	}
 	if c.JSON {
 		return printJSON(s.out, map[string]string{

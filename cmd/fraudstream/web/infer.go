@@ -36,7 +36,8 @@ type wanted struct {
 // cost what they cost for an answer that nobody reads.
 func (s *Server) infer(w http.ResponseWriter, r *http.Request, p *place) {
 	if contentOf(r) != jsonContent {
-		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json; the binary form of tensors is not spoken"})
+		w.Header().Set("Accept-Encoding", "identity")
+		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json, not compressed; the binary form of tensors is not spoken"})
 		return
 	}
 	body, failed := s.read(w, r, p)

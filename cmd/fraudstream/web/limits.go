@@ -133,8 +133,12 @@ const (
 )
 
 // contentOf tells what a request says it sends. Nothing said is JSON; so is a form, because that is what curl -d says
-// of whatever it sends, and no form could be a JSON object. Another character set than UTF-8 would be misread.
+// of whatever it sends, and no form could be a JSON object. Another character set than UTF-8 would be misread, and what is
+// compressed is not read: a limit on its bytes would say nothing of what comes out.
 func contentOf(r *http.Request) content {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return otherContent
+	}
 	header := r.Header.Get("Content-Type")
 	if header == "" || header == "application/json" {
 		return jsonContent

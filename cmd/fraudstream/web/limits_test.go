@@ -210,6 +210,18 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s %s as %q: %d, Allow %q", c.method, c.path, c.media, recorder.Code, recorder.Header().Get("Allow"))
 		}
 	}
+	for path, codings := range map[string]map[string]int{
+		"/predict": {"gzip": 415, "identity, br": 415, "Identity": 200}, "/v2/models/card-fraud/infer": {"gzip": 415},
+	} {
+		for coding, status := range codings {
+			request, recorder := httptest.NewRequest("POST", path, strings.NewReader("[]")), httptest.NewRecorder()
+			request.Header.Set("Content-Encoding", coding)
+			door.ServeHTTP(recorder, request)
+			if takes := recorder.Header().Get("Accept-Encoding"); recorder.Code != status || status == 415 && takes != "identity" {
+				t.Errorf("POST %s as %s: %d, Accept-Encoding %q", path, coding, recorder.Code, takes)
+			}
+		}
+	}
 	for query, status := range map[string]int{"reasons=all": 200, "reasons=": 400, "reasons=some": 400, "reasons=all&reasons=none": 400, "other=1": 200} {
 		if r := ask(t, door, "POST", "/predict?"+query, "[]", nil); r.StatusCode != status {
 			t.Errorf("?%s: %d", query, r.StatusCode)

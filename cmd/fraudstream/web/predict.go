@@ -19,7 +19,8 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, p *place) {
 	kind := contentOf(r)
 	if kind == otherContent || kind == csvContent && s.options.Table == nil {
 		w.Header().Set("Accept", "application/json, text/csv")
-		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json or text/csv, in UTF-8"})
+		w.Header().Set("Accept-Encoding", "identity")
+		s.fail(w, r, http.StatusUnsupportedMediaType, fault{Code: codeMediaType, Message: "send application/json or text/csv, in UTF-8 and not compressed"})
 		return
 	}
 	reasons, failed := s.reasonsOf(r)

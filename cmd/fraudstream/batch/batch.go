@@ -204,7 +204,11 @@ func (p *pipeline) run(ctx context.Context) error {
 func (p *pipeline) workOff(work <-chan *chunk) {
 	for c := range work {
 		p.in.rows.render(c)
-		c.err = p.work(c)
+		if c.err == nil {
+			c.err = p.work(c)
+		} else {
+			c.err = fmt.Errorf("%s: %w", p.in.name, c.err)
+		}
 		c.done <- struct{}{}
 	}
 }

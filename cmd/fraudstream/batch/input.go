@@ -50,8 +50,8 @@ type Input struct {
 }
 
 // rows is how a format is read. read takes raw rows into a chunk, up to its limit, and gives io.EOF with the last of
-// them or after; it is called by one goroutine. render makes them JSON, and is called by any. count is how many were
-// read, whether they have been rendered or not.
+// them or after; it is called by one goroutine. render makes them JSON, and is called by any; where that cannot be,
+// the chunk has the error. count is how many were read, whether they have been rendered or not.
 type rows struct {
 	read   func(*chunk) error
 	render func(*chunk)

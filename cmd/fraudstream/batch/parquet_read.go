@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -89,9 +90,9 @@ func openTableFile(f *os.File, size int64) (table *parquet.File, err error) {
 	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
 
-// recovered makes a panic of the library an error of the file. It is to be deferred itself: only there can it
-// recover. It guards the reader's goroutine alone: rows are rendered by the workers, where nothing is left for the
-// library to decode.
+// recovered makes a panic an error of the file. It is to be deferred itself: only there can it recover. The library
+// decodes in the reader's goroutine, and the workers read the values that it gave; a panic of any of them would end the
+// process, and the other rows with it.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("the file is damaged: %v", r)
@@ -122,9 +123,9 @@ type tableReader struct {
 
 // newTableReader matches the columns with what the inputs name, and looks at the sizes of all pages before one of
 // them is decoded. All of it is done before the first row, so that a file that cannot be read costs no decision.
-func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []scoring.Place) (*tableReader, error) {
-	r := &tableReader{table: table}
-	var err error
+func newTableReader(table *parquet.File, f io.ReaderAt, size int64, inputs []scoring.Place) (r *tableReader, err error) {
+	defer recovered(&err)
+	r = &tableReader{table: table}
 	if r.shape, r.absent, err = newShape(table.Root(), inputs); err != nil {
 		return nil, err
 	}
@@ -151,13 +152,13 @@ func (r *tableReader) read(c *chunk) error {
 			r.group++
 			for _, leaf := range r.leaves {
 				if err := leaf.begin(chunks[leaf.column]); err != nil {
-					return err
+					return r.at(r.group, leaf.column, err)
 				}
 			}
 		}
 		for _, leaf := range r.leaves {
 			if err := leaf.take(raw); err != nil {
-				return err
+				return r.at(r.group, leaf.column, err)
 			}
 		}
 		r.left--
@@ -166,14 +167,37 @@ func (r *tableReader) read(c *chunk) error {
 	return nil
 }
 
-// render makes JSON of the values. It reads nothing of the reader but the shape, which does not change, and so may be
-// called by any worker while the next chunk is read.
+// at says of an error in which row group it was found, counted from 1, and in which column.
+func (r *tableReader) at(group, column int, err error) error {
+	return fmt.Errorf("row group %d, column %s: %w", group, strings.Join(r.table.Schema().Columns()[column], "."), err)
+}
+
+// render makes JSON of the values. It reads nothing of the reader but the shape and the list of contents, which do not
+// change, and so may be called by any worker while the next chunk is read. A row that makes no sense ends the run, and
+// is an error of the chunk.
 func (r *tableReader) render(c *chunk) {
+	defer recovered(&c.err)
 	values := c.raw.values
-	for range c.raw.rows {
-		c.text, values = r.shape.appendRow(c.text, values)
+	for i := range c.raw.rows {
+		var bad *node
+		if c.text, values, bad = r.shape.appendRow(c.text, values); bad != nil {
+			row := c.before + int64(i) + 1
+			err := errors.New("its values contradict those of another column: the file is damaged")
+			c.err = fmt.Errorf("row %d: %w", row, r.at(r.groupOf(row), bad.index, err))
+			return
+		}
 		c.add(nil)
 	}
+}
+
+// groupOf is the row group that a row is in; both are counted from 1.
+func (r *tableReader) groupOf(row int64) int {
+	for i, group := range r.table.RowGroups() {
+		if row -= group.NumRows(); row <= 0 {
+			return i + 1
+		}
+	}
+	return len(r.table.RowGroups())
 }
 
 // close gives back the pages that are open.
@@ -255,13 +279,16 @@ func (l *leafReader) take(raw *rawRows) error {
 			return nil
 		}
 		if errors.Is(err, io.EOF) {
-			return errors.New("a column has fewer values than the table has rows: the file is damaged")
+			return errors.New("it has fewer values than the row group has rows: the file is damaged")
 		}
 		if err != nil {
 			return err
 		}
 		if !first && v.RepetitionLevel() == 0 {
 			return nil
+		}
+		if first && v.RepetitionLevel() > 0 {
+			return errors.New("it begins within a list: the file is damaged")
 		}
 		if len(raw.values) >= 2*maxValues || len(raw.arena) > maxArena {
 			return errors.New("a row is larger than any event may be")
@@ -309,7 +336,7 @@ func (r *tableReader) checkPages(f io.ReaderAt, size int64) error {
 			column := &meta.RowGroups[g].Columns[leaf.column]
 			largest, err := largestPages(f, size, &column.MetaData)
 			if err != nil {
-				return fmt.Errorf("row group %d, column %v: %w", g+1, []string(column.MetaData.PathInSchema), err)
+				return r.at(g+1, leaf.column, err)
 			}
 			total += largest
 		}

@@ -216,7 +216,11 @@ func newMap(n node, inner *parquet.Column, path string, repetition int, times ma
 // appendRow appends a row, whose values stand first in values, and returns the rest of them. A row has one value or
 // more of every leaf, one leaf after the other; of each leaf only the first has the repetition level 0. The lists are
 // views of values; nothing is copied.
-func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet.Value) {
+//
+// Of a sound file the leaves agree on what there is: a list has as many elements in each of them, and what is null to
+// one is null to all. bad is a leaf that does not agree with those before it; the row is of no use then. To go on with
+// what they agree on would score a row that nobody has written.
+func (s *shape) appendRow(dst []byte, values []parquet.Value) (row []byte, rest []parquet.Value, bad *node) {
 	columns := make([][]parquet.Value, 0, len(s.leaves))
 	for range s.leaves {
 		end := 1
@@ -225,19 +229,30 @@ func (s *shape) appendRow(dst []byte, values []parquet.Value) ([]byte, []parquet
 		}
 		columns, values = append(columns, values[:end]), values[end:]
 	}
-	return s.root.append(dst, columns), values
+	dst, bad = s.root.append(dst, columns)
+	return dst, values, bad
 }
 
 // append appends a node of which the leaves have these values: one list for each leaf under it, none of them empty.
-// Whether there is anything at all, the first value of the first leaf tells: where a node is null, all leaves under
-// it have one value, with the level at which it ends.
-func (n *node) append(dst []byte, columns [][]parquet.Value) []byte {
-	if n.optional && columns[0][0].DefinitionLevel() < n.present() {
-		return append(dst, "null"...)
+// Where a node is null, all leaves under it have one value, with the level at which it ends. The value of a leaf has
+// the leaf's own level, no other and no second one beside it.
+func (n *node) append(dst []byte, columns [][]parquet.Value) (row []byte, bad *node) {
+	there, bad := n.reached(columns, n.present())
+	switch {
+	case bad != nil:
+		return dst, bad
+	case !there && n.optional:
+		return append(dst, "null"...), nil
+	case !there:
+		return dst, n.leaf(0)
 	}
 	switch n.kind {
 	case leafNode:
-		return n.write(dst, columns[0][0])
+		v := columns[0][0]
+		if len(columns[0]) > 1 || v.DefinitionLevel() != n.definition {
+			return dst, n
+		}
+		return n.write(dst, v), nil
 	case groupNode:
 		dst = append(dst, '{')
 		for i := range n.fields {
@@ -245,13 +260,39 @@ func (n *node) append(dst []byte, columns [][]parquet.Value) []byte {
 				dst = append(dst, ',')
 			}
 			f := &n.fields[i]
-			dst = f.node.append(append(dst, f.key...), columns[:f.node.leaves])
+			if dst, bad = f.node.append(append(dst, f.key...), columns[:f.node.leaves]); bad != nil {
+				return dst, bad
+			}
 			columns = columns[f.node.leaves:]
 		}
-		return append(dst, '}')
+		return append(dst, '}'), nil
 	default:
 		return n.appendElements(dst, columns)
 	}
+}
+
+// reached tells whether the leaves have values of a definition level or above. The first value of the first leaf says
+// so, and bad is a leaf that says otherwise, or that has more than the one value that stands for none.
+func (n *node) reached(columns [][]parquet.Value, level int) (there bool, bad *node) {
+	there = columns[0][0].DefinitionLevel() >= level
+	for i, column := range columns {
+		if (column[0].DefinitionLevel() >= level) != there || !there && len(column) > 1 {
+			return false, n.leaf(i)
+		}
+	}
+	return there, nil
+}
+
+// leaf is the i-th leaf under the node.
+func (n *node) leaf(i int) *node {
+	for f := range n.fields {
+		below := &n.fields[f].node
+		if i < below.leaves {
+			return below.leaf(i)
+		}
+		i -= below.leaves
+	}
+	return n
 }
 
 // present is the definition level of a value whose node is not null: a list without elements is there too.
@@ -264,20 +305,24 @@ func (n *node) present() int {
 
 // appendElements appends the elements of a list, or the entries of a map. It cuts them off the front of every leaf's
 // values: one whose repetition level is not above that of this list begins the next element. All leaves under a list
-// have the same number of elements, as the format has it, so the first one says when it ends.
-func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
+// have the same number of elements, as the format has it, so the first one says when it ends; of a damaged file one
+// may have fewer or more.
+func (n *node) appendElements(dst []byte, columns [][]parquet.Value) (row []byte, bad *node) {
 	opening, closing := byte('['), byte(']')
 	if n.kind == mapNode {
 		opening, closing = '{', '}'
 	}
 	dst = append(dst, opening)
-	if columns[0][0].DefinitionLevel() < n.definition {
-		return append(dst, closing)
+	if there, bad := n.reached(columns, n.definition); !there {
+		return append(dst, closing), bad
 	}
 	rest := slices.Clone(columns)
 	element := make([][]parquet.Value, len(columns))
 	for first := true; len(rest[0]) > 0; first = false {
 		for i, column := range rest {
+			if len(column) == 0 {
+				return dst, n.leaf(i)
+			}
 			end := 1
 			for end < len(column) && column[end].RepetitionLevel() > n.repetition {
 				end++
@@ -287,15 +332,23 @@ func (n *node) appendElements(dst []byte, columns [][]parquet.Value) []byte {
 		if !first {
 			dst = append(dst, ',')
 		}
+		of := element
 		if n.kind == mapNode {
-			key := &n.fields[0].node
-			dst = append(key.append(dst, element[:1]), ':')
-			dst = n.fields[1].node.append(dst, element[1:])
-			continue
+			if dst, bad = n.fields[0].node.append(dst, element[:1]); bad != nil {
+				return dst, bad
+			}
+			dst, of = append(dst, ':'), element[1:]
 		}
-		dst = n.fields[0].node.append(dst, element)
+		if dst, bad = n.fields[len(n.fields)-1].node.append(dst, of); bad != nil {
+			return dst, bad
+		}
 	}
-	return append(dst, closing)
+	for i := range rest {
+		if len(rest[i]) > 0 {
+			return dst, n.leaf(i)
+		}
+	}
+	return append(dst, closing), nil
 }
 
 // logicalType is what a column's bytes mean; nil where nothing is said. Files of old writers have none; see

@@ -43,7 +43,9 @@ func tableRows(path string, inputs []scoring.Place) (rows []string, err error) {
 	for {
 		err := read(c)
 		c.text, c.ends, c.bad = c.text[:0], c.ends[:0], c.bad[:0]
-		reader.render(c)
+		if reader.render(c); c.err != nil {
+			return rows, c.err
+		}
 		begin := 0
 		for _, end := range c.ends {
 			rows = append(rows, string(c.text[begin:end]))

@@ -21,8 +21,9 @@ import (
 // values only.
 //
 // The file's types are taken at their word: a number stays a number, with all its digits, and text stays text. Time
-// stamps, for which JSON has no type, become what the mapping says the time is, else RFC 3339; a date is written as
-// 2026-11-23 and a time of day as 09:30:00, whatever the mapping says. NaN, for which JSON has none either, is null,
+// stamps, for which JSON has no type, become what the mapping says the time is, else RFC 3339. So does a date where a
+// time is wanted, which is its first moment, in UTC; elsewhere it is written as 2026-11-23. A time of day is written as
+// 09:30:00, and is no time that could be wanted: such a column is an error, and not every row of it. NaN, for which JSON has none either, is null,
 // as it is to pandas; an infinity is a number that no float64 can hold, which the corridor refuses as one. Any other
 // type is an error that names the column: a value that was guessed at would be scored like a real one.
 //
@@ -41,6 +42,10 @@ func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (fu
 	case *format.DecimalType:
 		return decimalWriter(kind, int(l.Scale)), nil
 	case *format.DateType:
+		if at, wanted := times[path]; wanted {
+			write := timeWriter(at)
+			return func(dst []byte, v parquet.Value) []byte { return write(dst, 86400*int64(v.Int32()), time.Second) }, nil
+		}
 		return func(dst []byte, v parquet.Value) []byte {
 			return append(time.Unix(86400*int64(v.Int32()), 0).UTC().AppendFormat(append(dst, '"'), time.DateOnly), '"')
 		}, nil
@@ -49,6 +54,9 @@ func leafWriter(t parquet.Type, path string, times map[string]scoring.Place) (fu
 		write := timeWriter(times[path])
 		return func(dst []byte, v parquet.Value) []byte { return write(dst, v.Int64(), unit) }, nil
 	case *format.TimeType:
+		if _, wanted := times[path]; wanted {
+			return nil, fmt.Errorf("column %s: a time of day is read as a time, and has no day; give a column of time stamps or of dates", path)
+		}
 		unit := l.Unit.Value.Duration()
 		return func(dst []byte, v parquet.Value) []byte {
 			at := v.Int64()

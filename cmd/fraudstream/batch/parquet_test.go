@@ -93,6 +93,29 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestDateAsTime reads a column of dates where the mapping wants a time: a day is its first moment, in the form that the
+// mapping has. A time of day is no moment at all, and the file is refused for it instead of each of its rows.
+func TestDateAsTime(t *testing.T) {
+	for want, in := range map[string]scoring.Place{
+		`{"day":"2026-11-22"}`:           {},
+		`{"day":"2026-11-22T00:00:00Z"}`: {Time: "rfc3339"},
+		`{"day":1795305600}`:             {Time: "epoch_s"},
+		`{"day":1795305600000}`:          {Time: "epoch_ms"},
+		`{"day":1795305600000000}`:       {Time: "epoch_us"},
+		`{"day":"22.11.2026"}`:           {Time: "layout", Layout: "02.01.2006"},
+	} {
+		in.Column, in.Keys = "day", []string{"day"}
+		rows, err := tableRows("testdata/columns.parquet", []scoring.Place{in})
+		if err != nil || rows[0] != want {
+			t.Errorf("as %q: %q, %v, want %s", in.Time, rows, err, want)
+		}
+	}
+	clock := scoring.Place{Column: "clock", Keys: []string{"clock"}, Time: "rfc3339"}
+	if rows, err := tableRows("testdata/columns.parquet", []scoring.Place{clock}); err == nil || !strings.Contains(err.Error(), "column clock: ") {
+		t.Errorf("%q, %v", rows, err)
+	}
+}
+
 // TestLegacyColumns reads what old writers wrote: time stamps of 96 bits, version 1.0 types, version 2 pages.
 func TestLegacyColumns(t *testing.T) {
 	got, err := tableRows("testdata/legacy.parquet", nil)

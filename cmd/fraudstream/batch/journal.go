@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"fraudstream/scoring"
@@ -58,8 +59,9 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 
 // write replaces the journal in one step: the new one goes beside it and, when the disk has it, over it. Whoever is
 // killed in between leaves the old one, which is still true: an output only grows, and what was added after the
-// checkpoint is cut off.
-func (c *checkpoint) write(path string) error {
+// checkpoint is cut off. The folder is synced before that step, so that the journal speaks of no file whose name a
+// power cut may still take, and after it, so that the work of hours does not hang on a name that was never written.
+func (c *checkpoint) write(path string, disk disk) error {
 	data, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -70,10 +72,16 @@ func (c *checkpoint) write(path string) error {
 		return err
 	}
 	_, err = f.Write(data)
-	if err := errors.Join(err, ignoreUnsupported(f.Sync()), f.Close()); err != nil {
+	if err := errors.Join(err, disk(f), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(fresh, journal(path))
+	if err := disk.folder(path); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, journal(path)); err != nil {
+		return err
+	}
+	return disk.folder(path)
 }
 
 // removeCheckpoint takes the journal away, if there is one: the output is whole.
@@ -83,6 +91,26 @@ func removeCheckpoint(path string) error {
 		return nil
 	}
 	return err
+}
+
+// A disk waits until what was written to a file is on it. Of a folder that is the names in it: what was created,
+// renamed or removed there may come back, or not have been, after a power cut, in any order, as long as the folder
+// was not synced. Tests have one that looks on.
+type disk func(*os.File) error
+
+// fsync is the disk of the operating system.
+func fsync(f *os.File) error { return ignoreUnsupported(f.Sync()) }
+
+// folder waits for the names in the folder of a file. One that may be written and not read cannot be waited for.
+func (d disk) folder(path string) error {
+	f, err := os.Open(filepath.Dir(path))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(d(f), f.Close())
 }
 
 // ignoreUnsupported passes over what a pipe or a device says when it is asked to keep what it was given.

@@ -24,6 +24,7 @@ type lineSink struct {
 	size   int64    // bytes written
 	buffer *bufio.Writer
 	packed compressor // nil for none
+	disk   disk
 	open   bool       // a member of it has begun
 }
 
@@ -31,7 +32,7 @@ type lineSink struct {
 // where there are none: that of a file that is resumed is among them. size is the length of the file from here on,
 // and goes into the journal; so it begins at from.
 func newLineSink(model *scoring.Scorer, t Target, from int64) (*lineSink, error) {
-	s := &lineSink{model: model, csv: t.Format == CSV, size: from}
+	s := &lineSink{model: model, csv: t.Format == CSV, size: from, disk: t.disk}
 	var err error
 	if s.packed, err = newCompressor(t.Path); err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (s *lineSink) flush(at *checkpoint) error {
 		return err
 	}
 	at.Bytes = s.size
-	return ignoreUnsupported(s.file.Sync())
+	return s.disk(s.file)
 }
 
 // finish leaves a file that a decompressor can read even where no line was written.

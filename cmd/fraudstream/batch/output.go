@@ -41,6 +41,7 @@ type Output struct {
 	begun checkpoint    // what has been delivered; Bytes and Parts are as of the last flush
 	last  time.Time     // of the last checkpoint
 	every time.Duration // between checkpoints
+	disk  disk
 }
 
 // A Target says what is written where.
@@ -50,12 +51,17 @@ type Target struct {
 	Stdout io.Writer
 	Resume bool   // go on where an earlier run has ended, if there is one
 	By     string // what decides, beside the model: a run that something else decided is not resumed
+
+	disk disk // nil: that of the operating system
 }
 
 // Create creates the file, and empties it if it is there; with Resume it cuts it back to where the journal says. It
 // gives a [*ResumeError] where there is no going on: another model, an output that is finished, standard output.
 func Create(model *scoring.Scorer, t Target) (*Output, error) {
-	o := &Output{last: time.Now(), every: checkpointEvery}
+	if t.disk == nil {
+		t.disk = fsync
+	}
+	o := &Output{last: time.Now(), every: checkpointEvery, disk: t.disk}
 	if t.Path != "-" {
 		o.path = t.Path
 	}
@@ -129,12 +135,12 @@ func (o *Output) checkpoint() error {
 	if err := o.sink.flush(&o.begun); err != nil || o.path == "" {
 		return err
 	}
-	return o.begun.write(o.path)
+	return o.begun.write(o.path, o.disk)
 }
 
 // close ends the file after a run that ended with err: it is whole where there was none. What the file was put together
 // from goes last, after the journal that speaks of it: a crash in between leaves files that are too many, and never a
-// journal about files that are gone.
+// journal about files that are gone. Each of these steps is on the disk before the next one is taken.
 func (o *Output) close(err error) error {
 	if err != nil {
 		return errors.Join(o.checkpoint(), o.sink.abort())
@@ -143,7 +149,15 @@ func (o *Output) close(err error) error {
 	if err != nil || o.path == "" {
 		return err
 	}
-	err = removeCheckpoint(o.path)
+	if err := o.disk.folder(o.path); err != nil { // the file may have its name only since then
+		return err
+	}
+	if err := removeCheckpoint(o.path); err != nil || len(spent) == 0 {
+		return err
+	}
+	if err := o.disk.folder(o.path); err != nil {
+		return err
+	}
 	for _, path := range spent {
 		err = errors.Join(err, os.Remove(path))
 	}

@@ -51,6 +51,7 @@ type tableSink[P int64 | string] struct {
 	rows    int64                              // in the part that is being written
 	file    io.WriteCloser                     // of the part that is being written; nil between two
 	part    *parquet.GenericWriter[decided[P]] // into file
+	disk    disk
 }
 
 // newTableSink begins a table whose first parts are there already; parts is their number. The type of its column
@@ -85,7 +86,7 @@ func wholeClasses(classes []program.Constant) (whole []int64, ok bool) {
 // openTable opens what is written to. Of a file the parts that are whole stay, and what a crash has left of the next is
 // taken away; standard output gets one table, which is readable when it is complete.
 func openTable[P int64 | string](model *scoring.Scorer, classes []P, t Target, parts int) (*tableSink[P], error) {
-	s := &tableSink[P]{model: model, classes: classes, parts: parts}
+	s := &tableSink[P]{model: model, classes: classes, parts: parts, disk: t.disk}
 	if t.Path == "-" {
 		s.file = keepOpen{t.Stdout}
 		s.part = s.writer(s.file)
@@ -192,7 +193,7 @@ func (s *tableSink[P]) endPart() error {
 	}
 	err := s.part.Close()
 	if f, ok := s.file.(*os.File); ok && err == nil {
-		err = ignoreUnsupported(f.Sync())
+		err = s.disk(f)
 	}
 	err = errors.Join(err, s.file.Close())
 	s.part, s.file, s.rows = nil, nil, 0
@@ -211,8 +212,8 @@ func (s *tableSink[P]) flush(at *checkpoint) error {
 }
 
 // finish joins the parts to the file. A single part is the file. Several stay until the journal has gone: whoever is
-// killed before that joins them once more. The joined file is written under another name and renamed, so that under
-// the name of the output there is never half a table.
+// killed before that joins them once more. The joined file is written under another name and renamed when the disk has
+// it, so that under the name of the output there is never half a table.
 func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 	if s.path == "" {
 		return nil, s.part.Close()
@@ -233,7 +234,7 @@ func (s *tableSink[P]) finish(at *checkpoint) (spent []string, err error) {
 		err = s.copyPart(w, i)
 		spent = append(spent, s.partPath(i))
 	}
-	err = errors.Join(err, w.Close(), f.Close())
+	err = errors.Join(err, w.Close(), s.disk(f), f.Close())
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(whole))
 	}

@@ -293,7 +293,7 @@ func TestResumeOfTheWhole(t *testing.T) {
 			t.Fatalf("%s: %v", out, err)
 		}
 		// The journal may speak of the last row, if it was written just then.
-		if err := errors.Join(source.Close(), target.begun.write(path)); err != nil {
+		if err := errors.Join(source.Close(), target.begun.write(path, fsync)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := scoreFile(model, in, path, true, 0)

@@ -25,7 +25,7 @@ type lineSink struct {
 	buffer *bufio.Writer
 	packed compressor // nil for none
 	disk   disk
-	open   bool       // a member of it has begun
+	open   bool // a member of it has begun
 }
 
 // newLineSink opens the file, of which the first bytes, from in number, stay. The header of a CSV file is written

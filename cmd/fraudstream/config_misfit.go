@@ -49,7 +49,7 @@ func (s *strict) around(at *token.Token) (path string) {
 	nearest := [2]int{}
 	for p, node := range s.given {
 		begins := lineAndColumn(node.GetToken())
-		if !before(lineAndColumn(at), begins) && !before(begins, nearest) && (begins != nearest || len(p) > len(path)) {
+		if !before(lineAndColumn(at), begins) && !before(begins, nearest) && (begins != nearest || len(p) > len(path) || len(p) == len(path) && p < path) {
 			path, nearest = p, begins
 		}
 	}

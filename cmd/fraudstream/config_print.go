@@ -168,14 +168,19 @@ func (p *printer) reference(at string) (reference string, fromFile, looksSecret 
 	if p.line(at) == 0 {
 		return "", false, false
 	}
-	ast.Walk(visit(func(n ast.Node) {
+	var look visit
+	look = func(n ast.Node) {
+		if alias, ok := n.(*ast.AliasNode); ok {
+			p.source.keys.behind(alias, func(value ast.Node) { ast.Walk(look, value) })
+		}
 		for _, r := range p.source.references {
 			if scalar, ok := n.(ast.ScalarNode); ok && reference == "" &&
 				n.GetToken().Position.Line == r.line && fmt.Sprint(scalar.GetValue()) == r.value {
 				reference = r.reference
 			}
 		}
-	}), p.source.keys.given[at])
+	}
+	ast.Walk(look, p.source.keys.given[at])
 	return reference, strings.Contains(reference, "${file:"), secretName.MatchString(reference)
 }
 

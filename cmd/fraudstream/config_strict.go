@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // strict walks a parsed file beside the tree of keys. The decoder would refuse an unknown key too, but it knows neither
@@ -22,24 +25,36 @@ type strict struct {
 	lines  map[string]int        // of every key that the file has, by its path
 	given  map[string]ast.Node   // the value of each, by the same path, as config print looks for references in it
 	wanted map[string]*configKey // what each may be
+
+	anchors []*ast.AnchorNode // of the file, in its order
+	within  map[string]bool   // anchors whose values are being walked for an alias
 }
 
 // checkKeys walks the body of a document, whose references have been replaced, beside the tree of all keys. What is
 // found is in the result's wrong; an empty list means that the decoder will meet no key that it does not know.
 func checkKeys(body ast.Node) *strict {
-	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}, wanted: map[string]*configKey{}}
+	s := &strict{root: configKeys(), lines: map[string]int{}, given: map[string]ast.Node{}, wanted: map[string]*configKey{}, within: map[string]bool{}}
+	ast.Walk(visit(func(n ast.Node) {
+		if anchor, ok := n.(*ast.AnchorNode); ok {
+			s.anchors = append(s.anchors, anchor)
+		}
+	}), body)
 	s.walk(s.root, "", body)
 	return s
 }
 
 // walk checks what stands at a key; at is the key's path in this file, in which maps have their own names. Anchors and
-// tags are looked through; what a merge key (<<) brings in was walked where it is written.
+// tags are looked through. What an alias stands for, or a merge key (<<) brings in, is walked again at the place that
+// takes it: another key may want another value, and config print has to know where each is from.
 func (s *strict) walk(k *configKey, at string, node ast.Node) {
 	switch n := node.(type) {
 	case *ast.AnchorNode:
 		s.walk(k, at, n.Value)
 	case *ast.TagNode:
+		s.tagged(at, n)
 		s.walk(k, at, n.Value)
+	case *ast.AliasNode:
+		s.behind(n, func(value ast.Node) { s.walk(k, at, value) })
 	case *ast.MappingNode:
 		for _, entry := range n.Values {
 			s.entry(k, at, entry)
@@ -57,7 +72,11 @@ func (s *strict) walk(k *configKey, at string, node ast.Node) {
 // entry checks one key and goes down. Below a value there is nothing to know: a map of words has any names. A key
 // whose name comes from a map, such as a feature's, has its own name in the path and the tree's * in the key.
 func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode) {
-	if _, merge := entry.Key.(*ast.MergeKeyNode); merge || parent.keys == nil {
+	if _, merge := entry.Key.(*ast.MergeKeyNode); merge {
+		s.walk(parent, at, entry.Value)
+		return
+	}
+	if parent.keys == nil {
 		return
 	}
 	token := entry.Key.GetToken()
@@ -73,6 +92,41 @@ func (s *strict) entry(parent *configKey, at string, entry *ast.MappingValueNode
 	}
 	s.lines[path], s.given[path], s.wanted[path] = line, entry.Value, k
 	s.walk(k, path, entry.Value)
+}
+
+// behind calls visit with the value that an alias stands for: that of the last anchor of its name before it. One that
+// stands within its own value has none, and neither has one without an anchor, which the decoder refuses.
+func (s *strict) behind(alias *ast.AliasNode, visit func(ast.Node)) {
+	name := alias.Value.GetToken().Value
+	for _, anchor := range slices.Backward(s.anchors) {
+		if anchor.Name.GetToken().Value != name || !before(lineAndColumn(anchor.GetToken()), lineAndColumn(alias.GetToken())) {
+			continue
+		}
+		if !s.within[name] {
+			s.within[name] = true
+			visit(anchor.Value)
+			delete(s.within, name)
+		}
+		return
+	}
+}
+
+// tagged checks that what a tag calls a number is one: the decoder would make 0 of anything else.
+func (s *strict) tagged(at string, n *ast.TagNode) {
+	scalar, ok := unanchored(n.Value).(ast.ScalarNode)
+	if !ok {
+		return
+	}
+	var err error
+	switch text := fmt.Sprint(scalar.GetValue()); token.ReservedTagKeyword(n.Start.Value) {
+	case token.IntegerTag:
+		_, err = strconv.Atoi(text)
+	case token.FloatTag:
+		_, err = strconv.ParseFloat(text, 64)
+	}
+	if err != nil {
+		s.wrong = append(s.wrong, fmt.Sprintf("%d: %s: the tag %s says a number, and this is none that it takes", n.GetToken().Position.Line, at, n.Start.Value))
+	}
 }
 
 // unknown says what may be meant: a key at this place, or the same one, or a near one, at another. The place goes

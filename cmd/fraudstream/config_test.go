@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -262,11 +263,15 @@ func TestDeadLetterConfig(t *testing.T) {
 		"dlq: {breaker: {share: 0}}":              "1 switches the breaker off",
 		"dlq: {breaker: {share: 1.5}}":            "1 switches the breaker off",
 		"dlq: {breaker: {share: 0.5, events: 0}}": "at least 1",
-		"event: {fields: {a: {default: &nan .nan}}}\ndlq: {breaker: {share: *nan}}": "1 switches the breaker off",
+		"event: {fields: {a: {default: &nan .nan}}}\ndlq: {breaker: {share: *nan}}": "dlq.breaker.share: NaN is no finite number",
 		"dlq: {breaker: {shares: 0.5, events: 100}}":                                `did you mean "share"?`,
 	} {
 		if _, err := loadConfig(writeConfig(t, text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+	// It would have passed as no more than 1, and a share of the events is never over it.
+	if (&DLQConfig{Breaker: BreakerConfig{Share: math.NaN(), Events: 1}}).validate() == nil {
+		t.Error("a share that is no number passes")
 	}
 }

@@ -21,7 +21,7 @@ var reference = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
 // hold it. The first reference that cannot be replaced ends it, with the line that it stands in; the tree is of no
 // use then.
 func interpolate(file *ast.File) ([]expanded, error) {
-	r := &replacer{}
+	r := &replacer{texts: map[*ast.StringNode]bool{}}
 	for _, doc := range file.Docs {
 		if doc.Body != nil {
 			ast.Walk(r, doc.Body)
@@ -39,12 +39,13 @@ type expanded struct {
 
 // replacer walks the tree and keeps the first error: a walk cannot be broken off otherwise.
 type replacer struct {
-	done []expanded
-	err  error
+	done  []expanded
+	texts map[*ast.StringNode]bool // that stay texts, whatever is in them
+	err   error
 }
 
-// Visit replaces the scalar values of mappings and sequences in place. Keys are left as they are: a variable cannot
-// decide which key is meant.
+// Visit replaces scalar values in place, wherever the tree has one: in mappings, in sequences, behind an anchor or a tag,
+// in a block of lines. Keys are left as they are: a variable cannot decide which key is meant.
 func (r *replacer) Visit(node ast.Node) ast.Visitor {
 	switch n := node.(type) {
 	case *ast.MappingValueNode:
@@ -53,11 +54,32 @@ func (r *replacer) Visit(node ast.Node) ast.Visitor {
 		for i, v := range n.Values {
 			n.Values[i] = r.replace(v)
 		}
+	case *ast.AnchorNode:
+		n.Value = r.replace(n.Value)
+	case *ast.TagNode:
+		if text, ok := unanchored(n.Value).(*ast.StringNode); ok && token.ReservedTagKeyword(n.Start.Value) == token.StringTag {
+			r.texts[text] = true
+		}
+		n.Value = r.replace(n.Value)
+	case *ast.LiteralNode:
+		r.texts[n.Value] = true
+		r.replace(n.Value)
 	}
 	if r.err != nil {
 		return nil
 	}
 	return r
+}
+
+// unanchored is the node behind its anchors.
+func unanchored(node ast.Node) ast.Node {
+	for {
+		anchor, ok := node.(*ast.AnchorNode)
+		if !ok {
+			return node
+		}
+		node = anchor.Value
+	}
 }
 
 // replace returns the node with its references replaced; the node itself where it has none, and where it is no text.
@@ -73,20 +95,24 @@ func (r *replacer) replace(node ast.Node) ast.Node {
 	}
 	r.done = append(r.done, expanded{text.Value, value, text.GetToken().Position.Line})
 	text.Value = value
-	if text.GetToken().Type != token.StringType {
+	if text.GetToken().Type != token.StringType || r.texts[text] {
 		return text
 	}
 	// A number or a boolean in a variable is one in the configuration too; anything else stays text. So does an integer
 	// that would come back written otherwise, such as 0123: it is a password or an account, and no octal number.
 	if parsed, err := parser.ParseBytes([]byte(value), 0); err == nil && len(parsed.Docs) == 1 {
-		switch body := parsed.Docs[0].Body.(type) {
+		body := parsed.Docs[0].Body
+		switch n := body.(type) {
 		case *ast.IntegerNode:
-			if fmt.Sprint(body.Value) == value {
-				return body
+			if fmt.Sprint(n.Value) != value {
+				return text
 			}
 		case *ast.FloatNode, *ast.BoolNode:
-			return body
+		default:
+			return text
 		}
+		body.GetToken().Position = text.GetToken().Position // messages name the line of the file, and by it the reference is found again
+		return body
 	}
 	return text
 }

@@ -202,6 +202,7 @@ func (r *tableReader) groupOf(row int64) int {
 
 // close gives back the pages that are open.
 func (r *tableReader) close() (err error) {
+	defer recovered(&err)
 	for _, leaf := range r.leaves {
 		err = errors.Join(err, leaf.close())
 	}

@@ -508,7 +508,8 @@ func TestEndsThoughTheBrokerFallsSilent(t *testing.T) {
 			s := newStage(t, b, 1, 1)
 			o := s.options()
 			o.CommitInterval = time.Hour
-			c := New(o, testScorer(t)) // with the periods that users have
+			c := s.consumer(o)
+			c.timing.drain, c.timing.leave = time.Second/2, time.Second
 			stop := s.start(c)
 			s.sendEvents("a", 100, 1)
 			s.await("decisions that are under way", func() bool { return s.countOf(s.output()) > 0 })
@@ -521,7 +522,7 @@ func TestEndsThoughTheBrokerFallsSilent(t *testing.T) {
 			stop()
 			took := time.Since(begun)
 			close(release)
-			if t.Logf("the end took %v", took); took > 5*promised {
+			if took > 5*c.timing.leave {
 				t.Errorf("it took %v to leave", took)
 			}
 		})

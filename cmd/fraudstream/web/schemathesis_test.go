@@ -11,7 +11,8 @@ import (
 // TestSchemathesis lets Schemathesis make requests up from the description, sound ones and broken ones, and look for
 // an answer that the description does not have: a failure, a status, a type, a header, a body that is taken or refused
 // and should not have been, a path that forgets to ask for the token. The examples of the description are for a test of
-// our own, since it cannot send one of CSV.
+// our own, since it cannot send one of CSV. It has one worker: CPython 3.11 parses its own source wrongly, now and then,
+// when two threads do so at once (SystemError: AST constructor recursion depth mismatch), and Schemathesis ends red.
 func TestSchemathesis(t *testing.T) {
 	schemathesis := os.Getenv("FRAUDSTREAM_SCHEMATHESIS")
 	if schemathesis == "" {
@@ -26,7 +27,7 @@ func TestSchemathesis(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), schemathesis, "--config-file", filepath.Join(here, "testdata/schemathesis.toml"), "run",
 		"http://"+address+"/openapi.json", "--header", "Authorization: Bearer "+token, "--checks", "all",
-		"--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--workers", "2", "--request-timeout", "20",
+		"--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--workers", "1", "--request-timeout", "20",
 		"--no-color", "--suppress-health-check", "all")
 	run.Dir = t.TempDir() // where it leaves its notes
 	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+run.Dir,

@@ -16,6 +16,7 @@ type abortedFilter struct {
 	open    map[int64]bool       // producers inside an aborted transaction
 }
 
+// newAbortedFilter takes the list of one response, which it sorts, and serves for the batches of that response alone.
 func newAbortedFilter(aborted []abortedTransaction) abortedFilter {
 	slices.SortFunc(aborted, func(a, b abortedTransaction) int { return int(min(max(a.first-b.first, -1), 1)) })
 	return abortedFilter{pending: aborted}

@@ -34,13 +34,16 @@ type breaker struct {
 	buckets [window / time.Second]bucket
 }
 
+// bucket counts the events of one second. The same one serves again a minute later: its second says which of the two
+// minutes it is of.
 type bucket struct {
 	second         int64 // Unix time
 	events, failed int
 }
 
-// admit counts a run, unless it and the last minute with it have more failures than are allowed. A run in which enough
-// can be scored passes even in a bad minute.
+// admit counts a run, unless it and the last minute with it have more failures than are allowed. A run in which
+// enough can be scored passes even in a bad minute. One that is held is not counted, so that it takes no other with
+// it.
 func (b *breaker) admit(now time.Time, c outcome) bool {
 	if b.o.Share <= 0 || b.o.Share >= 1 {
 		return true
@@ -76,6 +79,7 @@ func (b *breaker) forget() {
 // outcome is how many events of a run were scored or failed.
 type outcome struct{ events, failed int }
 
+// share is the part that failed, 0 to 1; of no events it is 0.
 func (o outcome) share() float64 {
 	if o.events == 0 {
 		return 0

@@ -11,7 +11,9 @@ import (
 )
 
 // deadLetter writes what was wrong with a record and where it came from, and as much of the record as the mode of the
-// dead letters allows. The error text holds no payload. A replayed event that fails again keeps its first origin.
+// dead letters allows. The error text holds no payload. A replayed event that fails again keeps its first origin. The
+// loop calls it for what could not be scored; the publisher does, with a writer of its own, for a decision that its
+// topic does not take. now is the timestamp of the letter, Unix milliseconds.
 func (w *writer) deadLetter(run *run, partition int32, r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError, now int64) {
 	key, value := r.Key, r.Value
 	switch w.mode {
@@ -24,6 +26,11 @@ func (w *writer) deadLetter(run *run, partition int32, r *recordbatch.Record, or
 	w.append(run, w.letters, partition, ofLetters, r, key, value, now)
 }
 
+// errorHeaders sets w.headers: first the event's own, as far as they may be seen, then those that Kafka Connect gives
+// its dead letters (KIP-298), so that tools for those read ours as well, then what Connect has no header for. Topic,
+// partition and offset are the origin's, which for a replayed event is where it was first read. Stage, class and
+// exception are the same for every letter. The record's timestamp, Unix milliseconds, is left out where the record
+// has none.
 func (w *writer) errorHeaders(r *recordbatch.Record, origin scoring.Origin, e *scoring.EventError) {
 	w.keepHeaders(r.Headers)
 	h := &w.headers
@@ -90,7 +97,8 @@ func harmless(key string, value []byte) []byte {
 	return nil
 }
 
-// The forms of those two. A media type of digits is none that is registered.
+// The forms of those two. Here a media type has no digits, which costs a few that are registered: those of a card
+// must not pass for one.
 var (
 	wellFormedParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 	mediaType        = regexp.MustCompile(`^[a-zA-Z]+/[a-zA-Z][a-zA-Z.+-]*$`)

@@ -62,7 +62,8 @@ func (w *writer) decision(run *run, partition int32, r *recordbatch.Record, d *s
 	w.append(run, w.output, partition, ofDecisions, r, r.Key, w.value, now)
 }
 
-// append adds one record with the headers in w.headers.
+// append adds one record with the headers in w.headers. Its size is an estimate, before compression, with 32 bytes
+// for lengths, attributes and the differences of offset and timestamp; batchBytes leaves room for what it misses.
 func (w *writer) append(run *run, topic string, partition int32, c cargo, r *recordbatch.Record, key, value []byte, now int64) {
 	size := len(key) + len(value) + len(w.headers.Raw) + 32
 	o := run.outputFor(topic, partition, c, size, w.codec)
@@ -155,7 +156,7 @@ func (p *partition) show() {
 	p.tell()
 }
 
-// tell hands what was seen to the observer.
+// tell hands what was seen to the observer. A chunk that ends before what was observed is kept from it.
 func (p *partition) tell() {
 	if next := p.records[p.filled-1].Offset + 1; next > p.observed {
 		p.observer.ObserveBatch(p.seen, next)
@@ -173,6 +174,8 @@ type route struct {
 	partitions int32
 }
 
+// of is the partition for an event of an input partition. One without a key goes by that partition, so that it stays
+// among its neighbours.
 func (r route) of(input int32, key []byte) int32 {
 	switch {
 	case r.same:

@@ -41,6 +41,7 @@ type readiness struct {
 	until time.Time
 }
 
+// expectReady gives the cluster as long as one request may take, from now on, for all that will be tried.
 func (c *Consumer) expectReady() readiness { return readiness{c, time.Now().Add(c.timing.request)} }
 
 // try makes an attempt, and more of them while the cluster says that it is not ready, until it is or should be.
@@ -79,6 +80,7 @@ func (c *Consumer) diagnoseCluster(ctx context.Context, f *findings) *kafka.Meta
 }
 
 // needed are the requests, with their versions, of reading, writing and the group; wanted are those of transactions.
+// A broker lacks a request where the version is not within the range that it offers, be it too old for it or too new.
 func needed() map[protocol.ApiKey]int16 {
 	return map[protocol.ApiKey]int16{
 		protocol.Fetch: fetchOldest, protocol.Produce: produceOldest, protocol.InitProducerId: 0, protocol.JoinGroup: 2,
@@ -136,9 +138,10 @@ func (c *Consumer) diagnoseBrokers(ctx context.Context, f *findings, brokers []k
 	}
 }
 
+// addressOf is where a broker says that it is reached, which is its advertised listener.
 func addressOf(b kafka.Broker) string { return net.JoinHostPort(b.Host, strconv.Itoa(b.Port)) }
 
-// lacks names what a broker does not speak.
+// lacks names what a broker does not speak, each with the broker; the text is empty where that is nothing.
 func lacks(answer *kafka.ApiVersionsResponse, versions map[protocol.ApiKey]int16, b kafka.Broker) string {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(versions)) {
@@ -199,7 +202,8 @@ func (c *Consumer) diagnoseWord(ctx context.Context, ready readiness, f *finding
 }
 
 // diagnoseGroup looks for members that are none of ours. Two programs under one name share its partitions, so each
-// misses what the other is given.
+// misses what the other is given. A group whose members are of another protocol type, such as the workers of Kafka
+// Connect, lets no consumer join, so that is a failure and not a warning.
 func (c *Consumer) diagnoseGroup(ctx context.Context, ready readiness, f *findings) {
 	subject := "group " + c.o.Group
 	var g describegroups.ResponseGroup
@@ -239,7 +243,8 @@ func (c *Consumer) describeGroup(ctx context.Context) (g describegroups.Response
 	return groups[0], codeOf(kafka.Error(groups[0].ErrorCode))
 }
 
-// strangers are the members that read something else, or are called otherwise.
+// strangers are the members that read something else, or are called otherwise. All processes of one stream have the
+// same client id and the same input, so there is no better mark; another stream that has both is not told apart.
 func (c *Consumer) strangers(members []describegroups.ResponseGroupMember) (all []string) {
 	for _, m := range members {
 		who := m.ClientID + " at " + strings.TrimPrefix(m.ClientHost, "/")
@@ -269,7 +274,8 @@ func subscription(metadata []byte) (topics []string, known bool) {
 	return topics, n > 0 && !in.short
 }
 
-// reportCluster says at the start what Check has not looked at: a line each.
+// reportCluster says at the start what Check has not looked at: a line each. It takes 10 s at most: nothing of this
+// is worth a later start.
 func (c *Consumer) reportCluster(ctx context.Context) error {
 	defer c.transport.CloseIdleConnections() // to the brokers one by one, each of which would be asked for news for ever
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -139,7 +139,8 @@ func (f *fetcher) shrink(w *run) {
 	}
 }
 
-// reserve takes memory for w out of the budget, unless it holds some already.
+// reserve takes memory for w out of the budget, unless it holds some already: a run that came back without events
+// keeps what it has for the next request, as far as shrink lets it.
 func (f *fetcher) reserve(ctx context.Context, w *run) (err error) {
 	if w.held > 0 {
 		return nil
@@ -185,6 +186,8 @@ func (f *fetcher) admit(w *run, res *fetchResponse) error {
 	}
 }
 
+// isCorrupt tells that a batch cannot be read: its bytes are not sound, or it would become too large when it is
+// decompressed. The partition comes to stand before either, since more attempts mend only what the wire has done.
 func isCorrupt(err error) bool {
 	var corrupt *recordbatch.CorruptError
 	return errors.As(err, &corrupt)

@@ -35,6 +35,7 @@ type Finding struct {
 // findings collects the lines.
 type findings []Finding
 
+// ok, warn and fail add a line of their level. What is as it should be needs no advice.
 func (f *findings) ok(subject, detail string) {
 	*f = append(*f, Finding{Subject: subject, Detail: detail})
 }
@@ -64,7 +65,8 @@ func (f *findings) failed(c *Consumer, subject, doing string, err error) {
 	*f = append(*f, Finding{Level: Fail, Subject: subject, Detail: doing + ": " + err.Error(), Advice: advice, Passing: true})
 }
 
-// say logs what was found, a line each. What cannot be mended by a restart is returned.
+// say logs what was found, a line each. The first failure that no waiting mends is returned; one that may pass is in
+// the log alone, and the stream waits for its end.
 func (c *Consumer) say(ctx context.Context, all []Finding) error {
 	for _, f := range all {
 		level := slog.LevelInfo

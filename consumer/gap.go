@@ -178,7 +178,8 @@ type gapAlert struct {
 	Records   int64  `json:"records"`
 }
 
-// noteGap addresses the alert. A gap in what only the monitor would have seen is in the log alone.
+// noteGap addresses the alert. A gap in what only the monitor would have seen is in the log alone. Its id is the same
+// each time, so that readers can drop one that was sent twice.
 func (p *partition) noteGap(g *gap) {
 	if p.c.o.Alerts == "" || g.next > g.from && g.lost == 0 {
 		return
@@ -198,7 +199,8 @@ func (p *partition) noteGap(g *gap) {
 	})
 }
 
-// carryGap lets a run's gap take its alert along.
+// carryGap lets a run's gap take its alert along. The alert is kept with the monitor's notes, which outlive the
+// pipeline: so of one place a pause is told once, however many pipelines end there.
 func (p *partition) carryGap(w *run) {
 	if w.gap == nil {
 		return
@@ -252,7 +254,8 @@ func (c *Consumer) skipTo(ctx context.Context, partition int32, at int64) (to in
 }
 
 // Skip names the offset at which a partition goes on that stands before events which cannot be read. It returns the
-// offset where the group stands. A partition that does not stand there for that reason takes no notice.
+// offset where the group stands. A partition that does not stand there for that reason takes no notice. It waits for
+// nothing: the partition looks for the word with each of its attempts, every few seconds.
 func (c *Consumer) Skip(ctx context.Context, partition int32, to int64) (at int64, err error) {
 	defer c.transport.CloseIdleConnections()
 	count, err := c.partitions(ctx, c.o.Input)

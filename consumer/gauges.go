@@ -7,7 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// partitionGauges describes the partitions that this process has now.
+// partitionGauges describes the partitions that this process has now. The set changes only when a generation begins
+// or ends. A scrape, the health check and Status read it in goroutines of their own, and take nothing from a pipeline
+// but atomic values: so no scrape holds one up.
 type partitionGauges struct {
 	mu     sync.Mutex
 	states map[*state]bool
@@ -73,6 +75,7 @@ func (g *partitionGauges) current() map[string]*state {
 	return latest
 }
 
+// gauge is one value of one scrape; labels are in the order in which the description names them.
 func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }

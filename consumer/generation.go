@@ -10,7 +10,10 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// consume joins the group and serves generation after generation until ctx ends.
+// consume joins the group and serves generation after generation until ctx ends. A failed attempt to join ends
+// nothing, since kafka-go makes another: but a refusal that comes before the first generation is a fault of the
+// set-up. Later the same refusal may be an access that was withdrawn and will be granted again, and is waited out
+// like any fault of the cluster.
 func (c *Consumer) consume(ctx context.Context) error {
 	group, err := c.join()
 	if err != nil {
@@ -101,7 +104,8 @@ func afterwards(ctx context.Context, d time.Duration) (context.Context, context.
 	return hard, func() { stop(); cancel() }
 }
 
-// assign makes the partitions of a generation. One without a committed offset starts by policy.
+// assign makes the partitions of a generation. One without a committed offset starts by policy. The monitors are
+// opened last, when nothing can fail any more, so that each of them is closed with the generation.
 func (c *Consumer) assign(ctx context.Context, generation *kafka.Generation) ([]*partition, error) {
 	c.transport.CloseIdleConnections() // what is cached of the topics is from before the rebalance
 	of, err := int32(0), error(nil)
@@ -185,7 +189,8 @@ func (c *Consumer) startOf(ctx context.Context, a kafka.PartitionAssignment) (co
 	}
 }
 
-// commitUntil commits once an interval as long as the generation lasts.
+// commitUntil commits once an interval as long as the generation lasts. It leaves the last commit to serve, which
+// makes it when the pipelines have drained.
 func (c *Consumer) commitUntil(ctx context.Context, generation *kafka.Generation, partitions []*partition) {
 	tick := time.NewTicker(c.o.CommitInterval)
 	defer tick.Stop()
@@ -264,7 +269,8 @@ func (c *Consumer) uncommitted(partitions []*partition) map[int32]mark {
 	return moved
 }
 
-// committedNow notes what a commit has moved.
+// committedNow notes what a commit has moved. The partitions may have moved on meanwhile, so it is what was sent that
+// is noted, not where they are.
 func (c *Consumer) committedNow(partitions []*partition, moved map[int32]mark) {
 	c.o.Metrics.commits.WithLabelValues("ok").Inc()
 	for _, p := range partitions {

@@ -12,14 +12,17 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// reach is the part of one partition of the dead letters that a filter is about.
+// reach is the part of one partition of the dead letters that a filter is about. Its offsets are those of the
+// letters, not of their events; from is part of it, and to is not.
 type reach struct {
 	partition       int32
 	from, to, start int64 // start: the first offset of the log
 }
 
-// Letters shows the dead letters that a filter picks, partition by partition, in the order in which they were written,
-// until each returns false. A letter is valid until the next is shown.
+// Letters shows the dead letters that a filter picks, partition by partition, in the order in which they were
+// written, until each returns false. A letter is valid until the next is shown. A limit of the filter counts letters
+// of all partitions together. Faults of the cluster are waited out for as long as ctx lasts; a batch that stays
+// corrupt is an error.
 func (c *Consumer) Letters(ctx context.Context, f deadletter.Filter, each func(*deadletter.Letter) bool) error {
 	defer c.transport.CloseIdleConnections()
 	all, err := c.reaches(ctx, f)
@@ -94,7 +97,8 @@ func (c *Consumer) reaches(ctx context.Context, f deadletter.Filter) ([]reach, e
 	return all, nil
 }
 
-// offsetsAt are those of the first letters that were not written before a time.
+// offsetsAt are those of the first letters that were not written before a time. Where a partition has none so late it
+// is the partition's end: as a beginning that picks nothing, and as an end everything.
 func (c *Consumer) offsetsAt(ctx context.Context, at time.Time, end map[int32]int64, partitions []int32) (map[int32]int64, error) {
 	found, err := c.listOffsets(ctx, c.o.DeadLetter, at.UnixMilli(), partitions...)
 	if err != nil {
@@ -108,7 +112,7 @@ func (c *Consumer) offsetsAt(ctx context.Context, at time.Time, end map[int32]in
 	return found, nil
 }
 
-// explainedTopic says of a topic what a person can do about it.
+// explainedTopic says of a topic what a person can do about it. What another attempt may mend comes back as it is.
 func (c *Consumer) explainedTopic(topic string, err error) error {
 	switch {
 	case isDenied(err):

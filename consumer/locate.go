@@ -6,7 +6,8 @@ import (
 )
 
 // identify obtains what a pipeline writes under: an idempotent producer or, for exactly-once delivery, a transaction,
-// for which it also finds the offset to go on at.
+// for which it also finds the offset to go on at. Whatever fails here is tried again from its beginning, and so under
+// a newer identity.
 func (p *partition) identify(ctx context.Context) (*producer, error) {
 	pr := &producer{p: p, sequences: map[target]int32{}, tries: p.c.retrying("produce", p.state.name(), p.state)}
 	var err error

@@ -72,8 +72,8 @@ func unmarked(partitions []int32) map[int32]mark {
 // has some: so it cannot move the offset of a stream that runs.
 func nobody() member { return member{generation: -1} }
 
-// commitMarks makes one attempt to commit marks in a member's name. All of them are committed only where each is in the
-// answer.
+// commitMarks makes one attempt to commit marks in a member's name. All of them are committed only where each is in
+// the answer. After an error some of them may be: whoever calls it sends all of them again, which changes nothing.
 func (c *Consumer) commitMarks(ctx context.Context, group string, by member, topic string, marks map[int32]mark) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()

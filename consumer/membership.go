@@ -67,11 +67,11 @@ func isForgotten(err error) bool { return !errors.Is(err, kafka.RebalanceInProgr
 const leaveVersion = 0
 
 // depart takes a member out of the group that kafka-go has dropped or could not take out. kafka-go asks for that once
-// (its issue 1215), and where the coordinator has just moved or died the question fails; it joins as a stranger then, and
-// the group waits for the old member until its session has ended, while nobody reads anything. So it is asked again until
-// the coordinator answers. A member that the group does not know has left already, and who may not
-// read a group is not let go from it either. When this process ends, a network that
-// does not answer is not waited for.
+// (its issue 1215), and where the coordinator has just moved or died the question fails; it joins as a stranger then,
+// and the group waits for the old member until its session has ended, while nobody reads anything. So it is asked
+// again until the coordinator answers. A member that the group does not know has left already, and one that may not
+// read a group is not let go from it either. When this process ends, a network that does not answer is not waited
+// for.
 func (c *Consumer) depart(ctx context.Context, id string) {
 	if id == "" {
 		return

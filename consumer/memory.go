@@ -76,6 +76,8 @@ type desk struct {
 	batch  *scoring.Batch // of the scorer; its scratch grows with the largest event, so there is not one for each partition
 }
 
+// newMemory divides a budget of so many bytes: 0 stands for DefaultMemory, and what is below MinMemory is raised to
+// it. Until the first generation says how many partitions there are, it is divided as for one.
 func newMemory(size int64) *memory {
 	if size <= 0 {
 		size = DefaultMemory
@@ -91,10 +93,12 @@ func newMemory(size int64) *memory {
 	return m
 }
 
-// divide shares the memory among so many partitions.
+// divide shares the memory among so many partitions. They get half of what is for runs: the other half is for batches
+// that are larger than a share.
 func (m *memory) divide(partitions int) { m.each.Store(m.runs / 2 / int64(max(partitions, 1))) }
 
-// tight tells whether so many partitions are too many for the budget, and how much they would need.
+// tight tells whether so many partitions are too many for the budget, and how much they would need. Each wants a
+// request of smallFetch and what comes of it, of the half of five eighths that they share.
 func (m *memory) tight(partitions int) (need int64, tight bool) {
 	need = int64(partitions) * smallFetch * leastGrowth / 1000 * 2 / 5 * 8
 	return need, need > m.size

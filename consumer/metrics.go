@@ -11,7 +11,8 @@ import (
 
 // Metrics are the Prometheus metrics of the stream. What is counted is added once a run of batches, when the broker
 // has acknowledged it, so the counters agree with the topics; what describes a partition is read from its pipeline at
-// the scrape and is gone when the partition has moved to another member.
+// the scrape and is gone when the partition has moved to another member. The stream and the pool of one process share
+// them.
 type Metrics struct {
 	consumed       prometheus.Counter
 	skipped        *prometheus.CounterVec // reason
@@ -88,6 +89,8 @@ func (m *Metrics) begin() {
 	m.commits.WithLabelValues("error")
 }
 
+// vector is a counter with labels. Their values must be few and known to this program, since each is a series for
+// good: never a key, an id or anything else out of an event.
 func vector(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
@@ -165,7 +168,8 @@ func (m *Metrics) partitions() []*state {
 }
 
 // buckets is a histogram that takes a whole run under one lock, where the client library's own takes several atomic
-// operations for each value.
+// operations for each value. The bounds ascend and never change; the rest is under mu, since the publishers of all
+// partitions add to it while a scrape reads.
 type buckets struct {
 	about  *prometheus.Desc
 	bounds []float64

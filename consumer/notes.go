@@ -27,8 +27,9 @@ type note struct {
 const headerInput = "fraudstream.input"
 
 // notes are what a partition's monitor has handed over and the broker has not acknowledged yet. They travel with the
-// runs, behind the decisions, so that they are there before the offset passes. A pipeline that starts again scores its
-// events anew, but shows none of them to the monitor twice: what the monitor said about them is kept here until then.
+// runs, behind the decisions, so that they are there before the offset passes. A pipeline that starts again scores
+// its events anew, but shows none of them to the monitor twice: what the monitor said about them is kept here until
+// then. All but acked belongs to the loop, and between two pipelines to whoever starts the next.
 type notes struct {
 	owed     []note
 	first    int64        // the number of owed[0], counted since the partition was assigned
@@ -88,7 +89,8 @@ func (p *partition) closeIdleTick(ctx context.Context, now time.Time, scored cha
 	}
 }
 
-// handOver sends the monitor's last words, when the loop has scored all that was fetched.
+// handOver sends the monitor's last words, when the loop has scored all that was fetched. It waits for a free run,
+// since there is no next one to take them along.
 func (p *partition) handOver(ctx context.Context, scored chan<- *run, free <-chan *run) error {
 	if p.observer == nil {
 		return nil

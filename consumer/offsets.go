@@ -21,7 +21,8 @@ const (
 
 // listOffsets asks the leaders for one offset per partition of a topic: kafka.FirstOffset, kafka.LastOffset (which
 // here is the last stable one, as far as a reader of committed records comes) or that of the first record not older
-// than a timestamp in milliseconds; -1 where there is none.
+// than a timestamp in milliseconds; -1 where there is none. Each partition that was asked for is in the map, or there
+// is an error.
 func (c *Consumer) listOffsets(ctx context.Context, topic string, at int64, partitions ...int32) (map[int32]int64, error) {
 	return c.listOffsetsAs(ctx, readCommitted, topic, at, partitions...)
 }
@@ -107,6 +108,8 @@ func (c *Consumer) seeEnds(ctx context.Context) error {
 }
 
 // awaitEnds cancels the run once the group, this member and all others, has committed every partition up to its end.
+// Run keeps it in a goroutine beside the stream. What fails here is asked for again after the next interval: the run
+// only ends a little later for it.
 func (c *Consumer) awaitEnds(ctx context.Context, cancel context.CancelCauseFunc) {
 	all := slices.Collect(maps.Keys(c.ends))
 	for sleep(ctx, c.o.CommitInterval) == nil {

@@ -10,7 +10,10 @@ import (
 	"fraudstream/scoring"
 )
 
-// partition is one assigned partition with its pipeline.
+// partition is one assigned partition with its pipeline. It has no lock. The atomic values among its fields, and
+// those of state, may be read by anybody. While a pipeline runs, the observer with its notes and all that has to do
+// with scoring are the loop's, unsure is the publisher's, and damaged and rewound are the fetcher's; published and
+// the routes stand still. Between two pipelines everything belongs to the goroutine of run.
 type partition struct {
 	c       *Consumer
 	id      int32
@@ -66,7 +69,8 @@ func (p *partition) openObserver(of int32) {
 	}
 }
 
-// closeObserver tells the monitor that the partition has moved away.
+// closeObserver tells the monitor that the partition has moved away. All pipelines of the assignment have ended by
+// then, so nothing calls it any more.
 func (p *partition) closeObserver() {
 	if p.observer != nil {
 		p.observer.Close()
@@ -75,6 +79,9 @@ func (p *partition) closeObserver() {
 
 // run keeps the pipeline going until ctx ends; what is under way then is finished before hard ends. A pipeline that
 // has failed starts again where the broker's acknowledgements end, without ending the generation.
+//
+// The pauses between two starts grow until the offset has moved. There is none where the pipeline has only to begin
+// elsewhere, or with more memory.
 func (p *partition) run(ctx, hard context.Context) {
 	tries := p.c.retrying("pipeline", p.state.name(), p.state)
 	for {

@@ -9,6 +9,7 @@ import (
 )
 
 // The sizes of a pipeline. Its memory is bounded by the runs: each holds one fetched response and what came of it.
+// Four are one in the hands of each stage and one on the way; each further one would cost memory in every partition.
 const (
 	runsPerPartition = 4
 	queuedRuns       = 2
@@ -72,11 +73,15 @@ func (p *partition) start() int64 {
 	return next
 }
 
-// errNoRoom starts a pipeline anew where a run has ended before its batches did.
+// errNoRoom starts a pipeline anew where a run has ended before its batches did. It is no fault, so the partition
+// does so at once and does not show as paused.
 var errNoRoom = errors.New("no memory for the whole of a fetch")
 
 // loop scores run after run. It owns everything of the partition that is not atomic. It ends early at a corrupt batch,
 // and where there is no memory for the rest of a run, in good order: what came before is still published.
+//
+// Once a second it turns without a run, too: so the monitor can close an interval in which nothing came, and the
+// health check sees that the loop is alive.
 func (p *partition) loop(ctx, fetching context.Context, fetched <-chan *run, scored chan<- *run, free <-chan *run) (corrupt, err error) {
 	defer close(scored)
 	if err := p.sendOwed(ctx, scored); err != nil {

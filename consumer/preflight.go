@@ -43,6 +43,8 @@ type probe struct {
 	try              func(context.Context) error
 }
 
+// probes are the rights that the stream needs, in the order in which they are tried: to read the input, to write
+// every other topic, to read back the state, to ask for the group's offsets, and to number what is written.
 func (c *Consumer) probes() []probe {
 	all := []probe{c.reading(c.o.Input)}
 	for _, topic := range c.topics() {
@@ -83,6 +85,7 @@ func (c *Consumer) probeTransactions(ctx context.Context) error {
 	return err
 }
 
+// reading is tried on one partition, since rights are granted to topics.
 func (c *Consumer) reading(topic string) probe {
 	return probe{"topic " + topic, "reading", func(ctx context.Context) error { return c.probeRead(ctx, topic) }}
 }
@@ -167,7 +170,8 @@ func (c *Consumer) partitions(ctx context.Context, topic string) (int, error) {
 	return 0, kafka.UnknownTopicOrPartition
 }
 
-// allowed tries something once the cluster can answer, and turns a refusal into a SetupError.
+// allowed tries something once the cluster can answer, and turns a refusal into a SetupError. Whatever else goes
+// wrong is waited out for as long as ctx lasts: a cluster that is not ready delays a start and does not end it.
 func (c *Consumer) allowed(ctx context.Context, resource, action string, try func(context.Context) error) error {
 	tries := c.retrying("preflight", resource, nil)
 	for {
@@ -187,11 +191,15 @@ func (c *Consumer) allowed(ctx context.Context, resource, action string, try fun
 	}
 }
 
+// isDenied tells the codes by which a broker refuses access: 29 to a topic, 30 to a group, 31 to the cluster and 53
+// to a transactional id.
 func isDenied(err error) bool {
 	return errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) ||
 		errors.Is(err, kafka.ClusterAuthorizationFailed) || errors.Is(err, kafka.TransactionalIDAuthorizationFailed)
 }
 
+// denied is the error of a missing right. A transactional id takes two: Write to write under it, and Describe to find
+// its coordinator.
 func denied(resource, action string) error {
 	if strings.HasPrefix(resource, "transactional id") {
 		return &SetupError{Resource: resource, Detail: action + " is denied", Advice: "grant Write and Describe to the user of this service"}
@@ -199,7 +207,8 @@ func denied(resource, action string) error {
 	return &SetupError{Resource: resource, Detail: action + " is denied", Advice: "grant it to the user of this service"}
 }
 
-// probeRead fetches without waiting; whatever it gets is thrown away.
+// probeRead fetches without waiting; whatever it gets is thrown away. It asks for offset 0 of partition 0, and an
+// answer that this is out of range shows as well that reading is allowed.
 func (c *Consumer) probeRead(ctx context.Context, topic string) error {
 	res, err := c.roundTrip(ctx, 0, &fetchRequest{client: c.o.ClientID, topic: topic, maxBytes: 1})
 	if err != nil {

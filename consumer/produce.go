@@ -267,7 +267,8 @@ func (pr *producer) deliver(ctx context.Context, o *outgoing, batch []byte) erro
 	return nil
 }
 
-// rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again.
+// rerouteAfter is the number of times that a partition may be unknown before the pipeline starts again. The pauses
+// before make about two seconds, in which a topic that has only moved is known again.
 const rerouteAfter = 10
 
 // send repeats the same bytes under the same sequence until there is an answer that decides. After an error of the

@@ -102,6 +102,8 @@ type replay struct {
 	chunk   Replayed // what came of the letters that are not committed yet
 }
 
+// full tells whether as many letters have been replayed as the filter allows, or would have been in a dry run. Those
+// that are in the chunk count.
 func (r *replay) full() bool {
 	return r.o.Filter.Limit > 0 && r.done.Replayed+r.chunk.Replayed >= int64(r.o.Filter.Limit)
 }
@@ -163,7 +165,8 @@ func (c *Consumer) replayRoom(ctx context.Context) (int, error) {
 	return replayBytes, err
 }
 
-// crowded tells whether the chunk has no room for another letter, which holds its whole event by now.
+// crowded tells whether the chunk has no room for another letter, which holds its whole event by now. At a rate a
+// chunk is half a second's letters, so that they come evenly and not five hundred at a time.
 func (r *replay) crowded(l *deadletter.Letter) bool {
 	limit := r.o.chunk
 	if r.o.Rate > 0 {
@@ -181,8 +184,9 @@ func (r *replay) crowded(l *deadletter.Letter) bool {
 	return false
 }
 
-// fate tells what becomes of a letter, as the counter of the chunk that it adds to; nil where the filter leaves it out.
-// One that is replayed holds its event afterwards.
+// fate tells what becomes of a letter, as the counter of the chunk that it adds to; nil where the filter leaves it
+// out. One that is replayed holds its event afterwards. Whatever can be told by the letter alone comes first, since
+// to fetch an event takes a request.
 func (r *replay) fate(ctx context.Context, l *deadletter.Letter, progress *deadletter.Progress) (*int64, error) {
 	switch {
 	case !r.o.Filter.Picks(l):
@@ -201,7 +205,8 @@ func (r *replay) fate(ctx context.Context, l *deadletter.Letter, progress *deadl
 	return &r.chunk.Replayed, err
 }
 
-// put writes one letter into the chunk.
+// put writes one letter into the chunk. The record has the time of the replay as its timestamp, by which retention
+// and time index go; that of the event travels in a header, from which the stream takes it.
 func (r *replay) put(l *deadletter.Letter) {
 	at := target{r.c.o.Input, l.Source.Partition}
 	if int(at.partition) >= r.inputs {
@@ -213,7 +218,8 @@ func (r *replay) put(l *deadletter.Letter) {
 	r.batches[at].Append(time.Now().UnixMilli(), l.Key, l.Value, replayHeaders(l))
 }
 
-// fetchOriginal reads the event of a letter that does not hold it. One request brings one batch.
+// fetchOriginal reads the event of a letter that does not hold it. One request brings one batch. An event that the
+// log no longer has is not found, and that is no error.
 func (r *replay) fetchOriginal(ctx context.Context, l *deadletter.Letter) (found bool, err error) {
 	if int(l.Source.Partition) >= r.inputs {
 		return false, nil
@@ -247,6 +253,7 @@ func replayHeaders(l *deadletter.Letter) recordbatch.Headers {
 }
 
 // flush commits the chunk, which reaches from one offset of the dead letters up to another, and keeps to the rate.
+// The rate is that since the beginning, so that what a slow commit has cost is caught up with.
 func (r *replay) flush(ctx context.Context, part reach, progress *deadletter.Progress, from, to int64) error {
 	if to > from && !r.o.DryRun {
 		if err := r.commit(ctx, part, progress, from, to); err != nil {
@@ -269,7 +276,8 @@ func (r *replay) flush(ctx context.Context, part reach, progress *deadletter.Pro
 	return sleep(ctx, max(time.Until(due), 0))
 }
 
-// commit writes letters and progress in one transaction.
+// commit writes letters and progress in one transaction. A progress whose text no broker would take is refused before
+// anything is written.
 func (r *replay) commit(ctx context.Context, part reach, progress *deadletter.Progress, from, to int64) error {
 	after := progress.Clone()
 	after.Add(r.o.Filter.Codes, from, to, part.start)

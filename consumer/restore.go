@@ -11,8 +11,10 @@ import (
 	"fraudstream/consumer/recordbatch"
 )
 
-// restore gives the monitor its last snapshot, and so finds out which event it is to be shown next. Whatever fails here
-// costs the monitor its memory and is said; the decisions go on.
+// restore gives the monitor its last snapshot, and so finds out which event it is to be shown next. Whatever fails
+// here costs the monitor its memory and is said; the decisions go on. It is called once in an assignment, when the
+// position is known, by which the snapshot is judged, and before the first fetch. The partition waits 5 s for it at
+// most.
 func (p *partition) restore(ctx context.Context) {
 	if p.observer == nil || p.c.o.State == "" {
 		return
@@ -75,7 +77,9 @@ func (c *Consumer) sayUnseen(partition string, from, to int64) {
 
 // lastSnapshot reads the last record of the partition's key on the state topic; nil where there is none, or where it
 // was deleted. It looks at the end of the topic first and goes back in growing steps: a snapshot is written at each
-// tick, so it is near the end, and only a partition that has no snapshot has all of the topic read.
+// tick, so it is near the end, and only a partition that has no snapshot has all of the topic read. The steps are 256
+// offsets at first and eight times as many each time. Snapshots are written by the partition's number and not by the
+// hash of their key, so there is one place to look.
 func (p *partition) lastSnapshot(ctx context.Context) ([]byte, error) {
 	c, key := p.c, p.key()
 	count, err := c.partitions(ctx, c.o.State)
@@ -103,7 +107,8 @@ func (p *partition) lastSnapshot(ctx context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-// A search looks through a range of one partition of the state topic for the last record of a key.
+// A search looks through a range of one partition of the state topic for the last record of a key. The value is a
+// copy: fetched batches and the arena are written over by the next ones.
 type search struct {
 	key      []byte
 	input    string // the topic that the snapshot must have been taken on

@@ -14,7 +14,7 @@ import (
 )
 
 // A retry is one operation that is tried until it succeeds. Whatever the cluster answers in flight is waited out: the
-// faults that waiting cannot mend are told apart before it comes here.
+// faults that waiting cannot mend are told apart before it comes here. One goroutine uses it.
 type retry struct {
 	c         *Consumer
 	operation string // "fetch", "produce", …: a label
@@ -63,7 +63,8 @@ func (r *retry) wait(ctx context.Context, err error) error {
 	return sleep(ctx, r.backoff.NextBackOff())
 }
 
-// done ends a row of failures.
+// done ends a row of failures. The next one begins with the shortest pause again, and the partition shows as paused
+// no more.
 func (r *retry) done() {
 	if r.attempts == 0 {
 		return
@@ -76,7 +77,8 @@ func (r *retry) done() {
 }
 
 // classify gives the metric's label of an error, and whether the connections and what is known of the leaders are
-// suspect.
+// suspect. What it does not know counts as the network's, after which any connection may be dead and any leader
+// another.
 func classify(err error) (label string, stale bool) {
 	var code kafka.Error
 	var budget *budgetError

@@ -41,7 +41,8 @@ type receipt struct {
 	gap       *gap    // that the partition is moved over, or stands before; nil: it holds what was read
 }
 
-// cargo is what a batch holds.
+// cargo is what a batch holds. It says what is done with a record that its topic does not take: a decision becomes a
+// letter, a letter is written with less of its event, and what the monitor says is left out.
 type cargo uint8
 
 const (
@@ -50,7 +51,8 @@ const (
 	ofMonitor
 )
 
-// outgoing is one batch for one partition of a topic that is written.
+// outgoing is one batch for one partition of a topic that is written. Its memory is used again by later runs, of
+// whichever partition: see paper.
 type outgoing struct {
 	topic     string
 	partition int32
@@ -74,7 +76,8 @@ func (w *run) clearOutput() {
 	w.tally.reset()
 }
 
-// endBefore cuts w before batch i and forgets what was written for it.
+// endBefore cuts w before batch i and forgets what was written for it. Its next offset then names the batch that was
+// cut off, but never one before the position that was fetched from.
 func (w *run) endBefore(i int) {
 	w.next = w.batches[i].BaseOffset
 	if i == 0 {
@@ -90,7 +93,9 @@ func (w *run) endBefore(i int) {
 // decision may be large.
 const batchBytes = 768 << 10
 
-// outputFor returns the batch that a record of at most size bytes goes to.
+// outputFor returns the batch that a record of at most size bytes goes to. Only the youngest batch of its kind may
+// still be added to, so that records stand in the order of their events. One that is tainted is left to whoever may
+// be writing it.
 func (w *run) outputFor(topic string, partition int32, c cargo, size int, codec recordbatch.Codec) *outgoing {
 	for i := w.used - 1; i >= 0; i-- {
 		o := w.out[i]
@@ -159,7 +164,7 @@ func (t *tally) decide(d *scoring.Decision, r *recordbatch.Record) {
 	t.decided = append(t.decided, decided{r.Offset, r.Timestamp, d.Score, d.Verdict})
 }
 
-// miss adds the missing fields of a chunk.
+// miss adds the missing fields of a chunk. There is one entry for each feature, in the order of the model.
 func (t *tally) miss(chunk []scoring.Missing) {
 	if len(t.missing) == 0 {
 		t.missing = append(t.missing, chunk...)
@@ -171,7 +176,8 @@ func (t *tally) miss(chunk []scoring.Missing) {
 	}
 }
 
-// undecide turns the decision of an event into a refusal, because it could not be written.
+// undecide turns the decision of an event into a refusal, because it could not be written. The publisher does so,
+// when the loop has long gone on to other runs.
 func (t *tally) undecide(offset int64, code scoring.Code) {
 	t.decided = slices.DeleteFunc(t.decided, func(d decided) bool { return d.offset == offset })
 	t.refuse(code)

@@ -23,10 +23,11 @@ type scan struct {
 	arena     []byte
 }
 
-// errEnough ends a scan early.
+// errEnough ends a scan early. Whoever looks at the records returns it, and to the caller of run it is no error.
 var errEnough = errors.New("enough was read")
 
-// scanning prepares a scan of the offsets from one up to another, the latter not included.
+// scanning prepares a scan of the offsets from one up to another, the latter not included. A batch may become as
+// large when it is decompressed as one of the stream may.
 func (c *Consumer) scanning(topic string, partition int32, from, to int64) *scan {
 	return &scan{
 		c: c, topic: topic, partition: partition, from: from, to: to, fetch: fetchBytes,
@@ -75,6 +76,7 @@ func (s *scan) run(ctx context.Context, each func(*recordbatch.Record) error) er
 }
 
 // stopError is what whoever looks at the records returned; it is no fault of the cluster, whatever is inside.
+// Unmarked, the Kafka code of a write that failed there would be taken for one of the read, and waited out.
 type stopError struct{ err error }
 
 func (e *stopError) Error() string { return e.err.Error() }

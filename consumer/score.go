@@ -48,7 +48,8 @@ func (p *partition) score(w *run) error {
 	return nil
 }
 
-// useModel takes the scorer in force, once a run.
+// useModel takes the scorer in force, once a run. One that is exchanged meanwhile waits for the next run: all
+// decisions of a run come from the model that its receipt names.
 func (p *partition) useModel() {
 	s := p.c.scorer.Load()
 	if s == p.scorer { // there is none where nothing is decided

@@ -8,7 +8,8 @@ import (
 )
 
 // state is what the rest of the program sees of a partition's pipeline. The pipeline writes it; the committer, the
-// health check and a scrape of the metrics read it.
+// health check and a scrape of the metrics read it. next goes back only where the log was cut or made anew under the
+// partition.
 type state struct {
 	topic     string
 	partition int32
@@ -90,7 +91,8 @@ func (s *state) behind(now time.Time) float64 {
 	return max(now.Sub(time.UnixMilli(stamp)).Seconds(), 0)
 }
 
-// pause notes what holds the partition up: a label of few values.
+// pause notes what holds the partition up: a label of few values. The last word counts: each stage that is held up
+// says so again with every attempt.
 func (s *state) pause(reason string) { s.paused.Store(&reason) }
 
 // resume notes that nothing does any more.

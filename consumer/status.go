@@ -151,6 +151,7 @@ type refusals struct {
 	last []Refusal
 }
 
+// add keeps the newest. at is when their letters counted, Unix milliseconds.
 func (r *refusals) add(more []Refusal, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,6 +162,7 @@ func (r *refusals) add(more []Refusal, at int64) {
 	r.last = slices.Delete(r.last, 0, max(len(r.last)-keptRefusals, 0))
 }
 
+// all is a copy, the newest last.
 func (r *refusals) all() []Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -37,7 +37,9 @@ func (c *Consumer) balancers() []kafka.GroupBalancer {
 	}
 }
 
-// own notes what a generation gives to this member, for the user data of its next join.
+// own notes what a generation gives to this member, for the user data of its next join. It is called before the
+// generation is served, and kafka-go reads it from a goroutine of its own: hence the pointer, to a value that never
+// changes.
 func (c *Consumer) own(g *kafka.Generation) {
 	o := &ownership{generation: g.ID}
 	for _, a := range g.Assignments[c.o.Input] {
@@ -52,7 +54,8 @@ func (s sticky) ProtocolName() string { return stickyProtocol }
 // claimVersion begins the user data: version, generation, length and name of the topic, then four bytes a partition.
 const claimVersion = 1
 
-// UserData tells the leader of the group what this member had.
+// UserData tells the leader of the group what this member had. kafka-go asks for it with each attempt to join. A
+// member without a generation before has none.
 func (s sticky) UserData() ([]byte, error) {
 	o := s.owned.Load()
 	if o == nil {
@@ -84,7 +87,8 @@ func parseClaim(data []byte) (topic string, o ownership) {
 	return topic, o
 }
 
-// AssignGroups divides topic by topic. It is a function of its arguments alone, in whatever order they come.
+// AssignGroups divides topic by topic. It is a function of its arguments alone, in whatever order they come. Only the
+// member that the coordinator has made the group's leader is asked for it; the others are told the outcome.
 func (s sticky) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	all := kafka.GroupMemberAssignments{}
 	readers := map[string][]kafka.GroupMember{}

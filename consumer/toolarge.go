@@ -17,7 +17,8 @@ import (
 	"fraudstream/scoring"
 )
 
-// publishHalves cuts a refused batch in two. Nothing of it was written, so its sequence is free.
+// publishHalves cuts a refused batch in two. Nothing of it was written, so its sequence is free. Each half goes the
+// way of a whole batch and may be cut again, so that in the end only the records at fault are alone.
 func (pr *producer) publishHalves(ctx context.Context, w *run, o *outgoing, batch []byte) error {
 	records, err := decode(batch)
 	if err != nil {
@@ -193,14 +194,16 @@ func (pr *producer) standBefore(ctx context.Context, err *letterError) error {
 }
 
 // leaveOut gives up what the monitor had to say where it is over the limit of its topic: the stream must not stand
-// still for it.
+// still for it. It counts as acknowledged with its run, and so is not sent again.
 func (pr *producer) leaveOut(o *outgoing) {
 	c := pr.p.c
 	c.quiet.warn("aside"+o.topic, "a record of the drift monitor is over the size limit of its topic and left out; raise max.message.bytes",
 		slog.String("topic", o.topic), slog.String("source", pr.p.state.name()), slog.Int("bytes", o.batch.Size()))
 }
 
-// find reads the input record with the given offset again from the run's batches.
+// find reads the input record with the given offset again from the run's batches. Decompressed records are not kept
+// for it, since hardly any run needs them. The large desk does it again, which has room for any batch that was
+// scored.
 func (p *partition) find(w *run, offset int64) (recordbatch.Record, error) {
 	for i := range w.batches {
 		b := &w.batches[i]
@@ -234,6 +237,7 @@ func findIn(b *recordbatch.Batch, payload []byte, offset int64) (r recordbatch.R
 	}
 }
 
+// missing is a fault of this program: what came of a run names an offset that is in none of its batches.
 func missing(offset int64) error { return fmt.Errorf("offset %d is not in the run", offset) }
 
 // decode reads back the records of a batch of our own.

@@ -21,12 +21,15 @@ const letterHeaders = 64 << 10
 // settings are the configuration of one topic, as far as anybody looks at it here.
 type settings map[string]string
 
+// number is a setting as a whole number; false where the brokers did not tell it.
 func (s settings) number(name string) (int, bool) {
 	n, err := strconv.Atoi(s[name])
 	return n, err == nil
 }
 
-// settingsOf asks for the settings of topics (DescribeConfigs, API key 32). Those that this user may not see are left out.
+// settingsOf asks for the settings of topics (DescribeConfigs, API key 32). Those that this user may not see are left
+// out. One attempt is made, and only a failure of the whole request is an error: a right that is missing makes a
+// diagnosis say less, and stops no command.
 func (c *Consumer) settingsOf(ctx context.Context, topics []string) (map[string]settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.request)
 	defer cancel()
@@ -54,7 +57,9 @@ func (c *Consumer) settingsOf(ctx context.Context, topics []string) (map[string]
 	return all, nil
 }
 
-// diagnoseTopics is what Diagnose says of each topic.
+// diagnoseTopics is what Diagnose says of each topic. Their settings are asked for in one request. Those of the
+// input, and the number of its partitions, go with every other topic, because that is judged by them; where the input
+// is missing the number is 0, and nothing is compared with it.
 func (c *Consumer) diagnoseTopics(ctx context.Context, f *findings, cluster *kafka.MetadataResponse) {
 	known := map[string]kafka.Topic{}
 	var names []string
@@ -132,11 +137,14 @@ func (c *Consumer) diagnoseTopic(f *findings, t kafka.Topic, own, ofInput settin
 	}
 }
 
+// describe is the line of a topic that is as it should be. A setting that the brokers did not tell shows as 0.
 func describe(partitions, replicas, isr, largest int) string {
 	return fmt.Sprintf("%d partitions, %d replicas, min.insync.replicas %d, max.message.bytes %d", partitions, replicas, isr, largest)
 }
 
-// diagnoseReplicas looks at leaders and copies, and returns the replication factor.
+// diagnoseReplicas looks at leaders and copies, and returns the replication factor. A partition without a leader can
+// neither be read nor written, which passes when a broker with a copy of it is back. One that lacks replicas in sync
+// works on, until fewer are left than acks=all asks for.
 func diagnoseReplicas(f *findings, subject string, t kafka.Topic, brokers int) (replicas int) {
 	leaderless, behind := 0, 0
 	for _, p := range t.Partitions {
@@ -171,7 +179,9 @@ type Layout struct {
 }
 
 // CreateTopics makes those topics that are missing and returns a line for each. Existing ones stay as they are:
-// Diagnose says what is wrong with them.
+// Diagnose says what is wrong with them. The others are made by a request each, so that one which the cluster refuses
+// does not keep the rest from being made. The input's settings are read before the first of them: where it is made
+// here, too, it has the brokers' defaults, and the dead letters are kept for as long as those say.
 func (c *Consumer) CreateTopics(ctx context.Context, l Layout) []Finding {
 	defer c.transport.CloseIdleConnections()
 	var f findings
@@ -205,9 +215,10 @@ func (c *Consumer) CreateTopics(ctx context.Context, l Layout) []Finding {
 	return f
 }
 
-// plan is the topic that is to be made. What is divided by key or partition follows the input, so that order per key holds
-// end to end; ticks have one partition, because whoever weighs them needs all, and alerts one, because people read them in
-// order. A replication factor of -1 asks for the brokers' default (KIP-464).
+// plan is the topic that is to be made. What is divided by key or partition follows the input, so that order per key
+// holds end to end; ticks have one partition, because whoever weighs them needs all, and alerts one, because people
+// read them in order. A replication factor of -1 asks for the brokers' default (KIP-464). The segments of the state
+// topic are small because compaction leaves alone the one that is being written.
 func (c *Consumer) plan(name string, partitions int, l Layout, ofInput settings) kafka.TopicConfig {
 	t := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: l.Replication}
 	if l.Replication == 0 {
@@ -238,7 +249,8 @@ func (c *Consumer) plan(name string, partitions int, l Layout, ofInput settings)
 }
 
 // createTopic makes one topic and waits for its leaders. That somebody else has made it meanwhile is as good; a busy
-// cluster says so even of a topic that this very request has made.
+// cluster says so even of a topic that this very request has made. Request and wait may take 30 s together. A topic
+// whose leaders are not seen by then was made all the same, so that is no failure.
 func (c *Consumer) createTopic(ctx context.Context, f *findings, t kafka.TopicConfig, dry bool) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

@@ -42,7 +42,8 @@ func (c *Consumer) Totals() Totals {
 	return t
 }
 
-// sums adds a counter up by one of its labels.
+// sums adds a counter up by one of its labels. Collect sends one metric for each combination of labels and waits
+// until it is taken, hence the goroutine.
 func sums(v *prometheus.CounterVec, label string) map[string]int64 {
 	series := make(chan prometheus.Metric)
 	go func() {
@@ -61,7 +62,7 @@ func sums(v *prometheus.CounterVec, label string) map[string]int64 {
 	return total
 }
 
-// read copies the counts.
+// read copies the counts. They are those of each bucket alone, not cumulative as in a scrape.
 func (b *buckets) read() Buckets {
 	b.mu.Lock()
 	defer b.mu.Unlock()

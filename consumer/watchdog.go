@@ -15,6 +15,9 @@ var errStalled = errors.New("no progress though there are events to read")
 // without a word after a broker came back, and a restart was all that they needed: so a partition that has lag, is not
 // paused and makes no progress has its pipeline started anew, and if that does not help the generation ends, once for
 // each place, which has everything found out anew.
+//
+// A stall ends all stages at once. The watch is waited for when the pipeline has ended, for whatever reason, so that
+// it never ends the next one.
 func (p *partition) watched(ctx, hard context.Context) error {
 	alive, cancel := context.WithCancelCause(hard)
 	defer cancel(nil)
@@ -36,7 +39,8 @@ func (p *partition) watched(ctx, hard context.Context) error {
 	return err
 }
 
-// watch cancels a pipeline that stalls.
+// watch cancels a pipeline that stalls. It looks ten times in the time that a stall takes, and counts from the
+// pipeline's beginning at the earliest: a pause between two pipelines is none.
 func (p *partition) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	begun := time.Now()
 	for sleep(ctx, p.c.timing.stall/10) == nil {

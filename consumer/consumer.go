@@ -103,8 +103,8 @@
 //
 // Nor is a member waited for that has gone: where a coordinator moves or dies, kafka-go drops its member id after one
 // attempt to leave and joins as a stranger, and the group would wait for the old member until its session ends. So the
-// old one is taken out by a request of our own, which is repeated until the new coordinator has it, and the last commit of
-// a generation goes to whoever is the coordinator by then.
+// old one, as far as a generation has told its id, is taken out by a request of our own, which is repeated until the new
+// coordinator has it, and the last commit of a generation goes to whoever is the coordinator by then.
 //
 // Clients of Kafka are known to stand still without a word after a broker came back. So a partition that has events to
 // read, reports no fault and makes no progress for 30 s is started anew, and where that does not help the whole

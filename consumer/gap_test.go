@@ -156,6 +156,10 @@ func TestPauseIsToldOnce(t *testing.T) {
 	if said(pipeline(), &run{}) {
 		t.Error("it is told though its alert is noted")
 	}
+	p.rewind(30, 0)
+	if !said(pipeline(), &run{}) {
+		t.Error("the topic was made anew, the same offset is another event, and it is not told")
+	}
 }
 
 // holdBackStable gives the input another last stable offset than the broker has.

@@ -36,7 +36,7 @@ func (c *Consumer) consume(ctx context.Context) error {
 			c.notJoined(err)
 			if lost := id; isForgotten(err) && lost != forgotten {
 				forgotten = lost
-				departures.Go(func() { c.depart(ctx, lost) })
+				departures.Go(func() { _ = c.depart(ctx, lost) }) // what failed is in the log
 			}
 			continue // the group waits by itself before it tries again
 		}

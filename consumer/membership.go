@@ -31,18 +31,22 @@ func (c *Consumer) join() (*kafka.ConsumerGroup, error) {
 func (c *Consumer) leave(group *kafka.ConsumerGroup, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timing.leave)
 	defer cancel()
-	left := make(chan struct{})
+	left := make(chan error, 1)
 	go func() {
 		_ = group.Close()
-		c.depart(ctx, id)
-		close(left)
+		left <- c.depart(ctx, id)
 	}()
+	var err error
 	select {
-	case <-left:
-		c.o.Log.Info("left the group", slog.String("group", c.o.Group))
+	case err = <-left:
 	case <-ctx.Done():
-		c.o.Log.Warn("the group could not be left in time, its session will end", slog.String("group", c.o.Group))
+		err = ctx.Err()
 	}
+	if err != nil {
+		c.o.Log.Warn("the group could not be left, its session will end", slog.String("group", c.o.Group), slog.Any("error", err))
+		return
+	}
+	c.o.Log.Info("left the group", slog.String("group", c.o.Group))
 }
 
 // notJoined counts and logs a failed attempt. A rebalance that came in between is none of interest: it belongs to
@@ -69,12 +73,12 @@ const leaveVersion = 0
 // depart takes a member out of the group that kafka-go has dropped or could not take out. kafka-go asks for that once
 // (its issue 1215), and where the coordinator has just moved or died the question fails; it joins as a stranger then,
 // and the group waits for the old member until its session has ended, while nobody reads anything. So it is asked
-// again until the coordinator answers. A member that the group does not know has left already, and one that may not
-// read a group is not let go from it either. When this process ends, a network that does not answer is not waited
-// for.
-func (c *Consumer) depart(ctx context.Context, id string) {
+// again until the coordinator answers. A member that the group does not know has left already, and so has one without an
+// id. Who may not read a group is not let go from it either. When this process ends, a network that does not answer is
+// not waited for. An error says that the member may still be there, until its session ends.
+func (c *Consumer) depart(ctx context.Context, id string) error {
 	if id == "" {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timing.session) // which a new coordinator counts from when it has read the group
 	defer cancel()
@@ -85,14 +89,14 @@ func (c *Consumer) depart(ctx context.Context, id string) {
 		err := at.ask(ctx, sized(appendString(appendString(request, c.o.Group), id)), func(in cursor) error {
 			return in.result(kafka.Error(in.int16()))
 		})
-		if err == nil || isDenied(err) || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.GroupIdNotFound) {
-			return
+		if err == nil || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.GroupIdNotFound) {
+			return nil
 		}
-		if _, answered := errors.AsType[kafka.Error](err); !answered && c.draining.Load() {
-			return
+		if _, answered := errors.AsType[kafka.Error](err); isDenied(err) || !answered && c.draining.Load() {
+			return err
 		}
 		if tries.wait(ctx, err) != nil {
-			return
+			return err
 		}
 	}
 }

@@ -111,8 +111,22 @@ func TestLeavingIsRepeated(t *testing.T) {
 	s.await("the end of the lag", s.groupAtEnd)
 	s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.LeaveGroup}, Err: kerr.NotCoordinator, Count: 3})
 	stop()
-	if g := s.b.fake.GroupInfo(s.name); g != nil && len(g.Members) > 0 {
-		t.Errorf("the group has %d members\n%s", len(g.Members), s.logs.tail())
+	if g := s.b.fake.GroupInfo(s.name); g != nil && len(g.Members) > 0 || !strings.Contains(s.logs.String(), "left the group") {
+		t.Errorf("the group has members: %+v\n%s", g, s.logs.tail())
+	}
+}
+
+// A group that could not be left is not said to be left.
+func TestLeavingIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, newFake(t), 1, 1)
+	stop := s.start(s.consumer(s.options()))
+	s.sendEvents("a", 10, 1)
+	s.await("the end of the lag", s.groupAtEnd)
+	s.b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.LeaveGroup}, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	stop()
+	if text := s.logs.String(); strings.Contains(text, "left the group") || !strings.Contains(text, "the group could not be left") {
+		t.Error(s.logs.tail())
 	}
 }
 

@@ -146,6 +146,7 @@ func (p *partition) rewind(from, next int64) {
 		p.state.next.Store(max(p.state.next.Load(), next))
 		return
 	}
+	p.toldAt.Store(-1) // an offset means another event from here on
 	p.observed, p.published = min(p.observed, next), min(p.published, next)
 	p.state.next.Store(next)
 }

@@ -136,12 +136,13 @@ func (c *Consumer) findTopic(ctx context.Context, topic string) error {
 	}
 }
 
-// createLine is what to type for a topic that is missing where Kafka's own tools are at hand. What is written gets as
-// many partitions as the input, so that order per key holds from end to end; the input comes first among the topics, so
-// how it is divided is known by then.
+// createLine is what to type for a topic that is missing where Kafka's own tools are at hand. Decisions and dead letters get
+// as many partitions as the input, so that order per key holds from end to end, and so does the monitor's state; alerts
+// and ticks get one, as `topics create` gives them. The input comes first among the topics, so how it is divided is known
+// by then.
 func (c *Consumer) createLine(ctx context.Context, topic string) string {
 	n, settings := 1, ""
-	if input, err := c.partitions(ctx, c.o.Input); err == nil && topic != c.o.Ticks {
+	if input, err := c.partitions(ctx, c.o.Input); err == nil && topic != c.o.Ticks && topic != c.o.Alerts {
 		n = input
 	}
 	if topic == c.o.State {

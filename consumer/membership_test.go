@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -201,4 +202,55 @@ func TestStartIsCommittedBeforeAnythingIsRead(t *testing.T) {
 	s.await("the end of the lag", s.groupAtEnd)
 	stop()
 	s.assertOnce(sent, s.decisionIDs())
+}
+
+// A broker that takes connections and answers nothing must not hold up the end.
+func TestEndsThoughTheBrokerIsMute(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	s := &stage{t: t, b: &broker{bootstrap: listener.Addr().String()}, name: "mute", logs: &logBuffer{}}
+	stop := s.start(s.consumer(s.options()))
+	s.await("the broker's name in the log", func() bool {
+		return strings.Contains(s.logs.String(), "unreachable") && strings.Contains(s.logs.String(), s.b.bootstrap)
+	})
+	begun := time.Now()
+	stop()
+	if took := time.Since(begun); took > 5*promised {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// Nor must one that falls silent when the group was joined and events are under way.
+func TestEndsThoughTheBrokerFallsSilent(t *testing.T) {
+	for name, exactly := range map[string]bool{"at least once": false, "exactly once": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFake(t)
+			b.exactly = exactly
+			s := newStage(t, b, 1, 1)
+			o := s.options()
+			o.CommitInterval = time.Hour
+			c := s.consumer(o)
+			c.timing.drain, c.timing.leave = time.Second/2, time.Second
+			stop := s.start(c)
+			s.sendEvents("a", 100, 1)
+			s.await("decisions that are under way", func() bool { return s.countOf(s.output()) > 0 })
+			release := make(chan struct{})
+			b.fake.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+				<-release // the broker answers one request after the other
+				return nil, nil, false
+			})
+			begun := time.Now()
+			stop()
+			took := time.Since(begun)
+			close(release)
+			if took > 5*c.timing.leave {
+				t.Errorf("it took %v to leave", took)
+			}
+		})
+	}
 }
